@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every limit that is not a setting stands here (promise P10), with its reason; each has a test at
+ * its edge. Settings' defaults stand in gateway/config_schema.c. */
+#ifndef PROTO_BASE_LIMITS_H
+#define PROTO_BASE_LIMITS_H
+
+#include <assert.h>
+
+/* Log */
+#define LOG_LINE_MAX   1024 /* octets */
+#define LOG_REPEAT_MS  1000 /* one call site of log_limited() */
+
+/* Phone numbers: E.164 allows 15 digits; below 2^50, so scope << 50 | number fits 64 bits. */
+#define NUMBER_DIGITS_MIN 5
+#define NUMBER_DIGITS_MAX 15
+#define SCOPE_MAX         16383u /* 14 bits */
+
+/* Submission protocol */
+#define FRAME_MAX              (4u << 20) /* octets after the length word */
+#define FRAME_ARENA_MAX        (24u << 20) /* decoded form of one frame; 1 MiB of empty submessages is 60 MiB */
+#define SUBMIT_MESSAGES_MAX    1000 /* messages in one Submit */
+#define TEXT_OCTETS_MAX        6400 /* UTF-8; 255 parts would be more, nobody reads that */
+#define TEXT_PARTS_MAX         10
+#define REFERENCE_OCTETS_MAX   64
+#define CAMPAIGN_OCTETS_MAX    64
+#define NAME_OCTETS_MAX        32 /* node, client, program, brand, carrier */
+#define EVIDENCE_OCTETS_MAX    2048
+#define CLIENT_CONNECTIONS_MAX 1024
+#define CLIENT_OUTPUT_MAX      (8u << 20) /* per connection; above it the connection is not read */
+#define CLIENT_CALLS_MAX       256 /* unanswered calls of a connection; above it it is not read */
+#define HELLO_TIMEOUT_MS       5000
+#define WATCH_CHUNK_OCTETS     (256u << 10) /* read from the ledger for one watcher in one turn */
+
+/* Time */
+#define TTL_MS_MIN         1000u
+#define TTL_MS_MAX         (7u * 24 * 3600 * 1000)
+#define SCHEDULE_AHEAD_MS  (90ull * 24 * 3600 * 1000) /* a send-at time further away is refused */
+
+/* Ledger */
+#define LEDGER_SEGMENT_RECORDS 65536u
+#define LEDGER_RECORD_MAX      (64u << 10) /* octets: public and personal part */
+#define LEDGER_BATCH_OCTETS    (64u << 20) /* gathered while an fsync runs; full means back-pressure */
+
+/* Consent */
+#define CHECK_SCOPES_MAX      3    /* global, brand, program */
+#define VERDICT_AGE_MAX_MS    50   /* P2: an older verdict is asked again */
+#define STORE_DEADLINE_MS     250  /* a reply that takes longer closes the connection */
+#define STOP_HOLD_MS          1000 /* P3: deliver_sm_resp waits this long for Redis */
+#define DENY_GRACE_MS         1000 /* a number stays in the deny set so long after Redis has it */
+#define CONFIRMATION_MAX_MS   (5 * 60 * 1000) /* P4: later than this, never */
+#define CONSENT_PENDING_MS    (24ull * 3600 * 1000)
+#define STORE_REPLY_ELEMENTS  64   /* array elements in one RESP reply */
+#define STORE_BULK_MAX        (64u << 10) /* octets in one RESP bulk string */
+#define STORE_CHECKS_MAX      65536 /* checks in flight; above it nothing is asked */
+
+/* SMPP */
+#define PDU_MAX            65536u /* octets, bound; command_length above it ends the session */
+#define PDU_UNBOUND_MAX    1024u  /* before bind */
+#define TLV_MAX            64     /* TLVs kept of one PDU; more are counted and passed over */
+#define MESSAGE_ID_MAX     64     /* octets, without the NUL (3.4 section 5.2.23 says 65 with it) */
+#define SHORT_MESSAGE_MAX  254    /* octets sent; 255 are accepted */
+#define WINDOW_MAX         10000
+#define SESSION_OUTPUT_MAX (4u << 20)
+#define BIND_TIMEOUT_MS    10000
+#define REASSEMBLY_MAX     4096   /* long MO messages being joined */
+#define REASSEMBLY_MS      (5 * 60 * 1000)
+
+/* Gateway */
+#define CARRIERS_MAX       64
+#define SESSIONS_MAX       16  /* of one carrier */
+#define PROGRAMS_MAX       1024
+#define SENDERS_MAX        64  /* of one program */
+#define CLIENTS_MAX        256
+#define CAMPAIGNS_MAX      4096 /* waiting at one carrier */
+#define PARKED_RECEIPTS_MAX 65536
+#define PARKED_RECEIPT_MS  60000
+#define THROTTLE_GUARD_MS  10  /* the carrier's second is measured with another clock and jitter */
+
+static_assert(1000000000000000ull < (1ull << 50), "a number must fit 50 bits");
+static_assert(TEXT_OCTETS_MAX + 1024 < LEDGER_RECORD_MAX, "an accepted message must fit a record");
+
+#endif
