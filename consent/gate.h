@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The words in which permission is asked and written: shared by the engine, the Redis adapter and
+ * the simulation. "May I?" has four answers and only one of them sends (promise P1). */
+#ifndef CONSENT_GATE_H
+#define CONSENT_GATE_H
+
+#include "proto/base/limits.h"
+#include "proto/base/span.h"
+
+enum verdict {
+    VERDICT_UNKNOWN,   /* error, timeout, or not understood: never send */
+    VERDICT_PASS,
+    VERDICT_OPTED_OUT,
+    VERDICT_NO_OPT_IN,
+};
+
+struct check {
+    uint64_t cookie;                   /* given back with the verdict */
+    uint64_t number;
+    uint16_t scopes[CHECK_SCOPES_MAX]; /* opt-out scopes: any of them denies */
+    uint8_t scope_count;
+    bool need_opt_in;
+    uint16_t opt_in_scope;             /* the program's scope */
+};
+
+/* What an answer to a check says, besides the verdict. */
+struct check_result {
+    uint64_t cookie;
+    enum verdict verdict;
+    uint16_t scope; /* with VERDICT_OPTED_OUT: the first scope that denied */
+};
+
+enum consent_write_kind {
+    WRITE_OPT_OUT,       /* SADD optout for every scope */
+    WRITE_OPT_IN,        /* SADD optin of scopes[0]; DEL pending */
+    WRITE_PENDING,       /* SET pending of scopes[0] with a time-to-live */
+    WRITE_DROP_PENDING,  /* decline */
+    WRITE_LIFT_OPT_OUT,  /* START: SREM optout for every scope */
+    WRITE_SCOPE,         /* the scope registry: number scopes[0] belongs to `name` */
+    WRITE_POSITION,      /* only `sequence` moves */
+};
+
+#define WRITE_SCOPES_MAX 16
+
+/* One consent event on its way into Redis: one MULTI, which also stores `sequence` as this node's
+ * applied position. Writes are applied in the order of their sequence; each is idempotent. */
+struct consent_write {
+    enum consent_write_kind kind;
+    uint64_t sequence;
+    uint64_t number;
+    uint16_t scopes[WRITE_SCOPES_MAX];
+    uint8_t scope_count;
+    uint64_t expires_wall_ms;  /* WRITE_PENDING */
+    uint8_t token_sha256[32];  /* WRITE_PENDING */
+    uint64_t request;          /* WRITE_PENDING: sequence of the request (survives replay) */
+    char name[NAME_OCTETS_MAX + 16]; /* WRITE_SCOPE */
+};
+
+/* The answer to a lookup of one number in one program. */
+struct consent_state {
+    bool opted_out[CHECK_SCOPES_MAX]; /* in the order of the scopes asked */
+    bool opt_in;
+    bool pending;
+    uint64_t request;
+    uint8_t token_sha256[32];
+};
+
+#endif

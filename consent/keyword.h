@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a reply from a handset means. Pure: text in, meaning out; the words are data
+ * (consent/data/keywords.*), each with a language and a source.
+ *
+ * Canonical form: NFKC, zero-width and bidi controls and tatweel dropped, case folded without locale,
+ * Latin diacritics stripped, Arabic folded (harakat dropped, alef forms to alef, alef maqsura to ya,
+ * ta marbuta to ha), Arabic-Indic digits to ASCII, spaces collapsed, then punctuation and emoji
+ * removed for the match of the whole message. */
+#ifndef CONSENT_KEYWORD_H
+#define CONSENT_KEYWORD_H
+
+#include "proto/base/span.h"
+
+enum meaning {
+    MEANING_REPLY,          /* an ordinary reply: to the submitter's watch */
+    MEANING_OPT_OUT,
+    MEANING_OPT_OUT_ALL,    /* STOPALL: everything */
+    MEANING_OPT_OUT_INTENT, /* opted out and marked for review */
+    MEANING_REVIEW,         /* suppress marketing, ask, list for review */
+    MEANING_CONFIRM,        /* yes; only while a question of ours is pending */
+    MEANING_DECLINE,        /* no; likewise */
+    MEANING_OPT_IN,         /* START, UNSTOP */
+    MEANING_HELP,
+};
+
+struct keyword_match {
+    enum meaning meaning;
+    const char *language; /* "en", "fr", ... of the word that matched; "" for MEANING_REPLY */
+    const char *rule;     /* static: "keyword/stop@1"; "" for MEANING_REPLY */
+};
+
+/* `pending`: a question of ours to this number is open, so that yes and no mean something. Text is
+ * UTF-8; what is not is replaced. Texts over 1,600 octets are ordinary replies. */
+struct keyword_match keyword_match(struct span utf8, bool pending);
+
+/* The canonical form, for `assent consent explain`. Gives the length (at most size - 1; the text is
+ * NUL-terminated). */
+size_t keyword_canonical(struct span utf8, char *out, size_t size);
+
+const char *meaning_name(enum meaning meaning); /* "opt_out", as in tests/vectors/keywords.tsv */
+
+#endif

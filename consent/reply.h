@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gateway's own texts (FIELD: opt-out confirmation, help, question, welcome), by language, with
+ * {brand}, {program}, {sender}, {contact} filled in. Data in consent/data/replies.*. */
+#ifndef CONSENT_REPLY_H
+#define CONSENT_REPLY_H
+
+#include "proto/event.pb-c.h"
+#include "proto/base/span.h"
+
+struct reply_names {
+    const char *brand;
+    const char *program;
+    const char *contact; /* "" for none: the sentence with it is left out */
+};
+
+/* UTF-8 text into `out`, NUL-terminated; gives its length. Unknown languages fall back to English. */
+size_t reply_text(Assent__V1__ServiceKind kind, const char *language,
+                  const struct reply_names *names, char *out, size_t size);
+
+#endif

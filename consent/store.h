@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The consent sets in Redis; the only file that knows hiredis. One connection, pipelined, so that
+ * replies come in the order of what was asked: when a write is acknowledged, every check asked
+ * before it has been answered.
+ *
+ * Invariants
+ * - Every check asked is answered exactly once, by a reply or by VERDICT_UNKNOWN.
+ * - Any error reply, wrong type, wrong length, timeout (STORE_DEADLINE_MS) or lost connection is
+ *   VERDICT_UNKNOWN; everything in flight then fails, the connection is closed, and it is made again
+ *   after a back-off with jitter (10 ms doubling to 1 s).
+ * - Octets from Redis cannot crash or grow this process: a guard bounds arrays and strings before the
+ *   parser sees them.
+ * - A check asked and a write handed over leave in one write(2) a turn: store_flush().
+ *
+ * Keys (B = hash of the number modulo the bucket count, 2^18 unless Redis says otherwise)
+ *   assent:buckets          bucket count, written once; a mismatch with the setting refuses
+ *   assent:scopes           hash: scope number -> name
+ *   optin:{B} optout:{B}    sets of scope << 50 | number
+ *   pending:{B}:KEY         "REQUEST HEX-SHA256" with a time-to-live, KEY = scope << 50 | number
+ *   applied:NODE            ledger position of the newest consent write of that node
+ *
+ * Thread: the loop's. */
+#ifndef CONSENT_STORE_H
+#define CONSENT_STORE_H
+
+#include "consent/gate.h"
+#include "proto/base/err.h"
+
+struct event_base;
+struct store;
+
+struct store_config {
+    const char *url;      /* unix:///PATH, redis://HOST:PORT/DB */
+    const char *password; /* NULL for none */
+    const char *node;
+    uint32_t buckets;     /* a power of two */
+};
+
+struct store_handlers {
+    /* Connected, authenticated, bucket count right, scopes resolvable. `applied` is this node's
+     * position in Redis (0: none). Nothing may be checked before the owner has caught up. */
+    void (*up)(void *context, uint64_t applied);
+    /* Away, with a reason for people ("connection refused", "LOADING", "bucket count 1024 in Redis,
+     * 262144 configured"). Called once per loss; every check and write in flight has failed before. */
+    void (*down)(void *context, const char *why);
+    /* Answers to checks, many in one call. */
+    void (*checked)(void *context, const struct check_result *results, size_t count);
+    /* A write was applied. `added`: for WRITE_OPT_OUT, at least one scope was new in Redis. */
+    void (*written)(void *context, uint64_t sequence, bool added);
+    /* Answer to store_lookup(); ok false: away. */
+    void (*looked_up)(void *context, uint64_t cookie, bool ok, const struct consent_state *state);
+    /* Answer to store_resolve_scope(): number 0 when away. */
+    void (*scope_resolved)(void *context, uint64_t cookie, uint16_t number);
+};
+
+struct store *store_new(struct event_base *base, const struct store_config *config,
+                        const struct store_handlers *handlers, void *context);
+void store_free(struct store *store);
+
+/* False (and nothing asked) when away or STORE_CHECKS_MAX are in flight. */
+MUST_CHECK bool store_check(struct store *store, const struct check *check);
+MUST_CHECK bool store_write(struct store *store, const struct consent_write *write);
+MUST_CHECK bool store_lookup(struct store *store, uint64_t cookie, uint64_t number,
+                             const uint16_t *scopes, uint8_t scope_count, uint16_t opt_in_scope);
+/* The number that belongs to `name`, taking a free one (hash of the name, then the next) when it has
+ * none yet. Race-free between gateways: HSETNX. */
+MUST_CHECK bool store_resolve_scope(struct store *store, uint64_t cookie, const char *name);
+
+/* Sends what was asked since the last call: once a loop turn. */
+void store_flush(struct store *store);
+
+bool store_is_up(const struct store *store);
+
+/* Warnings found at connect (may evict, does not persist, intset limit too small), for the log and
+ * the status; "" for none. */
+const char *store_warnings(const struct store *store);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sockets: moves octets between a stream socket and whoever owns the connection, with raw libevent
+ * events and flat buffers. The only file of this box that knows libevent. A link's handlers run from
+ * the event loop; link_free() inside a handler is allowed and takes effect at the end of the turn.
+ *
+ * Addresses: "tcp://HOST:PORT" ([::1] in brackets), "unix:///PATH". */
+#ifndef SMPP_LINK_H
+#define SMPP_LINK_H
+
+#include "proto/base/bytes.h"
+
+struct event_base;
+struct link;
+struct link_listener;
+
+struct link_handlers {
+    void (*connected)(void *context, struct link *link); /* outgoing only */
+    /* Octets came. Valid until return; keep what is needed. */
+    void (*received)(void *context, struct link *link, struct span octets);
+    /* The peer closed, or connecting or I/O failed; `why` is a short constant. The link is unusable
+     * but must still be freed by its owner. */
+    void (*closed)(void *context, struct link *link, const char *why);
+    /* Optional: output drained below what link_flush() could not write. */
+    void (*writable)(void *context, struct link *link);
+};
+
+/* Connects without blocking; gives NULL and *ret_why when the address is malformed. */
+struct link *link_connect(struct event_base *base, const char *address,
+                          const struct link_handlers *handlers, void *context,
+                          const char **ret_why);
+void link_free(struct link *link);
+
+/* Writes as much of `output` as the socket takes and consumes it; the rest goes when the socket is
+ * writable again (the link remembers `output`; it must outlive the link or a link_free). One write(2)
+ * a call: call it once a loop turn. */
+void link_flush(struct link *link, struct buffer *output);
+
+/* Stops and resumes reading: back-pressure. */
+void link_set_reading(struct link *link, bool reading);
+
+int link_socket(const struct link *link); /* for peer credentials */
+
+typedef void link_accepted(void *context, struct link_listener *listener, struct link *link);
+
+/* Listens; on EMFILE it pauses accepting for 100 ms instead of spinning. accepted() must call
+ * link_set_handlers() or link_free(). A Unix path is unlinked first when no one answers on it.
+ * NULL and *ret_why when it cannot (address in use, no permission, malformed). */
+struct link_listener *link_listen(struct event_base *base, const char *address,
+                                  link_accepted *accepted, void *context, const char **ret_why);
+void link_listener_free(struct link_listener *listener);
+int link_listener_port(const struct link_listener *listener); /* TCP: the port chosen for ":0" */
+void link_set_handlers(struct link *link, const struct link_handlers *handlers, void *context);
+
+#endif
