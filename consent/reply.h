@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gateway's own texts (FIELD: opt-out confirmation, help, question, welcome), by language, with
+/* The gateway's own texts (opt-out confirmation, help, opt-in question, welcome, answer to START), by language, with
  * {brand}, {program}, {sender}, {contact} filled in. Data in consent/data/replies.*. */
 #ifndef CONSENT_REPLY_H
 #define CONSENT_REPLY_H
