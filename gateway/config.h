@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration as the program uses it: every string set (maybe ""), every default filled in,
+ * every reference resolved to an index, every contradiction refused. Read once at start; owned by
+ * the caller of config_load(); constant afterwards. The YAML schema is a table in config_schema.c. */
+#ifndef GATEWAY_CONFIG_H
+#define GATEWAY_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "proto/base/err.h"
+#include "proto/base/limits.h"
+#include "proto/event.pb-c.h"
+
+#define CLASS_COUNT 6 /* Assent__V1__Class, unspecified included */
+
+enum opt_in_mode { OPT_IN_DOUBLE, OPT_IN_SINGLE };
+enum stop_reach { REACH_BRAND, REACH_PROGRAM, REACH_GLOBAL };
+enum on_unknown { UNKNOWN_NEVER_AGAIN, UNKNOWN_SEND_AGAIN }; /* P6; marketing: always never */
+
+struct program_config {
+    char name[NAME_OCTETS_MAX + 1];
+    char brand[NAME_OCTETS_MAX + 1];
+    char contact[65];                /* for help and confirmation texts; "" for none */
+    char language[9];                /* default of questions and welcome: "en" */
+    bool classes[CLASS_COUNT];       /* by Assent__V1__Class */
+    char senders[SENDERS_MAX][17];   /* as sent: digits or up to 11 alphanumerics */
+    uint16_t sender_count;
+    enum opt_in_mode opt_in;
+    enum stop_reach stop_reach;
+    enum on_unknown on_unknown;      /* for otp, transactional, emergency */
+};
+
+struct client_config {
+    char name[NAME_OCTETS_MAX + 1];
+    uint8_t key_sha256[32];
+    bool has_key;
+    int64_t uid;                     /* Unix socket peer that needs no key; -1 for none */
+    bool programs[PROGRAMS_MAX];     /* by index */
+};
+
+enum bind_mode { BIND_TRANSCEIVER, BIND_TRANSMITTER_RECEIVER };
+
+struct carrier_config {
+    char name[NAME_OCTETS_MAX + 1];
+    char address[256];               /* tcp://HOST:PORT or unix:///PATH */
+    char system_id[17];
+    char password[65];               /* read from password_file */
+    char system_type[14];
+    enum bind_mode bind;
+    uint16_t sessions;               /* transceivers, or pairs */
+    uint16_t window;                 /* of one session */
+    uint32_t rate;                   /* submit_sm in any sliding second, over all sessions */
+    uint32_t request_timeout_ms;
+    uint32_t enquire_link_ms;
+    uint32_t reconnect_min_ms;       /* 1000 */
+    uint32_t reconnect_max_ms;       /* 60000 */
+    uint32_t receipt_timeout_ms;     /* a message without its receipts ends so long after sending */
+    char (*routes)[NUMBER_DIGITS_MAX + 1]; /* prefixes; "" matches everything */
+    uint16_t route_count;
+};
+
+struct listener_config {
+    char address[256];
+};
+
+struct config {
+    char node[NAME_OCTETS_MAX + 1];
+    char data_dir[4096 - 64];
+    char redis_url[256];
+    char redis_password[256];        /* "" for none */
+    uint32_t redis_buckets;          /* a power of two; 262144 */
+    struct listener_config *listeners;
+    uint16_t listener_count;
+    char http_address[256];          /* "" for none */
+    struct client_config *clients;
+    uint16_t client_count;
+    struct program_config *programs;
+    uint16_t program_count;
+    struct carrier_config *carriers;
+    uint16_t carrier_count;
+
+    /* limits (P10) */
+    uint32_t max_open_messages;      /* waiting, scheduled, in flight, awaiting receipts; 4,000,000 */
+    uint64_t max_memory_octets;      /* of their structs and texts; 2 GiB */
+    uint32_t max_references;         /* remembered client references; 4,000,000 */
+    uint64_t reference_window_ms;    /* 24 h */
+    uint32_t retry_max;              /* attempts after a temporary error; 8 */
+    uint32_t retry_min_ms;           /* 1000, doubling with jitter */
+    uint32_t retry_max_ms;           /* 300000 */
+    uint64_t ttl_ms[CLASS_COUNT];    /* defaults by class: otp 5 min, others 1-2 days */
+    uint32_t snapshot_records;       /* a snapshot every so many records; 2,000,000 */
+    enum { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR } log_level;
+};
+
+/* Reads and checks `path`. On failure writes one line a fault to `errors` ("FILE:LINE: what; what is
+ * allowed") and gives ERR_BAD_INPUT. Secret files that others may read are refused. Relative paths
+ * are relative to the configuration file. */
+MUST_CHECK enum err config_load(const char *path, FILE *errors, struct config **ret_config);
+void config_free(struct config *config);
+
+/* What `assentd -t` prints: what this configuration would do, in words; secrets are hidden. */
+void config_print(const struct config *config, FILE *out);
+
+/* Fills every default into a zeroed struct; used by config_load() and by the simulation. */
+void config_defaults(struct config *config);
+void program_defaults(struct program_config *program);
+void carrier_defaults(struct carrier_config *carrier);
+
+int config_find_program(const struct config *config, const char *name); /* index or -1 */
+int config_find_client(const struct config *config, const char *name);
+
+#endif

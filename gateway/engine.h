@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine: queues, routes, throttle, dispatch, gate, sessions, correlation, opt-in, recovery.
+ * It does no I/O and knows no clock: events go in through the functions below, actions come out
+ * through its ports (gateway/ports.h). Single-threaded.
+ *
+ * A life:  engine_new  ->  engine_replay (snapshot, then the ledger's tail)  ->  engine_start  ->
+ *          inputs and engine_turn in any order  ->  engine_drain  ->  engine_free
+ *
+ * Who drives it collects inputs, then calls engine_turn() once; that is where batches leave. */
+#ifndef GATEWAY_ENGINE_H
+#define GATEWAY_ENGINE_H
+
+#include "gateway/config.h"
+#include "gateway/metrics.h"
+#include "gateway/ports.h"
+#include "proto/base/clock.h"
+#include "proto/base/hash.h"
+#include "proto/base/rng.h"
+
+struct engine;
+
+/* `config` and `ports` must outlive the engine. `key` is the node's secret hash key: it must be the
+ * same over restarts (client references are remembered by their keyed hash). */
+struct engine *engine_new(const struct config *config, const struct ports *ports,
+                          const struct hash_key *key, uint64_t seed);
+void engine_free(struct engine *engine);
+
+/* Recovery: every record of the newest snapshot (sequence 0), then every ledger record from there
+ * on. ERR_CORRUPT: the record makes no sense here (another program wrote it); *ret_why says what. */
+MUST_CHECK enum err engine_replay(struct engine *engine, uint64_t sequence, struct span public_part,
+                                  struct span personal_part, const char **ret_why);
+
+/* Replay is over. Messages with an intent and no outcome become `unknown` (P6); links open. */
+void engine_start(struct engine *engine, struct instant now);
+
+/* One turn: the phases in order (see engine.c). Gives the monotonic time at which the next turn is
+ * needed at the latest when no input comes before. */
+uint64_t engine_turn(struct engine *engine, struct instant now);
+
+/* Stops taking submissions, unbinds when nothing is on its way any more (or `by_us` has come). */
+void engine_drain(struct engine *engine, struct instant now, uint64_t by_us);
+bool engine_drained(const struct engine *engine);
+
+/* Ledger. */
+void engine_on_durable(struct engine *engine, uint64_t sequence);
+
+/* Store: as in consent/store.h. */
+void engine_on_store_up(struct engine *engine, uint64_t applied);
+void engine_on_store_down(struct engine *engine, const char *why);
+void engine_on_checked(struct engine *engine, const struct check_result *results, size_t count,
+                       struct instant now);
+void engine_on_written(struct engine *engine, uint64_t sequence, bool added, struct instant now);
+void engine_on_looked_up(struct engine *engine, uint64_t cookie, bool ok,
+                         const struct consent_state *state, struct instant now);
+void engine_on_scope_resolved(struct engine *engine, uint64_t cookie, uint16_t number,
+                              struct instant now);
+
+/* Links. */
+void engine_on_link_up(struct engine *engine, uint16_t carrier, uint16_t link, struct instant now);
+void engine_on_link_octets(struct engine *engine, uint16_t carrier, uint16_t link,
+                           struct span octets, struct instant now);
+void engine_on_link_down(struct engine *engine, uint16_t carrier, uint16_t link, const char *why,
+                         struct instant now);
+
+/* Submitters. Strings in *ret_verdict are static. A verdict must not be told before
+ * the ledger is durable up to its `ready_at` (P5). */
+struct submit_verdict {
+    Assent__V1__Code code;
+    uint64_t id;
+    const char *message;
+    uint32_t parts;
+    uint32_t encoding;
+    bool repeated_reference;
+    uint64_t ready_at; /* may be told when the ledger is durable up to here; 0 at once */
+};
+void engine_submit(struct engine *engine, uint16_t client, const Assent__V1__Message *message,
+                   bool dry_run, struct instant now, struct submit_verdict *ret_verdict);
+void engine_cancel(struct engine *engine, uint16_t client, uint64_t id, struct instant now,
+                   struct submit_verdict *ret_verdict);
+bool engine_query(struct engine *engine, uint16_t client, uint64_t id,
+                  Assent__V1__MessageStatus *ret_status); /* strings static or the engine's */
+
+/* True while submissions are refused as a whole, with the reason ("draining", "disk full", ...);
+ * a server then need not read. */
+bool engine_refuses(const struct engine *engine, const char **ret_why);
+
+/* Consent calls; answered through ports.consent_reply or show_reply with `call`, maybe before the
+ * function returns. `client` CLIENT_OPERATOR may do everything. */
+#define CLIENT_OPERATOR UINT16_MAX
+void engine_request_opt_in(struct engine *engine, uint16_t client, uint64_t call,
+                           const Assent__V1__OptInRequest *request, struct instant now);
+void engine_confirm_opt_in(struct engine *engine, uint16_t client, uint64_t call,
+                           const Assent__V1__ConfirmRequest *request, struct instant now);
+void engine_record_opt_in(struct engine *engine, uint16_t client, uint64_t call,
+                          const Assent__V1__RecordRequest *request, struct instant now);
+void engine_opt_out(struct engine *engine, uint16_t client, uint64_t call,
+                    const Assent__V1__OptOutRequest *request, struct instant now);
+void engine_show_consent(struct engine *engine, uint16_t client, uint64_t call,
+                         const Assent__V1__ShowRequest *request, struct instant now);
+
+/* Snapshot: writes records that fold to the present state; `add` gives false to stop. Called in a
+ * forked child by the daemon. engine_snapshot_due() says when one is wanted. */
+bool engine_snapshot(const struct engine *engine, struct instant now,
+                     bool (*add)(void *context, struct span public_part, struct span personal_part),
+                     void *context);
+bool engine_snapshot_due(const struct engine *engine);
+void engine_snapshot_begun(struct engine *engine); /* counts from here again */
+
+/* What the world may see. */
+const struct metrics *engine_metrics(const struct engine *engine);
+struct engine_status {
+    uint64_t open_messages, scheduled, waiting, awaiting_receipt, memory_octets;
+    bool gate_open;
+    const char *gate_why; /* "" when open */
+    bool draining;
+};
+void engine_status(const struct engine *engine, struct engine_status *ret_status);
+
+struct carrier_status {
+    const char *name;
+    uint32_t sessions, sessions_bound, rate, sent_last_second, window, window_used;
+    uint64_t waiting[CLASS_COUNT];
+    uint64_t awaiting_receipt;
+    uint32_t paused; /* bits of enum pause_reason */
+};
+void engine_carrier_status(const struct engine *engine, uint16_t carrier, struct instant now,
+                           struct carrier_status *ret_status);
+
+/* Why a carrier's lane stands still: one bit a reason, so that taking one back cannot undo another. */
+enum pause_reason {
+    PAUSE_LINK_DOWN = 1 << 0,
+    PAUSE_THROTTLED = 1 << 1, /* the carrier said ESME_RTHROTTLED or ESME_RMSGQFUL */
+    PAUSE_GATE_AWAY = 1 << 2,
+    PAUSE_LEDGER = 1 << 3,    /* disk full, or the disk is behind */
+    PAUSE_RATE = 1 << 4,      /* the sliding second is used up */
+    PAUSE_WINDOW = 1 << 5,
+    PAUSE_DRAINING = 1 << 6,
+};
+#define PAUSE_REASONS 7
+const char *pause_name(unsigned bit); /* 0.. : "link_down" */
+
+/* A planted bug for the simulation's own test: the oracle must catch each. 0 in every real run; only
+ * tests set it. */
+enum plant {
+    PLANT_NONE,
+    PLANT_CHECK_DROPPED,          /* P1: writes without asking Redis */
+    PLANT_UNKNOWN_PASSES,         /* P1: a failed check counts as a pass */
+    PLANT_DENY_NOT_CONSULTED,     /* P2: the deny set is passed over before the write */
+    PLANT_NO_CANCEL_ON_STOP,      /* P2: what waits stays */
+    PLANT_STOP_ACK_EARLY,         /* P3: deliver_sm_resp before the opt-out is durable */
+    PLANT_REPLAY_SKIPPED,         /* P3: Redis is trusted although it forgot */
+    PLANT_CONFIRM_TWICE,          /* P4 */
+    PLANT_ACK_BEFORE_FSYNC,       /* P5 */
+    PLANT_RESEND_AFTER_CRASH,     /* P6 */
+    PLANT_ATTEMPT_NOT_DURABLE,    /* P6: written before its intent is on disk */
+    PLANT_RATE_AT_DISPATCH,       /* P7: accounted when dispatched, not when written */
+    PLANT_TOKEN_NOT_RETURNED,     /* P7: under-use after denials */
+    PLANT_NO_PRIORITY,            /* P8 */
+    PLANT_COUNT,
+};
+void engine_plant(struct engine *engine, enum plant plant);
+
+#endif
