@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a command_status means: one row a status of section 5.1.3, with the default policy for a
+ * submit_sm that was answered with it. A carrier's own table may overrule the policy. */
+#ifndef SMPP_STATUS_H
+#define SMPP_STATUS_H
+
+#include <stdint.h>
+
+enum status_policy {
+    STATUS_OK,
+    STATUS_RETRY,            /* temporary: this message again, later */
+    STATUS_THROTTLE,         /* too fast: pause the lane so that order is kept, then this message again */
+    STATUS_PERMANENT,        /* this message will never be taken */
+    STATUS_UNKNOWN_PERMANENT /* no row (vendor status): not tried again; keep the raw code */
+};
+
+enum status_policy status_policy(uint32_t command_status);
+
+/* "ESME_RTHROTTLED", or NULL when there is no row. */
+const char *status_name(uint32_t command_status);
+
+#endif
