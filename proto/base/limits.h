@@ -52,6 +52,16 @@
 #define STORE_REPLY_ELEMENTS  64   /* array elements in one RESP reply */
 #define STORE_BULK_MAX        (64u << 10) /* octets in one RESP bulk string */
 #define STORE_CHECKS_MAX      65536 /* checks in flight; above it nothing is asked */
+#define STORE_OTHERS_MAX      8192  /* writes, lookups and the like in flight */
+#define STORE_REPLY_VALUES    256   /* values in one RESP reply, all levels together */
+#define STORE_REPLY_DEPTH     4     /* arrays in arrays; ROLE needs 3 */
+#define STORE_REPLY_LINE      1024  /* octets of a status, error or length line */
+#define STORE_REPLY_MAX       (256u << 10) /* octets of one whole RESP reply */
+#define STORE_OUTPUT_MAX      (32u << 20)  /* octets of commands not yet taken by the socket */
+#define STORE_BACKOFF_MIN_MS  10
+#define STORE_BACKOFF_MAX_MS  1000
+#define STORE_INTSET_MIN      512   /* set-max-intset-entries below this costs memory: warned */
+#define KEYWORD_TEXT_MAX      1600  /* octets of a reply; longer ones are ordinary replies */
 
 /* SMPP */
 #define PDU_MAX            65536u /* octets, bound; command_length above it ends the session */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/throttle.h"
+
+#include <string.h>
+
+#include "proto/base/check.h"
+#include "proto/base/clock.h"
+#include "proto/base/limits.h"
+
+#define WINDOW_MS (MS_PER_S + THROTTLE_GUARD_MS)
+#define ONE       1000000ull /* a message's credit */
+
+_Static_assert(WINDOW_MS < THROTTLE_RING, "the ring must hold the window");
+
+void throttle_init(struct throttle *throttle, uint32_t rate, uint64_t now_us)
+{
+    memset(throttle, 0, sizeof *throttle);
+    throttle->rate = rate;
+    throttle->now_ms = now_us / US_PER_MS;
+    throttle->paced_us = now_us;
+    throttle->credit = ONE;
+}
+
+static uint64_t credit_max(const struct throttle *throttle)
+{
+    uint64_t burst = throttle->rate / 10;
+    return (burst ? burst : 1) * ONE;
+}
+
+static void advance(struct throttle *throttle, uint64_t now_us)
+{
+    uint64_t now_ms = now_us / US_PER_MS;
+    if (now_ms > throttle->now_ms + THROTTLE_RING) {
+        memset(throttle->ring, 0, sizeof throttle->ring);
+        throttle->written = 0;
+        throttle->now_ms = now_ms;
+    }
+    while (throttle->now_ms < now_ms) {
+        throttle->now_ms++;
+        uint32_t *old = &throttle->ring[(throttle->now_ms - WINDOW_MS) % THROTTLE_RING];
+        throttle->written -= *old;
+        *old = 0;
+    }
+    if (now_us > throttle->paced_us) {
+        throttle->credit += (now_us - throttle->paced_us) * throttle->rate;
+        if (throttle->credit > credit_max(throttle))
+            throttle->credit = credit_max(throttle);
+        throttle->paced_us = now_us;
+    }
+}
+
+static uint32_t law(const struct throttle *throttle, bool urgent)
+{
+    uint32_t used = throttle->written + throttle->reserved;
+    uint32_t limit = urgent ? throttle->rate : throttle->rate - throttle->rate / 200;
+    return used < limit ? limit - used : 0;
+}
+
+uint32_t throttle_room(struct throttle *throttle, uint64_t now_us, bool urgent)
+{
+    advance(throttle, now_us);
+    uint32_t room = law(throttle, urgent);
+    uint64_t paced = throttle->credit / ONE;
+    return urgent || paced > room ? room : (uint32_t)paced;
+}
+
+void throttle_reserve(struct throttle *throttle, uint32_t count)
+{
+    throttle->reserved += count;
+    uint64_t cost = count * ONE;
+    throttle->credit = throttle->credit > cost ? throttle->credit - cost : 0;
+}
+
+void throttle_give_back(struct throttle *throttle, uint32_t count)
+{
+    CHECK(throttle->reserved >= count);
+    throttle->reserved -= count;
+    throttle->credit += count * ONE;
+    if (throttle->credit > credit_max(throttle))
+        throttle->credit = credit_max(throttle);
+}
+
+void throttle_write(struct throttle *throttle, uint64_t now_us)
+{
+    advance(throttle, now_us);
+    CHECK(throttle->reserved > 0);
+    throttle->reserved--;
+    throttle->written++;
+    throttle->ring[throttle->now_ms % THROTTLE_RING]++;
+}
+
+uint32_t throttle_written(struct throttle *throttle, uint64_t now_us)
+{
+    advance(throttle, now_us);
+    return throttle->written;
+}
+
+uint64_t throttle_next(struct throttle *throttle, uint64_t now_us, bool urgent)
+{
+    advance(throttle, now_us);
+    if (law(throttle, urgent) == 0) {
+        /* The oldest write in the window frees its place when it grows out of it. */
+        for (uint64_t ms = throttle->now_ms - WINDOW_MS + 1; ms <= throttle->now_ms; ms++)
+            if (throttle->ring[ms % THROTTLE_RING] > 0)
+                return (ms + WINDOW_MS) * US_PER_MS;
+        return now_us + US_PER_S; /* all reserved: giving back or writing brings the next turn */
+    }
+    if (urgent || throttle->credit >= ONE)
+        return now_us;
+    return now_us + (ONE - throttle->credit) / throttle->rate + 1;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SHA-256 and comparison in constant time, for tokens and keys. Adapter to OpenSSL. */
+#ifndef PROTO_BASE_DIGEST_H
+#define PROTO_BASE_DIGEST_H
+
+#include "proto/base/span.h"
+
+#define DIGEST_SIZE 32
+
+void digest_sha256(struct span data, uint8_t out[DIGEST_SIZE]);
+bool digest_equal(const uint8_t a[DIGEST_SIZE], const uint8_t b[DIGEST_SIZE]);
+
+/* Lower-case hex with a NUL: 2 * length + 1 octets. */
+char *hex_encode(struct span data, char *out);
+/* False when `text` is not exactly 2 * length hex digits. */
+bool hex_decode(struct span text, uint8_t *out, size_t length);
+
+#endif
