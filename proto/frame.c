@@ -6,6 +6,7 @@
 #include "proto/frame.h"
 
 #include "proto/base/check.h"
+#include "proto/base/limits.h"
 
 enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_OCTETS = 2, WIRE_32 = 5 };
 
@@ -155,9 +156,21 @@ static size_t character_length(const uint8_t *at, size_t left)
     return character < least[length] || character > 0x10ffff || surrogate ? 0 : length;
 }
 
+/* Most texts are mostly ASCII, so eight octets at a time are tried first. */
+static bool eight_are_ascii(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return (word & 0x8080808080808080ull) == 0;
+}
+
 bool frame_text_valid(struct span text)
 {
     for (size_t i = 0; i < text.length;) {
+        if (text.length - i >= 8 && eight_are_ascii(text.data + i)) {
+            i += 8;
+            continue;
+        }
         size_t length = character_length(text.data + i, text.length - i);
         if (length == 0)
             return false;

@@ -29,6 +29,12 @@
 #define CLIENT_OUTPUT_MAX      (8u << 20) /* per connection; above it the connection is not read */
 #define CLIENT_CALLS_MAX       256 /* unanswered calls of a connection; above it it is not read */
 #define HELLO_TIMEOUT_MS       5000
+#define HELLO_FRAME_MAX        4096 /* octets of a frame before Hello: strangers get little memory */
+#define FRAME_TIMEOUT_MS       30000 /* a frame that has begun must be whole by then */
+#define CLIENT_LINGER_MS       2000 /* for the last words to a connection that is being closed */
+#define CLIENT_INPUT_TOTAL_MAX (256u << 20) /* octets read and not yet decoded, over all connections */
+#define CLIENT_CONSENT_CALLS_MAX 65536 /* consent calls under way, over all connections */
+#define SUBMIT_PATIENCE_MS     1000 /* the engine refuses: back-pressure so long, then a refusal */
 #define WATCH_CHUNK_OCTETS     (256u << 10) /* read from the ledger for one watcher in one turn */
 
 /* Time */
@@ -81,6 +87,14 @@
 #define PROGRAMS_MAX       1024
 #define SENDERS_MAX        64  /* of one program */
 #define CLIENTS_MAX        256
+#define LISTENERS_MAX      16
+#define ROUTES_MAX         4096 /* of one carrier */
+#define CONFIG_OCTETS_MAX  (1u << 20) /* the configuration file */
+#define CONFIG_FAULTS_MAX  50   /* told in one go */
+#define HTTP_HEAD_MAX      8192 /* octets of a request; it has no body */
+#define HTTP_REPLY_MAX     (2u << 20)
+#define HTTP_CONNECTIONS_MAX 32
+#define HTTP_TIMEOUT_MS    10000 /* from accept to close, whatever the peer does */
 #define CAMPAIGNS_MAX      4096 /* waiting at one carrier */
 #define PARKED_RECEIPTS_MAX 65536
 #define PARKED_RECEIPT_MS  60000
