@@ -106,6 +106,9 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
 bool engine_snapshot_due(const struct engine *engine);
 void engine_snapshot_begun(struct engine *engine); /* counts from here again */
 
+/* Index of the program whose scope number an event carries, or -1. */
+int engine_program_of_scope(const struct engine *engine, uint32_t scope);
+
 /* What the world may see. */
 const struct metrics *engine_metrics(const struct engine *engine);
 struct engine_status {

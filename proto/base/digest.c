@@ -14,6 +14,11 @@ bool digest_equal(const uint8_t a[DIGEST_SIZE], const uint8_t b[DIGEST_SIZE])
     return CRYPTO_memcmp(a, b, DIGEST_SIZE) == 0;
 }
 
+void digest_wipe(void *data, size_t length)
+{
+    OPENSSL_cleanse(data, length);
+}
+
 char *hex_encode(struct span data, char *out)
 {
     static const char digits[] = "0123456789abcdef";

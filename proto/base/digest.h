@@ -10,6 +10,9 @@
 void digest_sha256(struct span data, uint8_t out[DIGEST_SIZE]);
 bool digest_equal(const uint8_t a[DIGEST_SIZE], const uint8_t b[DIGEST_SIZE]);
 
+/* Overwrites secrets so that the compiler cannot leave it out. */
+void digest_wipe(void *data, size_t length);
+
 /* Lower-case hex with a NUL: 2 * length + 1 octets. */
 char *hex_encode(struct span data, char *out);
 /* False when `text` is not exactly 2 * length hex digits. */

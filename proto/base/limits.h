@@ -77,6 +77,7 @@
 #define SHORT_MESSAGE_MAX  254    /* octets sent; 255 are accepted */
 #define WINDOW_MAX         10000
 #define SESSION_OUTPUT_MAX (4u << 20)
+#define SESSION_INPUT_MAX  (1u << 20) /* kept while a peer does not read our answers */
 #define BIND_TIMEOUT_MS    10000
 #define REASSEMBLY_MAX     4096   /* long MO messages being joined */
 #define REASSEMBLY_MS      (5 * 60 * 1000)

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's inside, shared by the files that are its phases:
+ *
+ *   engine.c    life, the turn, drain, status        admit.c      submit, cancel, query
+ *   dispatch.c  tokens, intent, gate, wire, answers  carrier.c    links and sessions
+ *   receipts.c  correlation of receipts              inbound.c    replies from handsets
+ *   consent.c   calls of submitters about consent    projection.c consent events into Redis
+ *   record.c    events into the ledger               recover.c    replay and snapshot
+ *
+ * Only these files include this header. */
+#ifndef GATEWAY_ENGINE_STATE_H
+#define GATEWAY_ENGINE_STATE_H
+
+#include "consent/keyword.h"
+#include "gateway/engine.h"
+#include "gateway/message.h"
+#include "gateway/queue.h"
+#include "gateway/throttle.h"
+#include "smpp/session.h"
+
+/* ---- carriers ---- */
+
+struct carrier_link {
+    struct engine *engine;
+    struct session *session;  /* NULL while there is no connection */
+    uint16_t carrier, index;
+    uint32_t generation;      /* counts connections: an owed answer to an older one is dropped */
+    bool opening;             /* link_open() called, no answer yet */
+    bool closing;             /* the session is over; cleaned up at the end of the turn */
+    bool bound;
+    bool reading_stopped;
+    uint32_t reserved;        /* window slots held by messages that are not written yet */
+    uint64_t open_at_us;      /* next attempt to connect; 0: none planned */
+    uint64_t backoff_ms;
+    uint64_t tick_us;         /* when the session wants session_tick() */
+    enum session_mode mode;
+};
+
+struct carrier {
+    const struct carrier_config *config;
+    struct carrier_link *links;
+    uint16_t link_count;
+    uint16_t next_link;       /* round robin */
+    struct queue queue;
+    struct throttle throttle;
+    uint64_t throttled_until_us;
+    uint64_t throttle_pause_ms;
+    uint64_t awaiting_receipt;
+    uint32_t paused;          /* bits of enum pause_reason, as of the last turn */
+};
+
+/* ---- answers that wait ---- */
+
+/* A deliver_sm that is answered when the ledger is durable up to `ready_at`. */
+struct owed {
+    uint16_t carrier, link;
+    uint32_t generation;
+    uint32_t sequence_number, command_id;
+    uint64_t ready_at;
+};
+
+/* The answer to a STOP waits for Redis too, at most STOP_HOLD_MS (P3). */
+struct owed_stop {
+    TAILQ_ENTRY(owed_stop) link;
+    struct owed owed;
+    uint64_t deadline_us;
+};
+
+/* ---- consent events on their way into Redis ---- */
+
+struct projection_entry {
+    TAILQ_ENTRY(projection_entry) link;
+    struct consent_write write;
+    /* WRITE_OPT_OUT that came as a reply: what its confirmation needs */
+    bool confirm;
+    uint16_t program, carrier;
+    uint8_t sender;
+    char language[9];
+    uint64_t received_wall_ms;
+    uint64_t received_us; /* 0 for a replayed one */
+};
+
+TAILQ_HEAD(projection_list, projection_entry);
+
+enum store_phase { STORE_DOWN, STORE_RESOLVING, STORE_CATCHING_UP, STORE_LIVE };
+
+struct projection {
+    enum store_phase phase;
+    const char *why;              /* not live: for people */
+    char why_text[160];
+    uint64_t applied;             /* Redis has everything up to here */
+    uint64_t cursor;              /* CATCHING_UP: next ledger record to look at */
+    uint64_t last_consent;        /* newest consent record appended */
+    uint64_t position_sent;       /* newest position handed to Redis */
+    struct projection_list queue; /* LIVE: waiting to be durable */
+    struct projection_list sent;  /* handed to Redis, not acknowledged */
+    uint32_t sent_count;
+    uint32_t resolving;           /* scope names asked for */
+};
+
+/* An opt-out of the last minutes: one confirmation each (P4). */
+struct recent_opt_out {
+    TAILQ_ENTRY(recent_opt_out) link;
+    uint64_t number;
+    uint64_t sequence;
+    uint64_t wall_ms;
+    uint16_t scopes[WRITE_SCOPES_MAX];
+    uint8_t scope_count;
+    bool confirmed;
+};
+
+/* A number and scope denied in memory. `until_us` 0: Redis does not have it yet. */
+struct denial {
+    TAILQ_ENTRY(denial) link; /* in acknowledged order once until_us is set */
+    uint64_t key;
+    uint64_t until_us;
+    uint32_t pending; /* opt-outs of this key that Redis has not acknowledged */
+};
+
+/* A lookup in Redis that somebody waits for: a consent call or a reply from a handset. */
+struct inquiry;
+
+/* ---- receipts ---- */
+
+struct correlation {
+    struct correlation *next_in_bucket;
+    struct correlation *next_of_message;
+    uint64_t hash;
+    struct message *message;
+    uint8_t part;
+    uint8_t length;
+    char id[];
+};
+
+struct parked_receipt {
+    TAILQ_ENTRY(parked_receipt) link;
+    uint64_t hash;
+    uint64_t until_us;
+    uint64_t number;
+    uint16_t carrier;
+    uint8_t state;
+    char error_code[12];
+    uint8_t length;
+    char id[MESSAGE_ID_MAX];
+};
+
+struct seen_reference {
+    uint64_t hash;
+    uint64_t wall_ms;
+};
+
+struct engine {
+    const struct config *config;
+    const struct ports *ports;
+    struct hash_key key;
+    struct rng rng;
+    struct instant now;
+    struct metrics metrics;
+    enum plant plant;
+
+    struct message_store messages;
+    struct wheel wheel;
+    struct carrier *carriers;
+
+    uint64_t durable;
+    uint64_t snapshot_at;        /* sequence at which the last snapshot began */
+    bool started, draining;
+    uint64_t drain_by_us;
+    uint64_t intents_after_crash;
+
+    /* Scope numbers by index of the configuration; 0: not known yet. */
+    uint16_t *program_scope;
+    uint16_t *brand_scope;       /* of the program's brand, by program index */
+    struct table scope_program;  /* scope number to program index + 1 */
+
+    struct projection projection;
+    TAILQ_HEAD(, recent_opt_out) recent_opt_outs;
+    uint64_t recent_count;
+    struct table denials;        /* consent key to struct denial */
+    TAILQ_HEAD(, denial) denials_leaving;
+
+    struct table inquiries;      /* cookie to struct inquiry */
+    uint64_t next_inquiry;
+
+    struct owed *owed;           /* ring */
+    size_t owed_start, owed_count, owed_size;
+    TAILQ_HEAD(, owed_stop) owed_stops;
+
+    struct correlation **correlations; /* hash buckets */
+    size_t correlation_buckets, correlation_count;
+    TAILQ_HEAD(, parked_receipt) parked;
+    struct table parked_by_hash;
+    uint64_t parked_count;
+
+    struct table references;     /* keyed hash to message id */
+    struct seen_reference *reference_ring;
+    size_t reference_start, reference_count, reference_size;
+
+    struct table help_given;     /* keyed hash of number and sender to wall ms */
+
+    uint8_t *scratch;            /* for packing one event */
+};
+
+#define SCRATCH_SIZE (LEDGER_RECORD_MAX * 2)
+#define INBOUND_TEXT_MAX 1024 /* UTF-8 of one received part */
+
+/* ---- record.c: appends an event; gives its sequence number ---- */
+#define EVENT_INIT(e)                                                                              \
+    {                                                                                              \
+        PROTOBUF_C_MESSAGE_INIT(&assent__v1__event__descriptor), .wall_ms = (e)->now.wall_ms       \
+    }
+uint64_t record_event(struct engine *e, Assent__V1__Event *event,
+                      const Assent__V1__Personal *personal);
+/* Packs into the engine's scratch. */
+void record_pack(struct engine *e, const Assent__V1__Event *event,
+                 const Assent__V1__Personal *personal, struct span *ret_public,
+                 struct span *ret_personal);
+void record_attempt(struct engine *e, struct message *m);
+void record_sent(struct engine *e, struct message *m, uint8_t part, struct span carrier_id);
+void record_held(struct engine *e, struct message *m, Assent__V1__Reason reason);
+void record_deferred(struct engine *e, struct message *m);
+bool event_is_consent(const Assent__V1__Event *event);
+
+/* ---- admit.c ---- */
+/* A message of the gateway's own: confirmation, help, question, welcome. Gives its id, 0 when it
+ * cannot be made. */
+uint64_t admit_service(struct engine *e, Assent__V1__ServiceKind kind, uint16_t program,
+                       uint8_t sender, uint64_t number, const char *language, uint64_t cause,
+                       int carrier, uint64_t ttl_ms);
+/* Carrier index by longest prefix, or -1. */
+int route_find(const struct engine *e, uint64_t number);
+uint64_t reference_hash(const struct engine *e, const char *client, const char *reference);
+void reference_remember(struct engine *e, uint64_t hash, uint64_t id, uint64_t wall_ms);
+/* Puts an accepted message where it waits: schedule, retry or queue. */
+void message_wait(struct engine *e, struct message *m, bool front);
+void engine_timer_fired(struct engine *e, struct message *m);
+bool program_knows_client(const struct engine *e, uint16_t client, int program);
+
+/* ---- dispatch.c ---- */
+void dispatch_turn(struct engine *e);
+void gate_turn(struct engine *e);
+void wire_turn(struct engine *e);
+void message_request_ended(struct engine *e, uint64_t cookie, enum request_end end,
+                           uint32_t command_status, struct span carrier_id);
+void message_late_answer(struct engine *e, uint64_t cookie, uint32_t command_status,
+                         struct span carrier_id);
+/* Ends a message: record, counters, tokens and slots given back, correlations dropped. */
+void message_end(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
+                 Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
+/* The same without a record, for outcomes that another record holds already. */
+void message_finish(struct engine *e, struct message *m, Assent__V1__Outcome outcome);
+/* Gives back what it holds and lets it wait again. */
+void message_hold(struct engine *e, struct message *m, Assent__V1__Reason reason);
+void message_to_sent(struct engine *e, struct message *m);
+void message_in_doubt(struct engine *e, struct message *m, uint64_t until_us);
+uint8_t message_scopes(const struct engine *e, const struct message *m,
+                       uint16_t out[CHECK_SCOPES_MAX]);
+/* Scopes in which an opt-out does not stop this message: service confirmations, help, emergency. */
+bool message_is_exempt(const struct message *m);
+uint64_t dispatch_next_us(struct engine *e);
+
+/* ---- carrier.c ---- */
+void carriers_init(struct engine *e);
+void carriers_release(struct engine *e);
+void carriers_turn(struct engine *e);  /* ticks, opens */
+void carriers_flush(struct engine *e); /* writes out, cleans up links that ended */
+uint64_t carriers_next_us(const struct engine *e);
+struct carrier_link *carrier_pick_link(struct carrier *c);
+uint32_t carrier_bound(const struct carrier *c);
+void carrier_throttled(struct engine *e, struct carrier *c);
+void link_answer(struct engine *e, uint16_t carrier, uint16_t link, uint32_t generation,
+                 uint32_t command_id, uint32_t sequence_number, uint32_t status);
+void owe_answer(struct engine *e, const struct owed *owed);
+void owe_stop_answer(struct engine *e, const struct owed *owed);
+void owed_turn(struct engine *e);
+uint64_t owed_next_us(const struct engine *e);
+
+/* ---- receipts.c ---- */
+void receipts_init(struct engine *e);
+void receipts_release(struct engine *e);
+void correlate_add(struct engine *e, struct message *m, uint8_t part, struct span carrier_id);
+void correlate_drop(struct engine *e, struct message *m);
+void receipt_came(struct engine *e, uint16_t carrier, const struct sm_body *body);
+void receipts_turn(struct engine *e);
+/* Replay of a recorded receipt. */
+void receipt_apply(struct engine *e, struct message *m, uint8_t part, uint8_t state);
+void receipt_park_again(struct engine *e, int carrier, struct span id, uint8_t state,
+                        const char *error_code, uint64_t number);
+Assent__V1__Outcome outcome_of_receipt(uint8_t state);
+
+/* ---- inbound.c ---- */
+void inbound_came(struct engine *e, const struct owed *owed, const struct sm_body *body);
+void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
+                       const struct consent_state *state);
+
+/* An opt-out, whoever asked for it: memory first, then queue, ledger and Redis. Gives the sequence
+ * number of its record. */
+struct opt_out {
+    uint64_t number;
+    uint16_t scopes[WRITE_SCOPES_MAX];
+    uint8_t scope_count;
+    Assent__V1__ConsentSource source;
+    const char *client, *carrier, *sender, *rule, *language, *how, *text, *evidence;
+    struct span raw;
+    int program; /* -1: none */
+};
+uint64_t opt_out_apply(struct engine *e, const struct opt_out *o);
+/* Scope that a STOP to this program reaches. */
+uint16_t stop_scope(const struct engine *e, uint16_t program);
+bool add_scope(uint16_t *scopes, uint8_t *count, uint16_t scope);
+
+/* ---- consent.c ---- */
+enum inquiry_kind {
+    INQUIRY_REQUEST,
+    INQUIRY_CONFIRM,
+    INQUIRY_SHOW,
+    INQUIRY_REPLY, /* a yes or no from a handset */
+};
+
+struct inquiry {
+    enum inquiry_kind kind;
+    uint64_t cookie;
+    uint64_t call;
+    uint16_t client;
+    uint64_t number;
+    uint16_t programs[SENDERS_MAX]; /* asked one after the other */
+    uint16_t program_count, at;
+    uint8_t sender;
+    /* INQUIRY_REPLY */
+    struct owed owed;
+    struct keyword_match match;  /* while a question is pending */
+    struct keyword_match plain;  /* while none is */
+    char address[22];
+    char text[INBOUND_TEXT_MAX];
+    uint8_t raw[256];
+    uint16_t raw_length;
+    /* INQUIRY_REQUEST, INQUIRY_CONFIRM */
+    char source[129];
+    char language[9];
+    char token[65];
+    char *evidence;
+    /* INQUIRY_SHOW */
+    Assent__V1__ProgramConsent *shown;
+};
+struct inquiry *inquiry_new(struct engine *e, enum inquiry_kind kind);
+void inquiry_free(struct engine *e, struct inquiry *q);
+/* Asks Redis about programs[at]; false when it is away. */
+bool inquiry_ask(struct engine *e, struct inquiry *q);
+uint64_t opt_in_confirm(struct engine *e, uint16_t program, uint8_t sender, uint64_t number,
+                        Assent__V1__ConsentSource source, uint64_t request, const char *language,
+                        const char *rule, const char *text, struct span raw, int carrier);
+
+/* ---- projection.c ---- */
+void projection_init(struct engine *e);
+void projection_release(struct engine *e);
+void projection_turn(struct engine *e);
+/* A consent event was appended. */
+void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+                     const Assent__V1__Personal *personal);
+/* A write of this kind for number and scope is on its way into Redis. */
+bool projection_pending(const struct engine *e, enum consent_write_kind kind, uint64_t number,
+                        uint16_t scope);
+bool projection_done(const struct engine *e, uint64_t sequence);
+static inline bool gate_is_open(const struct engine *e)
+{
+    return e->projection.phase == STORE_LIVE;
+}
+void deny_add(struct engine *e, uint64_t number, uint16_t scope);
+void deny_lift(struct engine *e, uint64_t number, uint16_t scope);
+void deny_acknowledged(struct engine *e, uint64_t number, uint16_t scope);
+/* The scope that denies, or -1. */
+int deny_find(const struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
+void recent_add(struct engine *e, const struct consent_write *write, uint64_t wall_ms);
+struct recent_opt_out *recent_find(struct engine *e, uint64_t sequence);
+bool recent_confirmed(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
+void recent_lift(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
+void scope_learn(struct engine *e, const char *name, uint16_t number);
+int carrier_index(const struct engine *e, const char *name);
+
+/* ---- recover.c: see engine_replay() ---- */
+void recover_finish(struct engine *e);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A message, its states, and the tables that find it.
+ *
+ * A message's state is one enum, changed by message_set_state() alone, and it is the list that the
+ * message is on; each list carries its count. Ended messages are freed at the end of the turn, never
+ * inside a chain of calls. */
+#ifndef GATEWAY_MESSAGE_H
+#define GATEWAY_MESSAGE_H
+
+#include <sys/queue.h>
+
+#include "gateway/config.h"
+#include "gateway/wheel.h"
+#include "proto/base/span.h"
+#include "proto/base/table.h"
+
+enum message_state {
+    MESSAGE_NEW,       /* on no list yet */
+    MESSAGE_SCHEDULED, /* send-at is to come */
+    MESSAGE_WAITING,   /* in its carrier's queue (gateway/queue.h keeps the order) */
+    MESSAGE_RETRY,     /* a temporary error; due later */
+    MESSAGE_INTENT,    /* holds tokens and window slots; its attempt is not durable yet */
+    MESSAGE_ASKED,     /* Redis is asked */
+    MESSAGE_CLEARED,   /* may be written, this turn if the link stands */
+    MESSAGE_ON_WIRE,   /* parts written, answers to come */
+    MESSAGE_SENT,      /* every part taken by the carrier; receipts to come */
+    MESSAGE_IN_DOUBT,  /* ended as unknown; a late answer or receipt may still resolve it */
+    MESSAGE_ENDED,
+    MESSAGE_STATES,
+};
+
+struct flow;
+struct correlation;
+
+struct message {
+    TAILQ_ENTRY(message) link;         /* the list of its state; in WAITING that of its flow */
+    struct wheel_timer timer;          /* send-at, retry, time-to-live or receipt timeout */
+    struct message *next_same_number;  /* open messages to one number */
+    struct message *prev_same_number;
+    struct flow *flow;                 /* counted reference */
+    struct correlation *correlations;  /* carrier ids of its parts */
+    uint64_t id;
+    uint64_t number;
+    uint64_t cause;                    /* consent record that a service message answers */
+    uint64_t attempt_sequence;         /* INTENT: asked when durable */
+    uint64_t accepted_us;              /* monotonic */
+    uint64_t verdict_us;               /* CLEARED: when Redis answered; ON_WIRE: when written */
+    uint64_t expires_us;               /* monotonic */
+    uint64_t due_us;                   /* SCHEDULED, RETRY */
+    uint32_t command_status;           /* the last one that was not ESME_ROK */
+    uint16_t program;
+    uint16_t client;                   /* index, or CLIENT_OPERATOR */
+    uint16_t carrier;
+    uint16_t todo, flying, done, reported; /* parts, one bit each */
+    uint16_t text_length;
+    uint8_t link_index;                /* INTENT..ON_WIRE: the session that takes its parts */
+    uint8_t generation;                /* of the check: an answer to an older one is stale */
+    uint8_t sender;                    /* index in the program's senders */
+    uint8_t message_class;
+    uint8_t state;
+    uint8_t service;
+    uint8_t encoding;
+    uint8_t parts;
+    uint8_t attempts;
+    uint8_t reserved;                  /* parts holding a token and a slot, not written yet */
+    bool unknown;                      /* a part was written and its fate is not known */
+    bool failed;                       /* a part was refused for good */
+    bool throttled;
+    bool resent;                       /* after being unknown, by its program's policy */
+    bool intent;                       /* an attempt without outcome: matters to recovery */
+    uint8_t worst_receipt;             /* a part's final state that was not DELIVERED; 0 for none */
+    char text[];
+};
+
+TAILQ_HEAD(message_list, message);
+
+struct message_store {
+    struct message_list lists[MESSAGE_STATES];
+    uint64_t counts[MESSAGE_STATES];
+    struct table by_id;
+    struct table by_number;
+    uint64_t octets; /* of all messages */
+};
+
+void message_store_init(struct message_store *store);
+void message_store_release(struct message_store *store);
+
+/* A new message in state NEW, known by its number; known by its id after message_set_id(). */
+struct message *message_new(struct message_store *store, uint64_t number, struct span text);
+void message_set_id(struct message_store *store, struct message *message, uint64_t id);
+struct message *message_find(const struct message_store *store, uint64_t id);
+struct message *message_first_of_number(const struct message_store *store, uint64_t number);
+
+/* Moves it to the tail of the list of `state`. WAITING and ENDED included. */
+void message_set_state(struct message_store *store, struct message *message,
+                       enum message_state state);
+
+/* Frees everything on the ENDED list; one-time codes are wiped first. */
+void message_free_ended(struct message_store *store);
+
+/* Overwrites the text of a message that needs it no more. */
+void message_wipe(struct message *message);
+
+static inline struct span message_text(const struct message *m)
+{
+    return span_of(m->text, m->text_length);
+}
+
+static inline uint64_t message_octets(uint16_t text_length)
+{
+    return sizeof(struct message) + text_length;
+}
+
+const char *message_state_name(enum message_state state); /* "waiting" */
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/queue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/base/check.h"
+
+const Assent__V1__Class queue_order[CLASS_COUNT - 1] = {
+    ASSENT__V1__CLASS__EMERGENCY,     ASSENT__V1__CLASS__OTP,       ASSENT__V1__CLASS__SERVICE,
+    ASSENT__V1__CLASS__TRANSACTIONAL, ASSENT__V1__CLASS__MARKETING,
+};
+
+void queue_init(struct queue *queue)
+{
+    *queue = (struct queue){0};
+    for (int i = 0; i < CLASS_COUNT; i++)
+        TAILQ_INIT(&queue->lanes[i].active);
+    table_init(&queue->flows);
+}
+
+/* Messages belong to the message store and go with it. */
+void queue_release(struct queue *queue)
+{
+    for (size_t i = 0; i < queue->flows.capacity; i++)
+        if (queue->flows.slots[i].key != 0) {
+            struct flow *flow = (struct flow *)(uintptr_t)queue->flows.slots[i].value;
+            struct message *message;
+            while ((message = TAILQ_FIRST(&flow->messages)) != NULL) {
+                TAILQ_REMOVE(&flow->messages, message, link);
+                free(message);
+            }
+            free(flow);
+        }
+    table_release(&queue->flows);
+}
+
+static struct lane *lane_of(struct queue *queue, const struct message *message)
+{
+    return &queue->lanes[message->message_class];
+}
+
+static uint64_t flow_key(const struct message *message, const struct hash_key *key,
+                         const char *label)
+{
+    char name[CAMPAIGN_OCTETS_MAX + 32];
+    int n = snprintf(name, sizeof name, "%u.%u.%u.%s", message->client, message->program,
+                     message->message_class, label);
+    uint64_t hash = hash64(key, name, (size_t)n);
+    return hash ? hash : 1;
+}
+
+void queue_join_flow(struct queue *queue, struct message *message, const struct hash_key *key,
+                     const char *label)
+{
+    uint64_t id = flow_key(message, key, label);
+    struct flow *flow = table_find_pointer(&queue->flows, id);
+    if (flow == NULL && queue->flows.count >= CAMPAIGNS_MAX) {
+        label = "";
+        id = (uint64_t)message->message_class + 1; /* one overflow flow a class */
+        flow = table_find_pointer(&queue->flows, id);
+    }
+    if (flow == NULL) {
+        flow = check_calloc(1, sizeof *flow);
+        flow->key = id;
+        snprintf(flow->label, sizeof flow->label, "%s", label);
+        TAILQ_INIT(&flow->messages);
+        *table_put(&queue->flows, id) = (uint64_t)(uintptr_t)flow;
+    }
+    flow->references++;
+    message->flow = flow;
+}
+
+void queue_leave_flow(struct queue *queue, struct message *message)
+{
+    struct flow *flow = message->flow;
+    message->flow = NULL;
+    if (--flow->references > 0)
+        return;
+    CHECK(flow->waiting == 0);
+    table_remove(&queue->flows, flow->key);
+    free(flow);
+}
+
+void queue_put(struct queue *queue, struct message *message, bool front)
+{
+    struct flow *flow = message->flow;
+    struct lane *lane = lane_of(queue, message);
+    lane->waiting++;
+    if (flow->waiting++ == 0) {
+        flow->credit = QUEUE_TURN_PARTS;
+        TAILQ_INSERT_TAIL(&lane->active, flow, link);
+    }
+    if (!front) {
+        TAILQ_INSERT_TAIL(&flow->messages, message, link);
+        return;
+    }
+    TAILQ_INSERT_HEAD(&flow->messages, message, link);
+    TAILQ_REMOVE(&lane->active, flow, link);
+    TAILQ_INSERT_HEAD(&lane->active, flow, link);
+}
+
+void queue_remove(struct queue *queue, struct message *message)
+{
+    struct flow *flow = message->flow;
+    struct lane *lane = lane_of(queue, message);
+    TAILQ_REMOVE(&flow->messages, message, link);
+    if (--flow->waiting == 0)
+        TAILQ_REMOVE(&lane->active, flow, link);
+    lane->waiting--;
+}
+
+struct message *queue_peek(struct queue *queue, Assent__V1__Class message_class)
+{
+    struct flow *flow = TAILQ_FIRST(&queue->lanes[message_class].active);
+    return flow ? TAILQ_FIRST(&flow->messages) : NULL;
+}
+
+void queue_take(struct queue *queue, struct message *message, unsigned parts)
+{
+    struct flow *flow = message->flow;
+    struct lane *lane = lane_of(queue, message);
+    queue_remove(queue, message);
+    flow->credit -= (int32_t)parts;
+    if (flow->credit > 0 || flow->waiting == 0)
+        return;
+    flow->credit += QUEUE_TURN_PARTS;
+    TAILQ_REMOVE(&lane->active, flow, link);
+    TAILQ_INSERT_TAIL(&lane->active, flow, link);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What waits at a carrier: strict priority between classes, fair shares between the flows of a class
+ * (promise P8). A flow is one campaign of one client and program in one class at one carrier;
+ * flows take turns, and a turn is worth QUEUE_TURN_PARTS parts, so that long texts pay. */
+#ifndef GATEWAY_QUEUE_H
+#define GATEWAY_QUEUE_H
+
+#include "gateway/message.h"
+#include "proto/base/hash.h"
+
+#define QUEUE_TURN_PARTS 10
+
+struct flow {
+    TAILQ_ENTRY(flow) link; /* in its lane while messages wait */
+    struct message_list messages;
+    uint64_t key;
+    uint64_t waiting;
+    uint64_t references; /* open messages of this flow, waiting or not */
+    int32_t credit;      /* parts left of its turn */
+    char label[CAMPAIGN_OCTETS_MAX + 1];
+};
+
+struct lane { /* one class at one carrier */
+    TAILQ_HEAD(flow_list, flow) active;
+    uint64_t waiting;
+};
+
+struct queue {
+    struct lane lanes[CLASS_COUNT];
+    struct table flows; /* key to struct flow */
+};
+
+void queue_init(struct queue *queue);
+void queue_release(struct queue *queue);
+
+/* The flow of a new message: counted; queue_leave_flow() gives it back. Over CAMPAIGNS_MAX flows
+ * further labels share one. */
+void queue_join_flow(struct queue *queue, struct message *message, const struct hash_key *key,
+                     const char *label);
+void queue_leave_flow(struct queue *queue, struct message *message);
+
+/* Puts a message of state WAITING into its flow. `front`: before everything else of its lane, for
+ * what was taken and comes back: a throttled message keeps its order, and nothing of the lane goes
+ * between the parts of one that is written in part. */
+void queue_put(struct queue *queue, struct message *message, bool front);
+void queue_remove(struct queue *queue, struct message *message);
+
+/* The lane's next message, or NULL; it stays until queue_take(), which charges its flow. */
+struct message *queue_peek(struct queue *queue, Assent__V1__Class message_class);
+void queue_take(struct queue *queue, struct message *message, unsigned parts);
+
+/* Classes from the most urgent. Service replies go after codes and before everything else. */
+extern const Assent__V1__Class queue_order[CLASS_COUNT - 1];
+
+/* Classes that use the rate's reserve and need not be paced. */
+static inline bool class_is_urgent(Assent__V1__Class message_class)
+{
+    return message_class == ASSENT__V1__CLASS__OTP ||
+           message_class == ASSENT__V1__CLASS__EMERGENCY ||
+           message_class == ASSENT__V1__CLASS__SERVICE;
+}
+
+#endif
