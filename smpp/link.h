@@ -24,7 +24,8 @@ struct link_handlers {
     void (*writable)(void *context, struct link *link);
 };
 
-/* Connects without blocking; gives NULL and *ret_why when the address is malformed. */
+/* Connects without blocking, host names included, and gives up after BIND_TIMEOUT_MS; gives NULL and
+ * *ret_why when the address is malformed. Every other failure is told by closed(), from the loop. */
 struct link *link_connect(struct event_base *base, const char *address,
                           const struct link_handlers *handlers, void *context,
                           const char **ret_why);

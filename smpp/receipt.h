@@ -8,10 +8,10 @@
 #include "smpp/pdu.h"
 
 struct receipt {
-    struct span message_id; /* raw, a view; empty when there is none */
-    Assent__V1__ReceiptState state;
-    struct span state_text; /* raw, for words that are not known */
-    char error_code[12];    /* as written; the TLV's as "type:code" digits when that is all there is */
+    struct span message_id;         /* raw, a view; empty when there is none */
+    Assent__V1__ReceiptState state; /* UNSPECIFIED when none is given, UNKNOWN for a strange word */
+    struct span state_text;         /* raw, for words that are not known */
+    char error_code[12]; /* as written; the TLV's as "type:code" digits when that is all there is */
 };
 
 /* True when esm_class or the receipt TLVs say that `body` is a receipt. */

@@ -24,7 +24,8 @@ struct text_plan {
 MUST_CHECK enum err text_plan(struct span utf8, struct text_plan *ret_plan);
 
 /* Octets of part `part` (from 1), the UDH in front where there are several parts; `reference` is the
- * concatenation reference. Gives the length (at most 140 for UCS-2, 159 for unpacked GSM 7-bit). */
+ * concatenation reference. Gives the length (at most 140 for UCS-2, 160 for unpacked GSM 7-bit), or
+ * 0 when `plan` is not this text's or has no such part. */
 #define TEXT_PART_MAX 160
 size_t text_part(struct span utf8, const struct text_plan *plan, uint8_t part, uint8_t reference,
                  uint8_t out[TEXT_PART_MAX]);
@@ -36,10 +37,10 @@ size_t text_decode(uint8_t data_coding, struct span octets, char *out, size_t si
 
 /* The user data header of a message with ESM_UDHI. False when it is malformed. */
 struct udh {
-    struct span text;     /* what follows the header */
+    struct span text; /* what follows the header */
     bool concatenated;
-    uint16_t reference;   /* 8 or 16 bit */
-    uint8_t total, part;  /* from 1 */
+    uint16_t reference;  /* 8 or 16 bit */
+    uint8_t total, part; /* from 1 */
 };
 bool udh_parse(struct span octets, struct udh *ret_udh);
 
