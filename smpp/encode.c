@@ -79,7 +79,8 @@ enum err encode_sm(struct buffer *out, uint32_t command_id, uint32_t sequence_nu
     uint8_t fields[10] = {
         [0] = message->esm_class, /* then protocol_id, priority_flag and two empty times */
         [5] = message->registered_delivery,
-        [7] = message->data_coding, /* between them replace_if_present_flag, then sm_default_msg_id */
+        [7] =
+            message->data_coding, /* between them replace_if_present_flag, then sm_default_msg_id */
         [9] = (uint8_t)message->short_message.length,
     };
     write_octets(&w, fields, sizeof fields);
@@ -227,9 +228,8 @@ static bool pack_bind(struct writer *w, uint32_t command_id, uint32_t sequence_n
 static bool pack_bind_resp(struct writer *w, uint32_t command_id, uint32_t command_status,
                            uint32_t sequence_number, struct span system_id)
 {
-    struct tlv_t version = {.tag = TLV_SC_INTERFACE_VERSION,
-                            .length = 1,
-                            .value.val08 = INTERFACE_VERSION};
+    struct tlv_t version = {
+        .tag = TLV_SC_INTERFACE_VERSION, .length = 1, .value.val08 = INTERFACE_VERSION};
     struct bind_transceiver_resp_t pdu = {.command_id = command_id,
                                           .command_status = command_status,
                                           .sequence_number = sequence_number,

@@ -7,7 +7,7 @@
  *   by a generic_nack, by its timeout or by the end of the session. A slot never leaks.
  * - Octets from the peer can close the session; they can never crash it or make it grow.
  * - Handlers run inside session_receive(), session_tick() and session_close(). They may call
- *   session_submit(), session_deliver(), session_respond() and session_unbind(), never session_free().
+ *   session_submit(), session_respond(), session_unbind() and session_close(), never session_free().
  *
  * Ownership: the session owns its buffers. Spans handed to a handler live until it returns. */
 #ifndef SMPP_SESSION_H
@@ -44,6 +44,7 @@ struct session_config {
 
 struct session;
 
+/* `bound` and `late_answer` may be NULL, and a client's `authenticate`. */
 struct session_handlers {
     /* Client: bind_resp with ESME_ROK came. Server: a bind was accepted. */
     void (*bound)(void *context, struct session *session);
@@ -65,8 +66,9 @@ struct session_handlers {
     void (*message)(void *context, struct session *session, const struct pdu_header *header,
                     const struct sm_body *body);
 
-    /* The session is over; `why` is a short constant ("peer_unbound", "enquire_timeout",
-     * "bind_refused", "bad_length", ...), command_status the peer's where one was given. All
+    /* The session is over; `why` is session_close()'s or one of "bind_refused" (a server: by us),
+     * "bind_timeout", "bad_length", "enquire_timeout", "peer_unbound", "unbound", "unbind_timeout",
+     * "peer_not_reading"; command_status goes with "bind_refused" and is ESME_ROK else. All
      * requests in flight have ended with REQUEST_LOST before this call. Last call for a session. */
     void (*closed)(void *context, struct session *session, const char *why, uint32_t command_status);
 };
@@ -79,7 +81,10 @@ void session_free(struct session *session);
 void session_start(struct session *session, uint64_t now_us);
 
 /* Takes octets from the peer; keeps what is not a whole PDU yet. False when the session is now
- * closed (session_output() may still hold a last PDU to write before the socket is closed). */
+ * closed (session_output() may still hold a last PDU to write before the socket is closed). While
+ * the output has no room for answers, at most SESSION_INPUT_MAX octets are kept; they are acted on
+ * by the next call of this (no octets will do) or of session_tick() that finds room. Not from a
+ * handler. */
 bool session_receive(struct session *session, struct span octets, uint64_t now_us);
 
 /* Timeouts and enquire_link. Gives the time of the next call that is needed. */
@@ -88,19 +93,24 @@ uint64_t session_tick(struct session *session, uint64_t now_us);
 /* The connection is gone, or we give up on it: ends requests and calls closed(). Idempotent. */
 void session_close(struct session *session, const char *why);
 
-/* Sends unbind and closes when it is answered or after 2 s. Requests in flight get that time. */
+/* Sends unbind and closes when it and all requests in flight are answered, or after 2 s. The peer's
+ * unbind is treated in the same way. Before the bind is answered: closes at once. */
 void session_unbind(struct session *session, uint64_t now_us);
 
 enum session_state session_state(const struct session *session);
 enum session_mode session_mode(const struct session *session);
-bool session_may_submit(const struct session *session);  /* bound, and not receiver only */
+
+/* Bound, and the mode lets messages go our way: a client that is not receiver only, a server whose
+ * peer is not transmitter only. */
+bool session_may_submit(const struct session *session);
 
 /* Free places in the window now. */
 size_t session_window_free(const struct session *session);
 size_t session_window_used(const struct session *session);
 
 /* Writes a submit_sm (client) or deliver_sm (server) into the output. ERR_FULL: the window or the
- * output buffer is full; ERR_BAD_INPUT: the message cannot be packed. */
+ * output buffer is full; ERR_BAD_INPUT: the message cannot be packed; ERR_DENIED: bound the other
+ * way; ERR_AWAY: not bound, or unbinding. */
 MUST_CHECK enum err session_submit(struct session *session, const struct sm_out *message,
                                    uint64_t cookie, uint64_t now_us);
 
@@ -118,5 +128,14 @@ typedef void session_tap(void *context, struct session *session, bool outgoing, 
 void session_set_tap(struct session *session, session_tap *tap);
 
 void *session_context(const struct session *session);
+
+/* What a peer did that needs no action: for metrics and traces. */
+struct session_counts {
+    uint64_t unmatched; /* responses to nothing that we wait for */
+    uint64_t nacks;     /* generic_nack, with any sequence number */
+    uint64_t unknown;   /* commands that were refused as not known or not offered */
+    uint64_t malformed; /* PDUs refused for their length or their body */
+};
+const struct session_counts *session_counts(const struct session *session);
 
 #endif

@@ -8,9 +8,9 @@
 
 enum status_policy {
     STATUS_OK,
-    STATUS_RETRY,            /* temporary: this message again, later */
-    STATUS_THROTTLE,         /* too fast: pause the lane so that order is kept, then this message again */
-    STATUS_PERMANENT,        /* this message will never be taken */
+    STATUS_RETRY,     /* temporary: this message again, later */
+    STATUS_THROTTLE,  /* too fast: pause the lane so that order is kept, then this message again */
+    STATUS_PERMANENT, /* this message will never be taken */
     STATUS_UNKNOWN_PERMANENT /* no row (vendor status): not tried again; keep the raw code */
 };
 

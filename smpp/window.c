@@ -63,8 +63,8 @@ void window_add(struct window *window, uint64_t cookie, uint64_t deadline_us)
     CHECK(!window_is_full(window) && deadline_us != 0);
     uint32_t sequence = window_skip_sequence(window);
     uint16_t index = (uint16_t)(sequence & window->mask);
-    window->slots[index] = (struct window_slot){
-        .cookie = cookie, .deadline_us = deadline_us, .sequence = sequence};
+    window->slots[index] =
+        (struct window_slot){.cookie = cookie, .deadline_us = deadline_us, .sequence = sequence};
     list_append(window, &window->flight, index);
 }
 

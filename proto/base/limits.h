@@ -45,6 +45,7 @@
 /* Ledger */
 #define LEDGER_SEGMENT_RECORDS 65536u
 #define LEDGER_RECORD_MAX      (64u << 10) /* octets: public and personal part */
+#define LEDGER_RESERVE_OCTETS  (8u << 20)  /* kept allocated ahead: a STOP is durable on a full disk */
 #define LEDGER_BATCH_OCTETS    (64u << 20) /* gathered while an fsync runs; full means back-pressure */
 
 /* Consent */
