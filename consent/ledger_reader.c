@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the ledger record by record, while it is being written or not; and a snapshot, which is one
+ * file of the same records. Never trusts a length, never writes. */
+#include "consent/ledger_reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "consent/ledger_files.h"
+#include "consent/ledger_scan.h"
+#include "consent/ledger_segment.h"
+#include "proto/base/check.h"
+
+#define WHY_SIZE 256
+
+struct ledger_reader {
+    int folder;
+    struct ledger_scan scan;
+    uint64_t segment; /* its first record; names the file */
+    uint64_t from;    /* records before it are passed over */
+    bool is_snapshot;
+    uint64_t snapshot_left; /* records */
+    char why[WHY_SIZE];
+};
+
+static enum err fail(struct ledger_reader *reader, enum err err, const char *why)
+{
+    snprintf(reader->why, sizeof reader->why, "%s", why);
+    return err;
+}
+
+/* Goes to the start of segment `first`. ERR_AGAIN when there is no such file. */
+static enum err enter_segment(struct ledger_reader *reader, uint64_t first)
+{
+    char name[FILE_NAME_SIZE];
+    uint8_t octets[FILE_HEAD];
+    struct file_head head;
+    int fd = openat(reader->folder, file_name(name, first, SEGMENT_SUFFIX), O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return ERR_AGAIN;
+    ssize_t n = fd < 0 ? -1 : read_at(fd, octets, sizeof octets, 0);
+    enum err err = n < 0 ? ERR_IO : file_head_decode(span_of(octets, (size_t)n), &head);
+    if (err == ERR_OK && (head.first != first || head.flags != 0))
+        err = ERR_CORRUPT;
+    if (err != ERR_OK) {
+        fail(reader, err,
+             err == ERR_IO ? ledger_why("ledger/%s cannot be read: %s.", name, strerror(errno))
+             : err == ERR_VERSION
+                 ? ledger_why("ledger/%s was written by another version of this program.", name)
+                 : ledger_why("ledger/%s has a damaged head (octets 0 to %u).", name,
+                              FILE_HEAD - 1));
+        if (fd >= 0)
+            close(fd);
+        return err;
+    }
+    if (reader->scan.fd >= 0)
+        close(reader->scan.fd);
+    reader->segment = first;
+    scan_start(&reader->scan, fd, first);
+    return ERR_OK;
+}
+
+static enum err damaged(struct ledger_reader *reader)
+{
+    char name[FILE_NAME_SIZE];
+    return fail(reader, ERR_CORRUPT,
+                ledger_why("ledger/%s is damaged at octet %llu, where record %llu should be.",
+                           file_name(name, reader->segment, SEGMENT_SUFFIX),
+                           (unsigned long long)reader->scan.offset,
+                           (unsigned long long)reader->scan.sequence));
+}
+
+static bool segment_exists(const struct ledger_reader *reader, uint64_t first)
+{
+    char name[FILE_NAME_SIZE];
+    return faccessat(reader->folder, file_name(name, first, SEGMENT_SUFFIX), F_OK, 0) == 0;
+}
+
+/* From the last record of a segment to the next segment; its end must be sound. */
+static enum err leave_segment(struct ledger_reader *reader)
+{
+    uint64_t next = reader->segment + LEDGER_SEGMENT_RECORDS;
+    if (!segment_exists(reader, next))
+        return ERR_AGAIN;
+    uint8_t octets[FILE_END];
+    struct file_end end;
+    ssize_t n = read_at(reader->scan.fd, octets, sizeof octets, reader->scan.offset);
+    if (n < 0 || file_end_decode(span_of(octets, (size_t)n), &end) != ERR_OK ||
+        end.records != LEDGER_SEGMENT_RECORDS || end.octets != reader->scan.offset + FILE_END) {
+        char name[FILE_NAME_SIZE];
+        return fail(reader, ERR_CORRUPT,
+                    ledger_why("ledger/%s has a damaged end, at octet %llu.",
+                               file_name(name, reader->segment, SEGMENT_SUFFIX),
+                               (unsigned long long)reader->scan.offset));
+    }
+    return enter_segment(reader, next);
+}
+
+static enum err scan_failed(struct ledger_reader *reader)
+{
+    return fail(reader, ERR_IO, ledger_why("The ledger cannot be read: %s.", strerror(errno)));
+}
+
+/* No valid record here. In the newest segment that is the end for now; in another one it is damage,
+ * unless the segment was still being written when it was looked at. */
+static enum err at_invalid(struct ledger_reader *reader, struct record *ret_record)
+{
+    bool newest = !segment_exists(reader, reader->segment + LEDGER_SEGMENT_RECORDS);
+    scan_refresh(&reader->scan);
+    if (newest)
+        return ERR_AGAIN;
+    switch (scan_next(&reader->scan, ret_record)) {
+    case SCAN_RECORD:
+        return ERR_OK;
+    case SCAN_ERROR:
+        return scan_failed(reader);
+    case SCAN_END:
+        break;
+    }
+    return damaged(reader);
+}
+
+static void fill(struct ledger_record *out, uint64_t sequence, const struct record *record)
+{
+    *out = (struct ledger_record){.sequence = sequence,
+                                  .public_part = record->public_part,
+                                  .personal_part = record->personal_part,
+                                  .commitment = record->commitment};
+}
+
+static enum err next_of_ledger(struct ledger_reader *reader, uint64_t until,
+                               struct ledger_record *ret_record)
+{
+    struct record record;
+    for (;;) {
+        uint64_t sequence = reader->scan.sequence;
+        if (sequence >= until || reader->from >= until)
+            return ERR_AGAIN;
+        enum err err = ERR_OK;
+        if (sequence == reader->segment + LEDGER_SEGMENT_RECORDS) {
+            err = leave_segment(reader);
+            if (err != ERR_OK)
+                return err;
+            continue;
+        }
+        switch (scan_next(&reader->scan, &record)) {
+        case SCAN_RECORD:
+            break;
+        case SCAN_END:
+            err = at_invalid(reader, &record);
+            break;
+        case SCAN_ERROR:
+            err = scan_failed(reader);
+            break;
+        }
+        if (err != ERR_OK)
+            return err;
+        if (sequence < reader->from)
+            continue;
+        fill(ret_record, sequence, &record);
+        return ERR_OK;
+    }
+}
+
+static enum err next_of_snapshot(struct ledger_reader *reader, struct ledger_record *ret_record)
+{
+    struct record record;
+    if (reader->snapshot_left == 0)
+        return ERR_AGAIN;
+    switch (scan_next(&reader->scan, &record)) {
+    case SCAN_RECORD:
+        reader->snapshot_left--;
+        fill(ret_record, 0, &record);
+        return ERR_OK;
+    case SCAN_ERROR:
+        return scan_failed(reader);
+    case SCAN_END:
+        break;
+    }
+    return fail(reader, ERR_CORRUPT, "The snapshot has changed while it was read.");
+}
+
+enum err ledger_reader_next(struct ledger_reader *reader, uint64_t until,
+                            struct ledger_record *ret_record)
+{
+    return reader->is_snapshot ? next_of_snapshot(reader, ret_record)
+                               : next_of_ledger(reader, until, ret_record);
+}
+
+const char *ledger_reader_why(const struct ledger_reader *reader)
+{
+    return reader->why;
+}
+
+static struct ledger_reader *reader_new(int folder)
+{
+    struct ledger_reader *reader = check_calloc(1, sizeof *reader);
+    reader->folder = folder;
+    scan_init(&reader->scan);
+    return reader;
+}
+
+/* The segment to start in: that of `from`, or the newest when `from` is still to come. */
+static enum err find_segment(int folder, uint64_t from, uint64_t *ret_first, const char **ret_why)
+{
+    uint64_t *numbers;
+    size_t count;
+    if (!folder_list(folder, SEGMENT_SUFFIX, &numbers, &count)) {
+        *ret_why = ledger_why("ledger/ cannot be listed: %s.", strerror(errno));
+        return ERR_IO;
+    }
+    uint64_t first = segment_first_of(from);
+    enum err err = segments_check(numbers, count, ret_why);
+    if (err == ERR_OK && count == 0) {
+        *ret_why = ledger_why("ledger/ holds no records.");
+        err = ERR_NOT_FOUND;
+    } else if (err == ERR_OK && first < numbers[0]) {
+        *ret_why = ledger_why("The ledger starts at record %llu; older ones are not kept.",
+                              (unsigned long long)numbers[0]);
+        err = ERR_NOT_FOUND;
+    } else if (err == ERR_OK) {
+        *ret_first = first < numbers[count - 1] ? first : numbers[count - 1];
+    }
+    free(numbers);
+    return err;
+}
+
+enum err ledger_reader_open(const char *directory, uint64_t from, struct ledger_reader **ret_reader,
+                            const char **ret_why)
+{
+    uint64_t first;
+    int folder = folder_open(directory, "ledger", false);
+    if (folder < 0) {
+        *ret_why = ledger_why("%s/ledger cannot be opened: %s.", directory, strerror(errno));
+        return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+    }
+    if (from == 0)
+        from = 1;
+    struct ledger_reader *reader = reader_new(folder);
+    reader->from = from;
+    enum err err = find_segment(folder, from, &first, ret_why);
+    if (err == ERR_OK) {
+        err = enter_segment(reader, first);
+        if (err == ERR_AGAIN) /* removed since it was listed */
+            err = fail(reader, ERR_NOT_FOUND, "The ledger's segment is gone.");
+        if (err != ERR_OK)
+            *ret_why = ledger_why("%s", reader->why);
+    }
+    if (err != ERR_OK) {
+        ledger_reader_free(reader);
+        return err;
+    }
+    *ret_reader = reader;
+    return ERR_OK;
+}
+
+struct ledger_reader *reader_over_snapshot(int fd, uint64_t records)
+{
+    struct ledger_reader *reader = reader_new(-1);
+    reader->is_snapshot = true;
+    reader->snapshot_left = records;
+    scan_start(&reader->scan, fd, 1);
+    return reader;
+}
+
+void ledger_reader_free(struct ledger_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    if (reader->scan.fd >= 0)
+        close(reader->scan.fd);
+    if (reader->folder >= 0)
+        close(reader->folder);
+    scan_release(&reader->scan);
+    free(reader);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consent/ledger_scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proto/base/check.h"
+
+#define BUFFER_SIZE (128u << 10)
+#define FIRST_CHUNK (8u << 10)
+
+static_assert(BUFFER_SIZE > RECORD_SIZE_MAX, "a record that is not whole must leave room to read");
+
+void scan_init(struct ledger_scan *scan)
+{
+    *scan = (struct ledger_scan){.fd = -1, .buffer = check_malloc(BUFFER_SIZE)};
+}
+
+void scan_release(struct ledger_scan *scan)
+{
+    free(scan->buffer);
+    scan->buffer = NULL;
+}
+
+void scan_start(struct ledger_scan *scan, int fd, uint64_t sequence)
+{
+    scan->fd = fd;
+    scan->offset = FILE_HEAD;
+    scan->sequence = sequence;
+    scan_refresh(scan);
+}
+
+void scan_refresh(struct ledger_scan *scan)
+{
+    scan->start = scan->end = 0;
+    scan->chunk = FIRST_CHUNK;
+}
+
+ssize_t read_at(int fd, void *out, size_t length, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < length) {
+        ssize_t n = pread(fd, (uint8_t *)out + done, length - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+static ssize_t read_more(struct ledger_scan *scan)
+{
+    size_t have = scan->end - scan->start;
+    memmove(scan->buffer, scan->buffer + scan->start, have);
+    scan->start = 0;
+    scan->end = have;
+    size_t length = BUFFER_SIZE - have < scan->chunk ? BUFFER_SIZE - have : scan->chunk;
+    scan->chunk = scan->chunk < BUFFER_SIZE ? 2 * scan->chunk : BUFFER_SIZE;
+    ssize_t n = read_at(scan->fd, scan->buffer + have, length, scan->offset + have);
+    if (n > 0)
+        scan->end += (size_t)n;
+    return n;
+}
+
+enum scan_result scan_next(struct ledger_scan *scan, struct record *ret_record)
+{
+    for (;;) {
+        struct span have = span_of(scan->buffer + scan->start, scan->end - scan->start);
+        switch (record_decode(have, scan->sequence, ret_record)) {
+        case RECORD_OK:
+            scan->start += ret_record->size;
+            scan->offset += ret_record->size;
+            scan->sequence++;
+            return SCAN_RECORD;
+        case RECORD_INVALID:
+            return SCAN_END;
+        case RECORD_SHORT:
+            break;
+        }
+        ssize_t n = read_more(scan);
+        if (n <= 0)
+            return n < 0 ? SCAN_ERROR : SCAN_END;
+    }
+}
