@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An engine and a ledger that do as they are told, for tests of the submission server alone: a
+ * test sees exactly when an answer becomes durable and what the server asked of the engine. Included
+ * by one file of a program, which must not link the real engine. */
+#ifndef TESTS_UNIT_SUBMIT_FAKE_H
+#define TESTS_UNIT_SUBMIT_FAKE_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "consent/ledger.h"
+#include "gateway/submit_server.h"
+
+#define FAKE_RECORDS 64
+#define FAKE_CALLS   512
+
+static struct {
+    uint64_t next, durable;
+    bool refuses;
+    unsigned submitted, cancelled;
+    uint16_t last_client;
+    char order[4096]; /* first letter of each submitted text, in order */
+    uint64_t calls[FAKE_CALLS];
+    unsigned call_count;
+    uint8_t events[FAKE_RECORDS][64], personal[64];
+    size_t event_lengths[FAKE_RECORDS], personal_length;
+    struct metrics metrics;
+} fake;
+
+void engine_submit(struct engine *engine, uint16_t client, const Assent__V1__Message *message,
+                   bool dry_run, struct instant now, struct submit_verdict *ret_verdict)
+{
+    (void)engine, (void)now;
+    fake.last_client = client;
+    if (fake.submitted < sizeof fake.order - 1)
+        fake.order[fake.submitted] = message->text[0];
+    fake.submitted++;
+    *ret_verdict = (struct submit_verdict){.parts = 1};
+    if (dry_run)
+        return;
+    ret_verdict->id = fake.next;
+    ret_verdict->ready_at = fake.next++;
+}
+
+void engine_cancel(struct engine *engine, uint16_t client, uint64_t id, struct instant now,
+                   struct submit_verdict *ret_verdict)
+{
+    (void)engine, (void)client, (void)now;
+    fake.cancelled++;
+    *ret_verdict = (struct submit_verdict){.code = id == 1 ? ASSENT__V1__CODE__CODE_OK
+                                                           : ASSENT__V1__CODE__CODE_NOT_FOUND};
+}
+
+bool engine_query(struct engine *engine, uint16_t client, uint64_t id,
+                  Assent__V1__MessageStatus *ret_status)
+{
+    (void)engine, (void)client;
+    ret_status->state = (char *)"waiting";
+    return id == 1;
+}
+
+bool engine_refuses(const struct engine *engine, const char **ret_why)
+{
+    (void)engine;
+    *ret_why = "disk full";
+    return fake.refuses;
+}
+
+static void remember(uint64_t call)
+{
+    if (fake.call_count < FAKE_CALLS)
+        fake.calls[fake.call_count++] = call;
+}
+
+void engine_request_opt_in(struct engine *engine, uint16_t client, uint64_t call,
+                           const Assent__V1__OptInRequest *request, struct instant now)
+{
+    (void)engine, (void)client, (void)request, (void)now;
+    remember(call);
+}
+
+void engine_confirm_opt_in(struct engine *engine, uint16_t client, uint64_t call,
+                           const Assent__V1__ConfirmRequest *request, struct instant now)
+{
+    (void)engine, (void)client, (void)request, (void)now;
+    remember(call);
+}
+
+void engine_record_opt_in(struct engine *engine, uint16_t client, uint64_t call,
+                          const Assent__V1__RecordRequest *request, struct instant now)
+{
+    (void)engine, (void)client, (void)request, (void)now;
+    remember(call);
+}
+
+void engine_opt_out(struct engine *engine, uint16_t client, uint64_t call,
+                    const Assent__V1__OptOutRequest *request, struct instant now)
+{
+    (void)engine, (void)client, (void)request, (void)now;
+    remember(call);
+}
+
+void engine_show_consent(struct engine *engine, uint16_t client, uint64_t call,
+                         const Assent__V1__ShowRequest *request, struct instant now)
+{
+    (void)engine, (void)client, (void)request, (void)now;
+    remember(call);
+}
+
+int engine_program_of_scope(const struct engine *engine, uint32_t scope)
+{
+    (void)engine;
+    return scope == 10 ? 0 : scope == 11 ? 1 : -1;
+}
+
+const struct metrics *engine_metrics(const struct engine *engine)
+{
+    (void)engine;
+    return &fake.metrics;
+}
+
+void engine_status(const struct engine *engine, struct engine_status *ret_status)
+{
+    (void)engine;
+    *ret_status = (struct engine_status){.gate_why = "", .gate_open = true, .open_messages = 5};
+}
+
+void engine_carrier_status(const struct engine *engine, uint16_t carrier, struct instant now,
+                           struct carrier_status *ret_status)
+{
+    (void)engine, (void)carrier, (void)now;
+    *ret_status = (struct carrier_status){
+        .name = "alpha", .rate = 500, .paused = PAUSE_RATE | PAUSE_LINK_DOWN};
+}
+
+const char *pause_name(unsigned bit)
+{
+    static const char *const names[] = {"link_down", "throttled", "gate_away", "ledger",
+                                        "rate",      "window",    "draining"};
+    return names[bit];
+}
+
+/* The ledger's reader over fake.events; record n is at index n - 1. */
+struct ledger_reader {
+    uint64_t next;
+};
+static struct ledger_reader fake_readers[8];
+static unsigned fake_reader_count;
+
+enum err ledger_reader_open(const char *directory, uint64_t from, struct ledger_reader **ret_reader,
+                            const char **ret_why)
+{
+    (void)directory, (void)ret_why;
+    *ret_reader = &fake_readers[fake_reader_count++ % 8];
+    (*ret_reader)->next = from;
+    return ERR_OK;
+}
+
+enum err ledger_reader_next(struct ledger_reader *reader, uint64_t until,
+                            struct ledger_record *ret_record)
+{
+    if (reader->next >= until)
+        return ERR_AGAIN;
+    size_t i = (reader->next - 1) % FAKE_RECORDS;
+    *ret_record = (struct ledger_record){
+        .sequence = reader->next++,
+        .public_part = span_of(fake.events[i], fake.event_lengths[i]),
+        .personal_part = span_of(fake.personal, fake.personal_length),
+    };
+    return ERR_OK;
+}
+
+const char *ledger_reader_why(const struct ledger_reader *reader)
+{
+    (void)reader;
+    return "";
+}
+
+void ledger_reader_free(struct ledger_reader *reader)
+{
+    (void)reader;
+}
+
+static inline void fake_events(const uint32_t *programs, size_t count)
+{
+    for (size_t i = 0; i < count && i < FAKE_RECORDS; i++) {
+        Assent__V1__Event event = ASSENT__V1__EVENT__INIT;
+        event.wall_ms = 1790000000000;
+        event.program = programs[i];
+        fake.event_lengths[i] = assent__v1__event__pack(&event, fake.events[i]);
+    }
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = 12025550100;
+    fake.personal_length = assent__v1__personal__pack(&personal, fake.personal);
+}
+
+#endif
