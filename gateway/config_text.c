@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/config_text.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,8 +13,8 @@ struct unit {
 };
 
 static const struct unit time_units[] = {
-    {"ms", 1},          {"s", 1000},           {"m", 60 * 1000},
-    {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}, {NULL, 0},
+    {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000},
+    {NULL, 0},
 };
 static const struct unit size_units[] = {
     {"", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}, {NULL, 0},
@@ -88,6 +87,27 @@ bool config_integer(const char *text, uint64_t *ret_value)
         return false;
     *ret_value = value;
     return true;
+}
+
+/* The largest unit that divides the value. */
+static void with_unit_text(uint64_t value, const struct unit *units, char *out, size_t size)
+{
+    const struct unit *best = units;
+    for (; units->name != NULL; units++) {
+        if (value % units->factor == 0 && value >= units->factor)
+            best = units;
+    }
+    snprintf(out, size, "%llu%s", (unsigned long long)(value / best->factor), best->name);
+}
+
+void config_duration_text(uint64_t ms, char *out, size_t size)
+{
+    with_unit_text(ms, time_units, out, size);
+}
+
+void config_size_text(uint64_t octets, char *out, size_t size)
+{
+    with_unit_text(octets, size_units, out, size);
 }
 
 static int hex_value(char c)

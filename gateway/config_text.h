@@ -5,6 +5,7 @@
 #define GATEWAY_CONFIG_TEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* "30s", "250ms", "5m", "24h", "7d": a whole number and its unit, nothing else. */
@@ -15,6 +16,10 @@ bool config_size(const char *text, uint64_t *ret_octets);
 
 /* Decimal digits; "_" may stand between them ("4_000_000"). */
 bool config_integer(const char *text, uint64_t *ret_value);
+
+/* The shortest exact writing of a duration or size: "90s", "2GiB". */
+void config_duration_text(uint64_t ms, char *out, size_t size);
+void config_size_text(uint64_t octets, char *out, size_t size);
 
 /* 64 hexadecimal digits. */
 bool config_sha256(const char *text, uint8_t ret_digest[32]);

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "proto/event.pb-c.h"
 
@@ -18,9 +19,9 @@ enum counter {
     COUNT_REFERENCE_REPEATED,
     COUNT_CHECKS,
     COUNT_CHECKS_UNKNOWN,
-    COUNT_CHECKS_AGED,         /* a verdict waited over its maximum age and was asked again */
+    COUNT_CHECKS_AGED, /* a verdict waited over its maximum age and was asked again */
     COUNT_SUBMIT_SM,
-    COUNT_SUBMIT_SM_RETRY,     /* temporary errors */
+    COUNT_SUBMIT_SM_RETRY, /* temporary errors */
     COUNT_SUBMIT_SM_THROTTLED,
     COUNT_DELIVER_SM,
     COUNT_RECEIPTS,
@@ -37,7 +38,7 @@ enum counter {
     COUNT_OPT_INS_AGAIN,
     COUNT_HELP,
     COUNT_STORE_LOST,
-    COUNT_STORE_REPLAYED,      /* consent records written into Redis again */
+    COUNT_STORE_REPLAYED, /* consent records written into Redis again */
     COUNT_CARRIER_LOST,
     COUNT_COUNT,
 };
@@ -55,12 +56,12 @@ void histogram_add(struct histogram *histogram, uint64_t us);
 uint64_t histogram_quantile(const struct histogram *histogram, double quantile);
 
 enum timing {
-    TIME_OTP_TO_WIRE,       /* accepted to submit_sm written */
-    TIME_TO_WIRE,           /* the other classes, when they did not wait for a schedule */
-    TIME_STOP_EFFECTIVE,    /* octets of the STOP read to: memory, ledger and Redis have it */
-    TIME_CHECK,             /* asked to answered */
-    TIME_DURABLE,           /* appended to durable */
-    TIME_SUBMIT_RESPONSE,   /* submit_sm to its answer */
+    TIME_OTP_TO_WIRE,     /* accepted to submit_sm written */
+    TIME_TO_WIRE,         /* the other classes, when they did not wait for a schedule */
+    TIME_STOP_EFFECTIVE,  /* octets of the STOP read to: memory, ledger and Redis have it */
+    TIME_CHECK,           /* asked to answered */
+    TIME_DURABLE,         /* appended to durable */
+    TIME_SUBMIT_RESPONSE, /* submit_sm to its answer */
     TIME_COUNT,
 };
 
@@ -76,6 +77,11 @@ struct metrics {
 void metrics_each(const struct metrics *metrics,
                   void (*each)(void *context, const char *name, uint64_t value), void *context);
 
+/* Everything in Prometheus text format, with HELP and TYPE lines. */
+void metrics_write(const struct metrics *metrics, FILE *out);
+/* The HELP and TYPE lines of one family. */
+void metric_head(FILE *out, const char *name, const char *type, const char *help);
+
 struct metric_row {
     const char *name; /* assent_..., without labels */
     const char *help;
@@ -83,8 +89,8 @@ struct metric_row {
 extern const struct metric_row counter_rows[COUNT_COUNT];
 extern const struct metric_row timing_rows[TIME_COUNT];
 
-const char *class_name(Assent__V1__Class message_class);    /* "otp" */
-const char *outcome_name(Assent__V1__Outcome outcome); /* "delivered" */
-const char *reason_name(Assent__V1__Reason reason);    /* "opted_out" */
+const char *class_name(Assent__V1__Class message_class); /* "otp" */
+const char *outcome_name(Assent__V1__Outcome outcome);   /* "delivered" */
+const char *reason_name(Assent__V1__Reason reason);      /* "opted_out" */
 
 #endif

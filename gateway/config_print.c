@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `assentd -t` prints: the configuration in sentences, as the gateway understood it. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "gateway/config.h"
+#include "gateway/config_text.h"
+#include "gateway/metrics.h"
+
+#define MIB (1u << 20)
+
+static const char *shown(uint64_t ms, char out[32])
+{
+    config_duration_text(ms, out, 32);
+    return out;
+}
+
+static void print_listeners(const struct config *config, FILE *out)
+{
+    bool any_key = false, any_tcp = false;
+    fprintf(out, "Submitters connect to:\n");
+    for (unsigned i = 0; i < config->listener_count; i++) {
+        const char *address = config->listeners[i].address;
+        bool tcp = strncmp(address, "tcp://", 6) == 0;
+        any_tcp = any_tcp || tcp;
+        fprintf(out, "  %s (%s)\n", address, tcp ? "key" : "key, or the user id of the peer");
+    }
+    for (unsigned i = 0; i < config->client_count; i++)
+        any_key = any_key || config->clients[i].has_key;
+    if (any_tcp && !any_key)
+        fprintf(out, "  note: no client has a key, so nobody can use the TCP addresses\n");
+    if (any_tcp)
+        fprintf(out, "  note: TCP is not encrypted here; keep it inside the machine or a tunnel\n");
+    if (config->http_address[0] != '\0')
+        fprintf(out, "Metrics and health: http at %s\n", config->http_address);
+    else
+        fprintf(out, "Metrics and health: off (no `http`)\n");
+}
+
+static void print_clients(const struct config *config, FILE *out)
+{
+    fprintf(out, "Clients:\n");
+    for (unsigned i = 0; i < config->client_count; i++) {
+        const struct client_config *client = &config->clients[i];
+        fprintf(out, "  %s may send for", client->name);
+        for (unsigned p = 0, n = 0; p < config->program_count; p++) {
+            if (client->programs[p])
+                fprintf(out, "%s %s", n++ ? "," : "", config->programs[p].name);
+        }
+        fprintf(out, " (%s", client->has_key ? "by key" : "");
+        if (client->uid >= 0)
+            fprintf(out, "%sby user id %" PRId64, client->has_key ? ", " : "", client->uid);
+        fprintf(out, ")\n");
+    }
+    fprintf(out, "  root and this program's own user act as operator over a Unix socket\n");
+}
+
+static const char *reach_sentence(const struct program_config *program)
+{
+    switch (program->stop_reach) {
+    case REACH_BRAND:
+        return "every program of the brand";
+    case REACH_PROGRAM:
+        return "this program alone";
+    case REACH_GLOBAL:
+        return "every program of this gateway";
+    }
+    return "";
+}
+
+static void print_program(const struct program_config *program, FILE *out)
+{
+    fprintf(out, "  %s of brand \"%s\":", program->name, program->brand);
+    for (unsigned c = 0, n = 0; c < CLASS_COUNT; c++) {
+        if (program->classes[c])
+            fprintf(out, "%s %s", n++ ? "," : "", class_name((Assent__V1__Class)c));
+    }
+    fprintf(out, "; from");
+    for (unsigned s = 0; s < program->sender_count; s++)
+        fprintf(out, "%s %s", s ? "," : "", program->senders[s]);
+    fprintf(out, "\n    STOP ends %s", reach_sentence(program));
+    if (program->classes[ASSENT__V1__CLASS__MARKETING])
+        fprintf(out, "; marketing needs %s",
+                program->opt_in == OPT_IN_DOUBLE ? "a yes from the handset itself (double opt-in)"
+                                                 : "consent with evidence (single opt-in)");
+    fprintf(out, "\n    in doubt after a crash or a lost connection: %s\n",
+            program->on_unknown == UNKNOWN_NEVER_AGAIN ? "never sent again"
+                                                       : "sent again, marketing excepted");
+}
+
+static void print_carrier(const struct carrier_config *carrier, FILE *out)
+{
+    char request[32], enquire[32], low[32], high[32], receipts[32];
+    bool pair = carrier->bind == BIND_TRANSMITTER_RECEIVER;
+    fprintf(out, "  %s at %s as \"%s\", password %s\n", carrier->name, carrier->address,
+            carrier->system_id, carrier->password[0] ? "hidden" : "none");
+    fprintf(out, "    at most %" PRIu32 " submit_sm in any second; %u %s with %u unanswered each\n",
+            carrier->rate, carrier->sessions,
+            pair ? "transmitter and receiver pair(s)" : "transceiver session(s)", carrier->window);
+    fprintf(out, "    answers within %s, enquire_link every %s, reconnects after %s to %s,",
+            shown(carrier->request_timeout_ms, request),
+            carrier->enquire_link_ms ? shown(carrier->enquire_link_ms, enquire) : "(never)",
+            shown(carrier->reconnect_min_ms, low), shown(carrier->reconnect_max_ms, high));
+    fprintf(out, " waits %s for receipts\n    takes numbers that begin with:",
+            shown(carrier->receipt_timeout_ms, receipts));
+    for (unsigned r = 0; r < carrier->route_count; r++)
+        fprintf(out, "%s %s", r ? "," : "",
+                carrier->routes[r][0] ? carrier->routes[r] : "(everything)");
+    fprintf(out, "\n");
+}
+
+static void print_limits(const struct config *config, FILE *out)
+{
+    char text[32], low[32], high[32];
+    fprintf(out, "Time to live:");
+    for (unsigned c = 1; c < CLASS_COUNT; c++)
+        fprintf(out, "%s %s %s", c > 1 ? "," : "", class_name((Assent__V1__Class)c),
+                shown(config->ttl_ms[c], text));
+    fprintf(out, "\nTemporary errors: up to %" PRIu32 " more attempts, %s apart growing to %s\n",
+            config->retry_max, shown(config->retry_min_ms, low), shown(config->retry_max_ms, high));
+    fprintf(out, "Client references are remembered for %s, at most %" PRIu32 "\n",
+            shown(config->reference_window_ms, text), config->max_references);
+    fprintf(out, "A snapshot every %" PRIu32 " records of the ledger\n", config->snapshot_records);
+}
+
+/* Upper bounds. Buffers of idle connections are small; what is named here is only reached when every
+ * peer is stuck at once. */
+static void print_memory(const struct config *config, FILE *out)
+{
+    uint64_t references = (uint64_t)config->max_references * 64;
+    uint64_t ledger = 2ull * LEDGER_BATCH_OCTETS;
+    uint64_t links = 0;
+    for (unsigned i = 0; i < config->carrier_count; i++)
+        links += (uint64_t)config->carriers[i].sessions *
+                 (config->carriers[i].bind == BIND_TRANSMITTER_RECEIVER ? 2 : 1) *
+                 SESSION_OUTPUT_MAX;
+    fprintf(out,
+            "Memory at most, MiB: messages %" PRIu64 " (up to %" PRIu32
+            " open), references %" PRIu64 ", ledger %" PRIu64 ", carrier links %" PRIu64
+            ", and %u for each submitter that does not read\n",
+            config->max_memory_octets / MIB, config->max_open_messages, references / MIB,
+            ledger / MIB, links / MIB, CLIENT_OUTPUT_MAX / MIB);
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+    fprintf(out, "Node %s keeps its ledger in %s.\n", config->node, config->data_dir);
+    fprintf(out, "Consent: Redis at %s, %" PRIu32 " buckets, password %s\n", config->redis_url,
+            config->redis_buckets, config->redis_password[0] ? "hidden" : "none");
+    print_listeners(config, out);
+    print_clients(config, out);
+    fprintf(out, "Programs:\n");
+    for (unsigned i = 0; i < config->program_count; i++)
+        print_program(&config->programs[i], out);
+    fprintf(out, "Carriers:\n");
+    for (unsigned i = 0; i < config->carrier_count; i++)
+        print_carrier(&config->carriers[i], out);
+    print_limits(config, out);
+    print_memory(config, out);
+}

@@ -1,0 +1,874 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only user of libyaml. The document is loaded as a tree whose nodes know their line; the tables
+ * below say which keys a mapping may have, how each is read and where it goes. A fault names its
+ * line and reading goes on, so that one run finds all of them.
+ *
+ * Rows are read in the order of the table, not of the file: programs stand before the clients that
+ * name them. Depth is the schema's, so that a file of aliases or a million brackets costs nothing.
+ *
+ * libcyaml, which this replaces, stops at the first fault and knows no line once a value is read: a
+ * client that names a missing program could not be shown. */
+#include "gateway/config_schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#include "gateway/config_text.h"
+#include "proto/base/check.h"
+#include "smpp/address.h"
+
+struct reading {
+    yaml_document_t document;
+    const char *folder;
+    struct config *config;
+    struct config_faults *faults;
+};
+
+struct field;
+typedef void read_field(struct reading *reading, yaml_node_t *node, const struct field *field,
+                        void *into);
+
+struct field {
+    const char *key;
+    read_field *read;
+    size_t offset, size; /* of the member in the struct that the mapping fills */
+    uint64_t min, max;
+    const void *with; /* what the reader wants to know more */
+    bool required;
+};
+
+struct mapping {
+    const char *what; /* "a program": begins a sentence about a missing key */
+    const struct field *fields;
+    size_t count;
+};
+
+#define MEMBER(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#define MAPPING(what_, rows)                                                                       \
+    {                                                                                              \
+        what_, rows, sizeof rows / sizeof rows[0]                                                  \
+    }
+
+/* Faults -------------------------------------------------------------------------------------- */
+
+void config_fault(struct config_faults *faults, unsigned line, const char *format, ...)
+{
+    if (faults->count == CONFIG_FAULTS_MAX) {
+        faults->dropped++;
+        return;
+    }
+    struct config_fault *fault = &faults->faults[faults->count++];
+    fault->line = line;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(fault->text, sizeof fault->text, format, arguments);
+    va_end(arguments);
+}
+
+static unsigned line_of(const yaml_node_t *node)
+{
+    return (unsigned)node->start_mark.line + 1;
+}
+
+#define FAULT(reading, node, ...) config_fault((reading)->faults, line_of(node), __VA_ARGS__)
+
+/* Nodes --------------------------------------------------------------------------------------- */
+
+static yaml_node_t *node_at(struct reading *reading, int index)
+{
+    return yaml_document_get_node(&reading->document, index);
+}
+
+/* The text of a scalar, or NULL: then the fault has been told. */
+static const char *text_of(struct reading *reading, yaml_node_t *node, const char *key)
+{
+    if (node->type != YAML_SCALAR_NODE) {
+        FAULT(reading, node, "`%s` holds a list or a mapping; one value is allowed", key);
+        return NULL;
+    }
+    const char *text = (const char *)node->data.scalar.value;
+    if (strlen(text) != node->data.scalar.length || !config_is_plain(text)) {
+        FAULT(reading, node, "`%s` holds a control character; plain text is allowed", key);
+        return NULL;
+    }
+    return text;
+}
+
+static size_t length_of(const yaml_node_t *list)
+{
+    return (size_t)(list->data.sequence.items.top - list->data.sequence.items.start);
+}
+
+static yaml_node_t *item_of(struct reading *reading, const yaml_node_t *list, size_t index)
+{
+    return node_at(reading, list->data.sequence.items.start[index]);
+}
+
+static bool is_list(struct reading *reading, yaml_node_t *node, const struct field *field)
+{
+    if (node->type != YAML_SEQUENCE_NODE) {
+        FAULT(reading, node,
+              "`%s` is not a list; a list is written [a, b] or as lines that begin with -",
+              field->key);
+        return false;
+    }
+    if (length_of(node) > field->max) {
+        FAULT(reading, node, "`%s` has %zu entries; at most %llu are allowed", field->key,
+              length_of(node), (unsigned long long)field->max);
+        return false;
+    }
+    if (length_of(node) < field->min) {
+        FAULT(reading, node, "`%s` is empty; at least %llu must be there", field->key,
+              (unsigned long long)field->min);
+        return false;
+    }
+    return true;
+}
+
+/* Mappings ------------------------------------------------------------------------------------ */
+
+static const struct field *field_named(const struct mapping *mapping, const char *key)
+{
+    for (size_t i = 0; i < mapping->count; i++) {
+        if (strcmp(mapping->fields[i].key, key) == 0)
+            return &mapping->fields[i];
+    }
+    return NULL;
+}
+
+static void fault_unknown_key(struct reading *reading, yaml_node_t *node,
+                              const struct mapping *mapping, const char *key)
+{
+    char allowed[384];
+    size_t used = 0;
+    for (size_t i = 0; i < mapping->count && used < sizeof allowed; i++)
+        used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", i ? ", " : "",
+                                 mapping->fields[i].key);
+    FAULT(reading, node, "unknown key \"%.40s\" in %s; allowed: %s", key, mapping->what, allowed);
+}
+
+static const char *key_of(struct reading *reading, const yaml_node_pair_t *pair)
+{
+    yaml_node_t *node = node_at(reading, pair->key);
+    return node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : "";
+}
+
+/* The value of `key`, or NULL. */
+static yaml_node_t *value_of(struct reading *reading, yaml_node_t *node, const char *key)
+{
+    const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+    for (; pair < node->data.mapping.pairs.top; pair++) {
+        if (strcmp(key_of(reading, pair), key) == 0)
+            return node_at(reading, pair->value);
+    }
+    return NULL;
+}
+
+static void check_keys(struct reading *reading, yaml_node_t *node, const struct mapping *mapping)
+{
+    const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+    for (; pair < node->data.mapping.pairs.top; pair++) {
+        yaml_node_t *key_node = node_at(reading, pair->key);
+        const char *key = key_of(reading, pair);
+        if (field_named(mapping, key) == NULL)
+            fault_unknown_key(reading, key_node, mapping, key);
+        else if (value_of(reading, node, key) != node_at(reading, pair->value))
+            FAULT(reading, key_node, "`%s` is there twice; keep one", key);
+    }
+}
+
+static void read_mapping(struct reading *reading, yaml_node_t *node, const struct mapping *mapping,
+                         void *into)
+{
+    if (node->type != YAML_MAPPING_NODE) {
+        FAULT(reading, node, "%s is written as lines of `key: value`, or {key: value}",
+              mapping->what);
+        return;
+    }
+    check_keys(reading, node, mapping);
+    for (size_t i = 0; i < mapping->count; i++) {
+        const struct field *field = &mapping->fields[i];
+        yaml_node_t *value = value_of(reading, node, field->key);
+        if (value != NULL)
+            field->read(reading, value, field, (char *)into + field->offset);
+        else if (field->required)
+            FAULT(reading, node, "%s has no `%s`, which it needs", mapping->what, field->key);
+    }
+}
+
+/* A mapping inside a mapping: `with` is its table, the struct is the same. */
+static void read_nested(struct reading *reading, yaml_node_t *node, const struct field *field,
+                        void *into)
+{
+    read_mapping(reading, node, field->with, into);
+}
+
+/* Values -------------------------------------------------------------------------------------- */
+
+struct form {
+    bool (*is)(const char *text);
+    const char *allowed;
+};
+
+static bool is_not_empty(const char *text)
+{
+    return *text != '\0';
+}
+
+static const struct form form_name = {
+    config_is_name, "1 to 32 letters, digits, \"_\", \"-\" and \".\" are allowed"};
+static const struct form form_node = {config_is_node_name,
+                                      "1 to 32 of a-z, 0-9, \"_\" and \"-\" are allowed"};
+static const struct form form_text = {is_not_empty, "it may not be empty"};
+static const struct form form_redis = {config_is_redis_url,
+                                       "unix:///PATH or redis://HOST:PORT/DATABASE is allowed"};
+
+static bool store_text(struct reading *reading, yaml_node_t *node, const struct field *field,
+                       const char *text, char *into)
+{
+    if (strlen(text) >= field->size) {
+        FAULT(reading, node, "`%s` is too long; at most %zu octets are allowed", field->key,
+              field->size - 1);
+        return false;
+    }
+    memcpy(into, text, strlen(text) + 1);
+    return true;
+}
+
+/* `with`: a form, or NULL for any text. */
+static void read_text(struct reading *reading, yaml_node_t *node, const struct field *field,
+                      void *into)
+{
+    const char *text = text_of(reading, node, field->key);
+    const struct form *form = field->with;
+    if (text == NULL)
+        return;
+    if (form != NULL && !form->is(text))
+        FAULT(reading, node, "`%s` cannot be \"%.64s\"; %s", field->key, text, form->allowed);
+    else
+        (void)store_text(reading, node, field, text, into);
+}
+
+static void read_address(struct reading *reading, yaml_node_t *node, const struct field *field,
+                         void *into)
+{
+    const char *text = text_of(reading, node, field->key);
+    struct address address;
+    const char *why = "";
+    if (text == NULL)
+        return;
+    if (!address_parse(text, &address, &why))
+        FAULT(reading, node, "`%s` cannot be \"%.64s\"; %s", field->key, text, why);
+    else
+        (void)store_text(reading, node, field, text, into);
+}
+
+/* Where a message goes to needs a host. */
+static void read_peer_address(struct reading *reading, yaml_node_t *node, const struct field *field,
+                              void *into)
+{
+    const char *text = text_of(reading, node, field->key);
+    struct address address;
+    const char *why;
+    if (text != NULL && address_parse(text, &address, &why) && address.kind == ADDRESS_TCP &&
+        (address.host[0] == '\0' || strcmp(address.port, "0") == 0))
+        FAULT(reading, node,
+              "`%s` cannot be \"%.64s\"; a carrier is tcp://HOST:PORT, port 1 to 65535", field->key,
+              text);
+    else if (text != NULL)
+        read_address(reading, node, field, into);
+}
+
+/* Stores in an unsigned member of 2, 4 or 8 octets. */
+static void store_number(const struct field *field, uint64_t value, void *into)
+{
+    if (field->size == sizeof(uint16_t))
+        *(uint16_t *)into = (uint16_t)value;
+    else if (field->size == sizeof(uint32_t))
+        *(uint32_t *)into = (uint32_t)value;
+    else
+        *(uint64_t *)into = value;
+}
+
+struct measure {
+    bool (*parse)(const char *text, uint64_t *ret_value);
+    void (*format)(uint64_t value, char *out, size_t size);
+    const char *allowed;
+};
+
+static void format_plain(uint64_t value, char *out, size_t size)
+{
+    snprintf(out, size, "%llu", (unsigned long long)value);
+}
+
+static const struct measure integer = {config_integer, format_plain, "a whole number"};
+static const struct measure duration = {config_duration, config_duration_text,
+                                        "a duration like 250ms, 30s, 5m, 24h or 7d,"};
+static const struct measure octets = {config_size, config_size_text, "a size like 512MiB or 2GiB,"};
+
+/* `with`: the measure; from `min` to `max`. */
+static void read_number(struct reading *reading, yaml_node_t *node, const struct field *field,
+                        void *into)
+{
+    const char *text = text_of(reading, node, field->key);
+    const struct measure *measure = field->with;
+    uint64_t value = 0;
+    if (text == NULL)
+        return;
+    if (measure->parse(text, &value) && value >= field->min && value <= field->max) {
+        store_number(field, value, into);
+        return;
+    }
+    char low[32], high[32];
+    measure->format(field->min, low, sizeof low);
+    measure->format(field->max, high, sizeof high);
+    FAULT(reading, node, "`%s` cannot be \"%.40s\"; %s from %s to %s is allowed", field->key, text,
+          measure->allowed, low, high);
+}
+
+/* `with`: words, the position of each is the value of its enum; NULL ends them. */
+static void read_word(struct reading *reading, yaml_node_t *node, const struct field *field,
+                      void *into)
+{
+    const char *text = text_of(reading, node, field->key);
+    if (text == NULL)
+        return;
+    char allowed[128];
+    size_t used = 0;
+    unsigned value = 0;
+    for (const char *const *word = field->with; *word != NULL; word++, value++) {
+        if (strcmp(*word, text) == 0) {
+            CHECK(field->size == sizeof value); /* an enum */
+            memcpy(into, &value, sizeof value);
+            return;
+        }
+        used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", value ? ", " : "",
+                                 *word);
+    }
+    FAULT(reading, node, "`%s` cannot be \"%.40s\"; allowed: %s", field->key, text, allowed);
+}
+
+static void read_buckets(struct reading *reading, yaml_node_t *node, const struct field *field,
+                         void *into)
+{
+    uint32_t buckets = 0;
+    read_number(reading, node, field, &buckets);
+    if (buckets == 0)
+        return;
+    if ((buckets & (buckets - 1)) != 0)
+        FAULT(reading, node, "`%s` cannot be %u; a power of two is allowed, as 65536 or 262144",
+              field->key, buckets);
+    else
+        *(uint32_t *)into = buckets;
+}
+
+static void read_path(struct reading *reading, yaml_node_t *node, const struct field *field,
+                      void *into)
+{
+    const char *text = text_of(reading, node, field->key);
+    char path[4096];
+    if (text == NULL)
+        return;
+    if (*text == '\0') {
+        FAULT(reading, node, "`%s` is empty; a path is needed", field->key);
+        return;
+    }
+    bool relative = *text != '/' && reading->folder != NULL;
+    int length = snprintf(path, sizeof path, "%s%s%s", relative ? reading->folder : "",
+                          relative ? "/" : "", text);
+    if (length > 0 && (size_t)length < sizeof path)
+        (void)store_text(reading, node, field, path, into);
+    else
+        FAULT(reading, node, "`%s` is too long for a path", field->key);
+}
+
+/* Secrets ------------------------------------------------------------------------------------- */
+
+/* The file's content without the end of its line, or the fault. */
+static void take_secret(struct reading *reading, yaml_node_t *node, const struct field *field,
+                        const char *path, int fd, char *into)
+{
+    struct stat status;
+    char secret[512];
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        FAULT(reading, node, "`%s`: %s is not a regular file", field->key, path);
+        return;
+    }
+    if ((status.st_mode & 077) != 0) {
+        FAULT(reading, node, "`%s`: others may read %s (mode %04o); run: chmod 600 %s", field->key,
+              path, status.st_mode & 07777u, path);
+        return;
+    }
+    ssize_t length = read(fd, secret, sizeof secret);
+    while (length > 0 && (secret[length - 1] == '\n' || secret[length - 1] == '\r'))
+        length--;
+    if (length <= 0)
+        FAULT(reading, node, "`%s`: %s is empty; it holds the password in its first line",
+              field->key, path);
+    else if ((size_t)length >= field->size)
+        FAULT(reading, node, "`%s`: %s is too long; at most %zu octets are allowed", field->key,
+              path, field->size - 1);
+    else if (memchr(secret, '\0', (size_t)length) || memchr(secret, '\n', (size_t)length))
+        FAULT(reading, node, "`%s`: %s has more than one line; it holds the password alone",
+              field->key, path);
+    else
+        memcpy(into, secret, (size_t)length), into[length] = '\0';
+    explicit_bzero(secret, sizeof secret);
+}
+
+static void read_secret(struct reading *reading, yaml_node_t *node, const struct field *field,
+                        void *into)
+{
+    char path[4096] = "";
+    struct field as_path = *field;
+    as_path.size = sizeof path;
+    read_path(reading, node, &as_path, path);
+    if (path[0] == '\0' || reading->folder == NULL)
+        return;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        FAULT(reading, node,
+              "`%s`: cannot read %s: %s; it is a file with the password in it, mode 0600",
+              field->key, path, strerror(errno));
+        return;
+    }
+    take_secret(reading, node, field, path, fd, into);
+    close(fd);
+}
+
+/* Listeners ----------------------------------------------------------------------------------- */
+
+static const struct field listener_fields[] = {
+    {"address", read_address, MEMBER(struct listener_config, address), .required = true},
+};
+static const struct mapping listener_mapping = MAPPING("a listener", listener_fields);
+
+static void read_listeners(struct reading *reading, yaml_node_t *node, const struct field *field,
+                           void *into)
+{
+    struct config *config = into;
+    if (!is_list(reading, node, field))
+        return;
+    config->listeners = check_calloc(length_of(node), sizeof *config->listeners);
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        struct listener_config *listener = &config->listeners[i];
+        read_mapping(reading, item, &listener_mapping, listener);
+        for (size_t j = 0; j < i; j++) {
+            if (listener->address[0] && !strcmp(listener->address, config->listeners[j].address))
+                FAULT(reading, item, "two listeners have the address %s; keep one",
+                      listener->address);
+        }
+        config->listener_count++;
+    }
+}
+
+/* Programs ------------------------------------------------------------------------------------ */
+
+static const char *const class_words[CLASS_COUNT] = {"",          "otp",       "transactional",
+                                                     "marketing", "emergency", "service"};
+
+static void read_classes(struct reading *reading, yaml_node_t *node, const struct field *field,
+                         void *into)
+{
+    bool *classes = into;
+    if (!is_list(reading, node, field))
+        return;
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        const char *text = text_of(reading, item, field->key);
+        unsigned found = 0;
+        for (unsigned c = ASSENT__V1__CLASS__OTP; text && c <= ASSENT__V1__CLASS__EMERGENCY; c++) {
+            if (strcmp(text, class_words[c]) == 0)
+                found = c;
+        }
+        if (found != 0)
+            classes[found] = true;
+        else if (text != NULL)
+            FAULT(reading, item,
+                  "unknown class \"%.40s\"; allowed: otp, transactional, marketing, emergency",
+                  text);
+    }
+}
+
+static void read_senders(struct reading *reading, yaml_node_t *node, const struct field *field,
+                         void *into)
+{
+    struct program_config *program = into;
+    if (!is_list(reading, node, field))
+        return;
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        const char *text = text_of(reading, item, field->key);
+        if (text == NULL)
+            continue;
+        if (!config_is_sender(text)) {
+            FAULT(reading, item,
+                  "a sender cannot be \"%.40s\"; 1 to 15 digits without +, or up to 11 letters and "
+                  "digits are allowed",
+                  text);
+            continue;
+        }
+        strcpy(program->senders[program->sender_count++], text);
+    }
+}
+
+static const char *const opt_in_words[] = {"double", "single", NULL};
+static const char *const reach_words[] = {"brand", "program", "global", NULL};
+static const char *const unknown_words[] = {"never_again", "send_again", NULL};
+
+static const struct field program_fields[] = {
+    {"name", read_text, MEMBER(struct program_config, name), .with = &form_name, .required = true},
+    {"brand", read_text, MEMBER(struct program_config, brand), .with = &form_text},
+    {"contact", read_text, MEMBER(struct program_config, contact)},
+    {"language", read_text, MEMBER(struct program_config, language), .with = &form_name},
+    {"classes", read_classes, MEMBER(struct program_config, classes), .min = 1, .max = 4,
+     .required = true},
+    {"senders", read_senders, .min = 1, .max = SENDERS_MAX, .required = true},
+    {"opt_in", read_word, MEMBER(struct program_config, opt_in), .with = opt_in_words},
+    {"stop_reach", read_word, MEMBER(struct program_config, stop_reach), .with = reach_words},
+    {"on_unknown", read_word, MEMBER(struct program_config, on_unknown), .with = unknown_words},
+};
+static const struct mapping program_mapping = MAPPING("a program", program_fields);
+
+static void check_program(struct reading *reading, yaml_node_t *node,
+                          struct program_config *program)
+{
+    bool only_marketing = true;
+    if (program->brand[0] == '\0')
+        strcpy(program->brand, program->name);
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        only_marketing =
+            only_marketing && (c == ASSENT__V1__CLASS__MARKETING || !program->classes[c]);
+    if (program->on_unknown == UNKNOWN_SEND_AGAIN && only_marketing)
+        FAULT(reading, node,
+              "program %s: `on_unknown: send_again` is for otp, transactional and emergency; "
+              "marketing is never sent again",
+              program->name);
+}
+
+static void read_programs(struct reading *reading, yaml_node_t *node, const struct field *field,
+                          void *into)
+{
+    struct config *config = into;
+    if (!is_list(reading, node, field))
+        return;
+    config->programs = check_calloc(length_of(node), sizeof *config->programs);
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        struct program_config *program = &config->programs[i];
+        program_defaults(program);
+        read_mapping(reading, item, &program_mapping, program);
+        if (program->name[0] != '\0' && config_find_program(config, program->name) >= 0)
+            FAULT(reading, item, "two programs are called %s; names are unique", program->name);
+        check_program(reading, item, program);
+        config->program_count++;
+    }
+}
+
+/* Clients ------------------------------------------------------------------------------------- */
+
+static void read_key(struct reading *reading, yaml_node_t *node, const struct field *field,
+                     void *into)
+{
+    struct client_config *client = into;
+    const char *text = text_of(reading, node, field->key);
+    if (text != NULL && config_sha256(text, client->key_sha256))
+        client->has_key = true;
+    else if (text != NULL)
+        FAULT(reading, node,
+              "`%s` is not a SHA-256; it has 64 hexadecimal digits, as from: printf %%s KEY | "
+              "sha256sum",
+              field->key);
+}
+
+static void read_uid(struct reading *reading, yaml_node_t *node, const struct field *field,
+                     void *into)
+{
+    uint64_t uid = UINT64_MAX;
+    struct field as_number = *field;
+    as_number.size = sizeof uid;
+    read_number(reading, node, &as_number, &uid);
+    if (uid != UINT64_MAX)
+        *(int64_t *)into = (int64_t)uid;
+}
+
+static void read_client_programs(struct reading *reading, yaml_node_t *node,
+                                 const struct field *field, void *into)
+{
+    bool *programs = into;
+    if (!is_list(reading, node, field))
+        return;
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        const char *text = text_of(reading, item, field->key);
+        int program = text ? config_find_program(reading->config, text) : -1;
+        if (program >= 0)
+            programs[program] = true;
+        else if (text != NULL)
+            FAULT(reading, item,
+                  "there is no program \"%.40s\"; those under `programs` are allowed", text);
+    }
+}
+
+static const struct field client_fields[] = {
+    {"name", read_text, MEMBER(struct client_config, name), .with = &form_name, .required = true},
+    {"key_sha256", .read = read_key},
+    {"uid", read_uid, MEMBER(struct client_config, uid), .max = UINT32_MAX - 1, .with = &integer},
+    {"programs", read_client_programs, MEMBER(struct client_config, programs), .min = 1,
+     .max = PROGRAMS_MAX, .required = true},
+};
+static const struct mapping client_mapping = MAPPING("a client", client_fields);
+
+static void check_client(struct reading *reading, yaml_node_t *node, size_t index)
+{
+    const struct config *config = reading->config;
+    const struct client_config *client = &config->clients[index];
+    if (!client->has_key && client->uid < 0)
+        FAULT(reading, node,
+              "client %s has neither `key_sha256` nor `uid`, so nobody could be it; give one",
+              client->name);
+    for (size_t i = 0; i < index; i++) {
+        const struct client_config *other = &config->clients[i];
+        if (client->name[0] != '\0' && strcmp(other->name, client->name) == 0)
+            FAULT(reading, node, "two clients are called %s; names are unique", client->name);
+        if (client->has_key && other->has_key &&
+            memcmp(client->key_sha256, other->key_sha256, sizeof client->key_sha256) == 0)
+            FAULT(reading, node, "clients %s and %s have the same key; give each its own",
+                  other->name, client->name);
+    }
+}
+
+static void read_clients(struct reading *reading, yaml_node_t *node, const struct field *field,
+                         void *into)
+{
+    struct config *config = into;
+    if (!is_list(reading, node, field))
+        return;
+    config->clients = check_calloc(length_of(node) + 1, sizeof *config->clients);
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        config->clients[i].uid = -1;
+        read_mapping(reading, item, &client_mapping, &config->clients[i]);
+        check_client(reading, item, i);
+        config->client_count++;
+    }
+}
+
+/* Carriers ------------------------------------------------------------------------------------ */
+
+/* The carrier that has this route already, or NULL. */
+static const struct carrier_config *
+owner_of_route(const struct reading *reading, const struct carrier_config *last, const char *prefix)
+{
+    for (const struct carrier_config *c = reading->config->carriers; c <= last; c++) {
+        for (size_t i = 0; i < c->route_count; i++) {
+            if (strcmp(c->routes[i], prefix) == 0)
+                return c;
+        }
+    }
+    return NULL;
+}
+
+static void read_route(struct reading *reading, yaml_node_t *node, const struct field *field,
+                       struct carrier_config *carrier)
+{
+    const char *text = text_of(reading, node, field->key);
+    if (text == NULL)
+        return;
+    if (!config_is_prefix(text)) {
+        FAULT(reading, node,
+              "a route cannot be \"%.40s\"; digits of a number's beginning without +, or \"\" for "
+              "every number, are allowed",
+              text);
+        return;
+    }
+    const struct carrier_config *owner = owner_of_route(reading, carrier, text);
+    if (owner != NULL)
+        FAULT(reading, node, "route \"%s\" leads to carrier %s already; a prefix has one carrier",
+              text, owner->name);
+    else
+        strcpy(carrier->routes[carrier->route_count++], text);
+}
+
+static void read_routes(struct reading *reading, yaml_node_t *node, const struct field *field,
+                        void *into)
+{
+    struct carrier_config *carrier = into;
+    if (!is_list(reading, node, field) || carrier->routes != NULL)
+        return;
+    carrier->routes = check_calloc(length_of(node), sizeof *carrier->routes);
+    for (size_t i = 0; i < length_of(node); i++)
+        read_route(reading, item_of(reading, node, i), field, carrier);
+}
+
+static const char *const bind_words[] = {"transceiver", "transmitter_receiver", NULL};
+
+#define CARRIER(member) MEMBER(struct carrier_config, member)
+static const struct field carrier_fields[] = {
+    {"name", read_text, CARRIER(name), .with = &form_name, .required = true},
+    {"address", read_peer_address, CARRIER(address), .required = true},
+    {"system_id", read_text, CARRIER(system_id), .required = true},
+    {"password_file", read_secret, CARRIER(password)},
+    {"system_type", read_text, CARRIER(system_type)},
+    {"bind", read_word, CARRIER(bind), .with = bind_words},
+    {"sessions", read_number, CARRIER(sessions), 1, SESSIONS_MAX, &integer},
+    {"window", read_number, CARRIER(window), 1, WINDOW_MAX, &integer},
+    {"rate", read_number, CARRIER(rate), 1, 1000000, &integer, .required = true},
+    {"request_timeout", read_number, CARRIER(request_timeout_ms), 100, 600000, &duration},
+    {"enquire_link", read_number, CARRIER(enquire_link_ms), 0, 3600000, &duration},
+    {"reconnect_min", read_number, CARRIER(reconnect_min_ms), 10, 3600000, &duration},
+    {"reconnect_max", read_number, CARRIER(reconnect_max_ms), 10, 3600000, &duration},
+    {"receipt_timeout", read_number, CARRIER(receipt_timeout_ms), 1000, TTL_MS_MAX, &duration},
+    {"routes", read_routes, .min = 1, .max = ROUTES_MAX, .required = true},
+};
+static const struct mapping carrier_mapping = MAPPING("a carrier", carrier_fields);
+
+static void check_carrier(struct reading *reading, yaml_node_t *node,
+                          const struct carrier_config *carrier)
+{
+    uint64_t in_flight = (uint64_t)carrier->window * carrier->sessions;
+    if (in_flight > reading->config->max_open_messages)
+        FAULT(reading, node,
+              "carrier %s: window times sessions is %llu, more than the %u messages that limits: "
+              "open_messages lets in",
+              carrier->name, (unsigned long long)in_flight, reading->config->max_open_messages);
+    if (carrier->reconnect_min_ms > carrier->reconnect_max_ms)
+        FAULT(reading, node, "carrier %s: `reconnect_min` is longer than `reconnect_max`",
+              carrier->name);
+    for (const struct carrier_config *c = reading->config->carriers; c < carrier; c++) {
+        if (carrier->name[0] != '\0' && strcmp(c->name, carrier->name) == 0)
+            FAULT(reading, node, "two carriers are called %s; names are unique", carrier->name);
+    }
+}
+
+static void read_carriers(struct reading *reading, yaml_node_t *node, const struct field *field,
+                          void *into)
+{
+    struct config *config = into;
+    if (!is_list(reading, node, field))
+        return;
+    config->carriers = check_calloc(length_of(node), sizeof *config->carriers);
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        carrier_defaults(&config->carriers[i]);
+        config->carrier_count++;
+        read_mapping(reading, item, &carrier_mapping, &config->carriers[i]);
+        check_carrier(reading, item, &config->carriers[i]);
+    }
+}
+
+/* The whole ----------------------------------------------------------------------------------- */
+
+#define CONFIG(member) MEMBER(struct config, member)
+static const struct field redis_fields[] = {
+    {"url", read_text, CONFIG(redis_url), .with = &form_redis, .required = true},
+    {"password_file", read_secret, CONFIG(redis_password)},
+    {"buckets", read_buckets, CONFIG(redis_buckets), 1, 1u << 24, &integer},
+};
+static const struct mapping redis_mapping = MAPPING("`redis`", redis_fields);
+
+static const struct field http_fields[] = {
+    {"address", read_address, CONFIG(http_address), .required = true},
+};
+static const struct mapping http_mapping = MAPPING("`http`", http_fields);
+
+static const struct field limit_fields[] = {
+    {"open_messages", read_number, CONFIG(max_open_messages), 1000, 100000000, &integer},
+    {"memory", read_number, CONFIG(max_memory_octets), 16u << 20, 1ull << 40, &octets},
+    {"references", read_number, CONFIG(max_references), 1000, 100000000, &integer},
+    {"reference_window", read_number, CONFIG(reference_window_ms), 60000, TTL_MS_MAX, &duration},
+    {"retries", read_number, CONFIG(retry_max), 0, 100, &integer},
+    {"retry_min", read_number, CONFIG(retry_min_ms), 100, 3600000, &duration},
+    {"retry_max", read_number, CONFIG(retry_max_ms), 100, 86400000, &duration},
+    {"snapshot_records", read_number, CONFIG(snapshot_records), 1000, 1000000000, &integer},
+};
+static const struct mapping limit_mapping = MAPPING("`limits`", limit_fields);
+
+#define TTL(class_)                                                                                \
+    read_number,                                                                                   \
+        .offset =                                                                                  \
+            offsetof(struct config, ttl_ms) + ASSENT__V1__CLASS__##class_ * sizeof(uint64_t),      \
+        .size = sizeof(uint64_t), .min = TTL_MS_MIN, .max = TTL_MS_MAX, .with = &duration
+static const struct field ttl_fields[] = {
+    {"otp", TTL(OTP)},
+    {"transactional", TTL(TRANSACTIONAL)},
+    {"marketing", TTL(MARKETING)},
+    {"emergency", TTL(EMERGENCY)},
+    {"service", TTL(SERVICE)},
+};
+static const struct mapping ttl_mapping = MAPPING("`ttl`", ttl_fields);
+
+static const char *const level_words[] = {"debug", "info", "warn", "error", NULL};
+
+/* `limits` stands before the carriers that are measured against it. */
+static const struct field config_fields[] = {
+    {"node", read_text, CONFIG(node), .with = &form_node, .required = true},
+    {"data_dir", read_path, CONFIG(data_dir), .required = true},
+    {"redis", read_nested, .with = &redis_mapping, .required = true},
+    {"listeners", read_listeners, .min = 1, .max = LISTENERS_MAX, .required = true},
+    {"http", read_nested, .with = &http_mapping},
+    {"programs", read_programs, .min = 1, .max = PROGRAMS_MAX, .required = true},
+    {"clients", read_clients, .max = CLIENTS_MAX},
+    {"limits", read_nested, .with = &limit_mapping},
+    {"ttl", read_nested, .with = &ttl_mapping},
+    {"carriers", read_carriers, .min = 1, .max = CARRIERS_MAX, .required = true},
+    {"log_level", read_word, CONFIG(log_level), .with = level_words},
+};
+static const struct mapping config_mapping = MAPPING("the configuration", config_fields);
+
+static void check_whole(struct reading *reading, yaml_node_t *root)
+{
+    const struct config *config = reading->config;
+    yaml_node_t *at = root->type == YAML_MAPPING_NODE ? value_of(reading, root, "limits") : NULL;
+    at = at ? at : root;
+    if (config->retry_min_ms > config->retry_max_ms)
+        FAULT(reading, at, "`retry_min` is longer than `retry_max`");
+    at = root->type == YAML_MAPPING_NODE ? value_of(reading, root, "http") : NULL;
+    for (size_t i = 0; at && i < config->listener_count; i++) {
+        if (config->http_address[0] && !strcmp(config->http_address, config->listeners[i].address))
+            FAULT(reading, at, "`http` has the address of a listener; give each its own");
+    }
+}
+
+static void read_document(struct reading *reading, yaml_parser_t *parser)
+{
+    yaml_document_t more;
+    yaml_node_t *root = yaml_document_get_root_node(&reading->document);
+    if (root == NULL) {
+        config_fault(reading->faults, 1,
+                     "the file is empty; see deploy/assent.yaml for an example");
+        return;
+    }
+    read_mapping(reading, root, &config_mapping, reading->config);
+    check_whole(reading, root);
+    if (!yaml_parser_load(parser, &more))
+        return;
+    yaml_node_t *extra = yaml_document_get_root_node(&more);
+    if (extra != NULL)
+        FAULT(reading, extra, "a second document begins here; one is allowed");
+    yaml_document_delete(&more);
+}
+
+void config_read(struct span text, const char *folder, struct config *config,
+                 struct config_faults *faults)
+{
+    struct reading reading = {.folder = folder, .config = config, .faults = faults};
+    yaml_parser_t parser;
+    CHECK(yaml_parser_initialize(&parser));
+    yaml_parser_set_input_string(&parser, text.data, text.length);
+    if (yaml_parser_load(&parser, &reading.document)) {
+        read_document(&reading, &parser);
+        yaml_document_delete(&reading.document);
+    }
+    if (parser.error != YAML_NO_ERROR)
+        config_fault(faults, (unsigned)parser.problem_mark.line + 1, "not YAML: %s",
+                     parser.problem ? parser.problem : "cannot be read");
+    yaml_parser_delete(&parser);
+}

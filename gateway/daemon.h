@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process: files, sockets, signals and the loop around the engine. One loop pass collects inputs,
+ * then daemon_turn() runs the turn; nothing else writes to a carrier, Redis or a submitter.
+ *
+ * A life: data folder and lock -> recovery -> listeners -> engine_start -> turns -> drain -> snapshot
+ * -> exit. What ends it:
+ * - SIGTERM, SIGINT: drain, within DRAIN_MS; then a snapshot; 0. A second one: 1, at once.
+ * - the ledger's first failed write or fsync: 1, at once, and nothing more is written anywhere. What
+ *   was promised is on disk; what was not will be found open at the next start. */
+#ifndef GATEWAY_DAEMON_H
+#define GATEWAY_DAEMON_H
+
+#include <stdio.h>
+
+#include "gateway/config.h"
+
+/* Runs until the end of that life; gives the exit status. `config` is the caller's. */
+MUST_CHECK int daemon_run(const struct config *config);
+
+/* For `assentd -t`: says what would be made or found in the file system. Makes nothing. */
+void daemon_check(const struct config *config, FILE *out);
+
+#endif

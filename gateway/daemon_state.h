@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the daemon share: daemon.c (life and loop), daemon_ports.c (the engine's ports),
+ * daemon_files.c (data folder, node key, recovery), daemon_snapshot.c (the child that writes one). */
+#ifndef GATEWAY_DAEMON_STATE_H
+#define GATEWAY_DAEMON_STATE_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/types.h>
+
+#include "consent/ledger.h"
+#include "consent/store.h"
+#include "gateway/config.h"
+#include "gateway/engine.h"
+#include "smpp/link.h"
+
+struct daemon;
+struct http;
+struct submit_server;
+
+/* A carrier connection that the engine asked for. */
+struct daemon_link {
+    struct daemon *daemon;
+    uint16_t carrier, index;
+    struct link *link;   /* NULL: closed */
+    const char *refused; /* link_connect() gave nothing: told to the engine in the next turn */
+};
+
+struct snapshot_child {
+    pid_t pid; /* 0: none */
+    uint64_t sequence;
+    bool written; /* waits for the ledger to be durable up to it */
+};
+
+struct daemon {
+    const struct config *config;
+    struct event_base *base;
+    struct ledger *ledger;
+    struct ledger_reader
+        *scan; /* of ledger_scan(): kept while it is read on from where it stands */
+    uint64_t scan_next;
+    struct store *store;
+    struct engine *engine;
+    struct submit_server *server;
+    struct http *http;
+    struct ports ports;
+    struct daemon_link *links[CARRIERS_MAX]; /* sessions * 2 each */
+    bool link_refused;                       /* some daemon_link has `refused` */
+    struct snapshot_child snapshot;
+    struct event on_ledger, on_signal, on_wake, on_watchdog;
+    uint64_t watchdog_us; /* 0: nobody watches */
+    uint64_t drain_by_us; /* 0: running; else exit by then */
+    uint64_t started_wall_ms;
+};
+
+/* daemon_ports.c */
+void daemon_ports_init(struct daemon *daemon);
+void daemon_ports_release(struct daemon *daemon); /* closes every link */
+extern const struct store_handlers daemon_store_handlers;
+void daemon_tell_refused(struct daemon *daemon, struct instant now);
+
+/* daemon_files.c: each logs what went wrong. */
+MUST_CHECK bool daemon_open_ledger(struct daemon *daemon);
+MUST_CHECK bool daemon_node_key(const char *data_dir, struct hash_key *ret_key);
+MUST_CHECK bool daemon_recover(struct daemon *daemon);
+
+/* daemon_snapshot.c */
+void daemon_snapshot_start(struct daemon *daemon, struct instant now);
+void daemon_snapshot_reaped(struct daemon *daemon);  /* SIGCHLD came */
+void daemon_snapshot_publish(struct daemon *daemon); /* when it is written and durable */
+void daemon_snapshot_kill(struct daemon *daemon);
+
+/* daemon_notify.c: the service manager's socket; nothing happens without one. */
+void daemon_notify(const char *state);
+uint64_t daemon_watchdog_us(void); /* half of what the manager allows between two signs of life */
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/exposition.h"
+
+#include <inttypes.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* One gauge of a carrier: a row. */
+struct carrier_gauge {
+    const char *name, *help;
+    uint64_t (*value)(const struct carrier_status *status);
+};
+
+static uint64_t sessions(const struct carrier_status *status)
+{
+    return status->sessions;
+}
+
+static uint64_t sessions_bound(const struct carrier_status *status)
+{
+    return status->sessions_bound;
+}
+
+static uint64_t rate(const struct carrier_status *status)
+{
+    return status->rate;
+}
+
+static uint64_t sent_last_second(const struct carrier_status *status)
+{
+    return status->sent_last_second;
+}
+
+static uint64_t window(const struct carrier_status *status)
+{
+    return status->window;
+}
+
+static uint64_t window_used(const struct carrier_status *status)
+{
+    return status->window_used;
+}
+
+static uint64_t awaiting_receipt(const struct carrier_status *status)
+{
+    return status->awaiting_receipt;
+}
+
+static const struct carrier_gauge carrier_gauges[] = {
+    {"assent_carrier_sessions", "Sessions configured.", sessions},
+    {"assent_carrier_sessions_bound", "Sessions bound now.", sessions_bound},
+    {"assent_carrier_rate", "submit_sm allowed in any second.", rate},
+    {"assent_carrier_sent_last_second", "submit_sm written in the last second.", sent_last_second},
+    {"assent_carrier_window", "Unanswered submit_sm allowed over the bound sessions.", window},
+    {"assent_carrier_window_used", "Unanswered submit_sm now.", window_used},
+    {"assent_carrier_awaiting_receipt", "Messages sent and without their receipts.",
+     awaiting_receipt},
+};
+
+static void write_gauge(FILE *out, const char *name, const char *help, uint64_t value)
+{
+    metric_head(out, name, "gauge", help);
+    fprintf(out, "%s %" PRIu64 "\n", name, value);
+}
+
+static void write_carrier_gauge(const struct exposed *exposed, const struct carrier_gauge *gauge,
+                                const struct carrier_status *all, FILE *out)
+{
+    metric_head(out, gauge->name, "gauge", gauge->help);
+    for (uint16_t i = 0; i < exposed->config->carrier_count; i++)
+        fprintf(out, "%s{carrier=\"%s\"} %" PRIu64 "\n", gauge->name, all[i].name,
+                gauge->value(&all[i]));
+}
+
+static void write_waiting(const struct exposed *exposed, const struct carrier_status *all,
+                          FILE *out)
+{
+    metric_head(out, "assent_carrier_waiting", "gauge", "Messages in the carrier's queues.");
+    for (uint16_t i = 0; i < exposed->config->carrier_count; i++) {
+        for (unsigned c = ASSENT__V1__CLASS__OTP; c < CLASS_COUNT; c++)
+            fprintf(out, "assent_carrier_waiting{carrier=\"%s\",class=\"%s\"} %" PRIu64 "\n",
+                    all[i].name, class_name((Assent__V1__Class)c), all[i].waiting[c]);
+    }
+}
+
+static void write_paused(const struct exposed *exposed, const struct carrier_status *all, FILE *out)
+{
+    metric_head(out, "assent_carrier_paused", "gauge",
+                "1 while the carrier stands still, by reason.");
+    for (uint16_t i = 0; i < exposed->config->carrier_count; i++) {
+        for (unsigned bit = 0; bit < PAUSE_REASONS; bit++)
+            fprintf(out, "assent_carrier_paused{carrier=\"%s\",reason=\"%s\"} %u\n", all[i].name,
+                    pause_name(bit), (all[i].paused >> bit) & 1);
+    }
+}
+
+static void write_carriers(const struct exposed *exposed, struct instant now, FILE *out)
+{
+    struct carrier_status all[CARRIERS_MAX];
+    for (uint16_t i = 0; i < exposed->config->carrier_count; i++)
+        engine_carrier_status(exposed->engine, i, now, &all[i]);
+    for (size_t i = 0; i < sizeof carrier_gauges / sizeof carrier_gauges[0]; i++)
+        write_carrier_gauge(exposed, &carrier_gauges[i], all, out);
+    write_waiting(exposed, all, out);
+    write_paused(exposed, all, out);
+}
+
+static void write_engine(const struct exposed *exposed, FILE *out)
+{
+    struct engine_status status;
+    engine_status(exposed->engine, &status);
+    write_gauge(out, "assent_open_messages", "Messages that have not ended.", status.open_messages);
+    write_gauge(out, "assent_scheduled_messages", "Messages that wait for their time.",
+                status.scheduled);
+    write_gauge(out, "assent_waiting_messages", "Messages in queues.", status.waiting);
+    write_gauge(out, "assent_awaiting_receipt", "Messages sent and without their receipts.",
+                status.awaiting_receipt);
+    write_gauge(out, "assent_message_memory_bytes", "Memory of open messages.",
+                status.memory_octets);
+    write_gauge(out, "assent_gate_open", "1 while Redis can be asked for consent.",
+                status.gate_open);
+    write_gauge(out, "assent_draining", "1 while the gateway is shutting down.", status.draining);
+}
+
+static void write_ledger(const struct exposed *exposed, FILE *out)
+{
+    write_gauge(out, "assent_ledger_sequence", "Records appended to the ledger.",
+                exposed->ledger_next - 1);
+    write_gauge(out, "assent_ledger_durable_sequence", "Records that are on disk.",
+                exposed->ledger_durable);
+    write_gauge(out, "assent_ledger_healthy", "1 while the ledger takes records.",
+                exposed->ledger_healthy);
+}
+
+static uint64_t resident_octets(void)
+{
+    unsigned long long size = 0, resident = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (statm == NULL)
+        return 0;
+    if (fscanf(statm, "%llu %llu", &size, &resident) != 2)
+        resident = 0;
+    fclose(statm);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void write_process(const struct exposed *exposed, FILE *out)
+{
+    struct rusage usage = {0};
+    (void)getrusage(RUSAGE_SELF, &usage);
+    write_gauge(out, "process_resident_memory_bytes", "Resident memory.", resident_octets());
+    metric_head(out, "process_cpu_seconds_total", "counter", "Processor time used.");
+    fprintf(out, "process_cpu_seconds_total %.6f\n",
+            (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+    metric_head(out, "process_start_time_seconds", "gauge", "When the process began, since 1970.");
+    fprintf(out, "process_start_time_seconds %.3f\n", (double)exposed->started_wall_ms / 1000);
+    metric_head(out, "assent_build_info", "gauge", "Always 1; the version is a label.");
+    fprintf(out, "assent_build_info{version=\"%s\",node=\"%s\"} 1\n", ASSENT_VERSION,
+            exposed->config->node);
+}
+
+void exposition_metrics(const struct exposed *exposed, struct instant now, FILE *out)
+{
+    metrics_write(engine_metrics(exposed->engine), out);
+    write_engine(exposed, out);
+    write_carriers(exposed, now, out);
+    write_ledger(exposed, out);
+    write_process(exposed, out);
+}
+
+static bool any_carrier_bound(const struct exposed *exposed, struct instant now)
+{
+    struct carrier_status status;
+    for (uint16_t i = 0; i < exposed->config->carrier_count; i++) {
+        engine_carrier_status(exposed->engine, i, now, &status);
+        if (status.sessions_bound > 0)
+            return true;
+    }
+    return false;
+}
+
+bool exposition_ready(const struct exposed *exposed, struct instant now, FILE *out)
+{
+    struct engine_status status;
+    engine_status(exposed->engine, &status);
+    bool carrier = any_carrier_bound(exposed, now);
+    if (status.gate_open && carrier && exposed->ledger_healthy && !status.draining) {
+        fprintf(out, "ready\n");
+        return true;
+    }
+    if (status.draining)
+        fprintf(out, "draining: the gateway is shutting down\n");
+    if (!status.gate_open)
+        fprintf(out, "consent: %s\n", status.gate_why[0] ? status.gate_why : "Redis is away");
+    if (!carrier)
+        fprintf(out, "carriers: none is bound\n");
+    if (!exposed->ledger_healthy)
+        fprintf(out, "ledger: no space on the disk, or it failed\n");
+    return false;
+}
