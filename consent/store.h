@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The consent sets in Redis; the only file that knows hiredis. One connection, pipelined, so that
- * replies come in the order of what was asked: when a write is acknowledged, every check asked
- * before it has been answered.
+/* The consent sets in Redis. One connection, pipelined, so that replies come in the order of what
+ * was asked: when a write is acknowledged, every check asked before it has been answered.
  *
  * Invariants
  * - Every check asked is answered exactly once, by a reply or by VERDICT_UNKNOWN.
- * - Any error reply, wrong type, wrong length, timeout (STORE_DEADLINE_MS) or lost connection is
- *   VERDICT_UNKNOWN; everything in flight then fails, the connection is closed, and it is made again
- *   after a back-off with jitter (10 ms doubling to 1 s).
+ * - Wrong type, wrong length, an answer nobody asked for, timeout (STORE_DEADLINE_MS), lost
+ *   connection, any error reply to a write, and an error reply to a check that speaks of this Redis
+ *   (LOADING, NOAUTH, READONLY, MASTERDOWN, ...): everything in flight fails, checks as
+ *   VERDICT_UNKNOWN, the connection is closed and made again after a back-off with jitter (10 ms
+ *   doubling to 1 s). An error that concerns one check alone (WRONGTYPE of its bucket, OOM, BUSY) is
+ *   VERDICT_UNKNOWN for that check, and the others go on.
  * - Octets from Redis cannot crash or grow this process: a guard bounds arrays and strings before the
  *   parser sees them.
  * - A check asked and a write handed over leave in one write(2) a turn: store_flush().
@@ -33,15 +35,17 @@ struct store_config {
     const char *url;      /* unix:///PATH, redis://HOST:PORT/DB */
     const char *password; /* NULL for none */
     const char *node;
-    uint32_t buckets;     /* a power of two */
+    uint32_t buckets; /* a power of two */
 };
 
 struct store_handlers {
     /* Connected, authenticated, bucket count right, scopes resolvable. `applied` is this node's
      * position in Redis (0: none). Nothing may be checked before the owner has caught up. */
     void (*up)(void *context, uint64_t applied);
-    /* Away, with a reason for people ("connection refused", "LOADING", "bucket count 1024 in Redis,
-     * 262144 configured"). Called once per loss; every check and write in flight has failed before. */
+    /* Away, with a reason for people ("connection refused", "LOADING ...", "bucket count 1024 in
+     * Redis, 262144 configured"). Called when `up` had been, and while away when the reason is
+     * another than before; every check and write in flight has failed before. A write that failed
+     * is not told: it is above the position that the next `up` gives. */
     void (*down)(void *context, const char *why);
     /* Answers to checks, many in one call. */
     void (*checked)(void *context, const struct check_result *results, size_t count);
@@ -53,11 +57,15 @@ struct store_handlers {
     void (*scope_resolved)(void *context, uint64_t cookie, uint16_t number);
 };
 
+/* Connects from the loop; no handler runs before this returns. NULL when the URL or the password
+ * (over 512 octets) cannot be. The host of a TCP URL is looked up once, which blocks: an address does
+ * not. Handlers may call anything here but store_free(). */
 struct store *store_new(struct event_base *base, const struct store_config *config,
                         const struct store_handlers *handlers, void *context);
-void store_free(struct store *store);
+void store_free(struct store *store); /* calls no handler; what is in flight is forgotten */
 
-/* False (and nothing asked) when away or STORE_CHECKS_MAX are in flight. */
+/* False (and nothing asked) when away or full: STORE_CHECKS_MAX checks or STORE_OTHERS_MAX others in
+ * flight. */
 MUST_CHECK bool store_check(struct store *store, const struct check *check);
 MUST_CHECK bool store_write(struct store *store, const struct consent_write *write);
 MUST_CHECK bool store_lookup(struct store *store, uint64_t cookie, uint64_t number,

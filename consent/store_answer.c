@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What replies mean. Each request knows how many replies it has and of which type; whatever is not
+ * exactly that ends the connection, because from there on nothing can be told apart. */
+#include "consent/store_internal.h"
+
+#include <stdlib.h>
+
+#include "proto/base/check.h"
+
+#define NOT_UNDERSTOOD "Redis gave an answer that was not understood"
+
+/* Errors that concern the command alone: its request is answered "unknown", the connection stays.
+ * All others (LOADING, NOAUTH, READONLY, MASTERDOWN, ...) say that this Redis cannot be asked. */
+static bool concerns_command_only(struct span error)
+{
+    static const char *const words[] = {"WRONGTYPE ", "OOM ", "BUSY "};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (error.length >= strlen(words[i]) && memcmp(error.data, words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
+}
+
+/* An integer reply 0 or 1. */
+static bool is_bit(const struct resp_value *value)
+{
+    return value->type == RESP_INTEGER && (value->integer == 0 || value->integer == 1);
+}
+
+static bool is_bits(const struct resp_reply *reply, size_t count)
+{
+    if (reply->values[0].type != RESP_ARRAY || reply->count != count + 1)
+        return false;
+    for (size_t i = 1; i <= count; i++)
+        if (!is_bit(&reply->values[i]))
+            return false;
+    return true;
+}
+
+/* True when the reply is an error, which has then been dealt with. */
+static bool took_error(struct store *store, const struct resp_reply *reply)
+{
+    if (reply->values[0].type != RESP_ERROR)
+        return false;
+    if (concerns_command_only(reply->values[0].text))
+        store->answer.unknown = true;
+    else
+        store_lose_to_error(store, reply->values[0].text);
+    return true;
+}
+
+static void finish_check(struct store *store, const struct request *request)
+{
+    const struct answer *a = &store->answer;
+    enum verdict verdict = VERDICT_PASS;
+    if (a->unknown)
+        verdict = VERDICT_UNKNOWN;
+    else if (a->denied)
+        verdict = VERDICT_OPTED_OUT;
+    else if (request->need_opt_in && !a->opted_in)
+        verdict = VERDICT_NO_OPT_IN;
+    store_result(store, request, verdict, verdict == VERDICT_OPTED_OUT ? a->scope : 0);
+    store_pop(store);
+}
+
+static void take_check(struct store *store, const struct request *request,
+                       const struct resp_reply *reply)
+{
+    struct answer *a = &store->answer;
+    if (took_error(store, reply)) {
+        if (store->state == STORE_AWAY)
+            return;
+    } else if (a->step == 0) {
+        if (!is_bits(reply, request->count)) {
+            store_lose(store, NOT_UNDERSTOOD);
+            return;
+        }
+        for (size_t i = request->count; i-- > 0;)
+            if (reply->values[i + 1].integer == 1) {
+                a->denied = true;
+                a->scope = request->scopes[i];
+            }
+    } else {
+        if (!is_bit(&reply->values[0])) {
+            store_lose(store, NOT_UNDERSTOOD);
+            return;
+        }
+        a->opted_in = reply->values[0].integer == 1;
+    }
+    if (++a->step == 1 + request->need_opt_in)
+        finish_check(store, request);
+}
+
+/* +OK, +QUEUED for each command, then the array of EXEC. Any error means that the write has not
+ * happened; it comes again from the ledger after the next `up`. */
+static void take_write(struct store *store, const struct request *request,
+                       const struct resp_reply *reply)
+{
+    struct answer *a = &store->answer;
+    for (size_t i = 0; i < reply->count; i++)
+        if (reply->values[i].type == RESP_ERROR) {
+            store_lose_to_error(store, reply->values[i].text);
+            return;
+        }
+    if (a->step <= request->count) {
+        const char *word = a->step == 0 ? "OK" : "QUEUED";
+        if (reply->values[0].type != RESP_STATUS || !resp_text_is(&reply->values[0], word))
+            store_lose(store, NOT_UNDERSTOOD);
+        else
+            a->step++;
+        return;
+    }
+    if (reply->values[0].type != RESP_ARRAY || reply->count != 1u + request->count ||
+        (request->opt_out && reply->values[1].type != RESP_INTEGER)) {
+        store_lose(store, NOT_UNDERSTOOD);
+        return;
+    }
+    uint64_t sequence = request->sequence;
+    bool added = request->opt_out && reply->values[1].integer > 0;
+    store_pop(store);
+    store_deliver(store); /* checks asked before it are answered before it */
+    store->handlers.written(store->context, sequence, added);
+}
+
+static bool hex_digit(uint8_t c, uint8_t *ret_value)
+{
+    if (c >= '0' && c <= '9')
+        *ret_value = c - '0';
+    else if (c >= 'a' && c <= 'f')
+        *ret_value = c - 'a' + 10;
+    else
+        return false;
+    return true;
+}
+
+/* "REQUEST HEX-SHA256" */
+static bool parse_pending(struct span text, struct consent_state *state)
+{
+    size_t at = 0;
+    uint64_t request = 0;
+    for (; at < text.length && text.data[at] >= '0' && text.data[at] <= '9'; at++)
+        if (__builtin_mul_overflow(request, 10u, &request) ||
+            __builtin_add_overflow(request, text.data[at] - (unsigned)'0', &request))
+            return false;
+    size_t octets = sizeof state->token_sha256;
+    if (at == 0 || text.length != at + 1 + 2 * octets || text.data[at] != ' ')
+        return false;
+    for (size_t i = 0; i < octets; i++) {
+        uint8_t high, low;
+        if (!hex_digit(text.data[at + 1 + 2 * i], &high) ||
+            !hex_digit(text.data[at + 2 + 2 * i], &low))
+            return false;
+        state->token_sha256[i] = (uint8_t)(high << 4 | low);
+    }
+    state->request = request;
+    state->pending = true;
+    return true;
+}
+
+/* One of the three replies of a lookup into the state; false: not understood. */
+static bool read_lookup(struct answer *a, const struct request *request,
+                        const struct resp_reply *reply)
+{
+    if (a->step == 0) {
+        if (!is_bits(reply, request->count))
+            return false;
+        for (size_t i = 0; i < request->count; i++)
+            a->state.opted_out[i] = reply->values[i + 1].integer == 1;
+        return true;
+    }
+    if (a->step == 1) {
+        a->state.opt_in = reply->values[0].integer == 1;
+        return is_bit(&reply->values[0]);
+    }
+    if (reply->values[0].type == RESP_STRING && !parse_pending(reply->values[0].text, &a->state))
+        a->unknown = true; /* somebody else's value under our key */
+    return reply->values[0].type == RESP_STRING || reply->values[0].type == RESP_NIL;
+}
+
+static void take_lookup(struct store *store, const struct request *request,
+                        const struct resp_reply *reply)
+{
+    struct answer *a = &store->answer;
+    if (took_error(store, reply)) {
+        if (store->state == STORE_AWAY)
+            return;
+    } else if (!read_lookup(a, request, reply)) {
+        store_lose(store, NOT_UNDERSTOOD);
+        return;
+    }
+    if (++a->step < 3)
+        return;
+    uint64_t cookie = request->cookie;
+    struct consent_state state = a->state;
+    bool ok = !a->unknown;
+    store_pop(store);
+    store_deliver(store);
+    store->handlers.looked_up(store->context, cookie, ok, &state);
+}
+
+static void resolved(struct store *store, struct resolve *resolve, uint16_t number)
+{
+    uint64_t cookie = resolve->cookie;
+    free(resolve);
+    store->resolves--;
+    store->handlers.scope_resolved(store->context, cookie, number);
+}
+
+void store_ask_scope(struct store *store, struct resolve *resolve)
+{
+    struct writer w = store_command_room(store);
+    command_resolve(&w, resolve->candidate, resolve->name);
+    store_command_done(store, &w);
+    store_push(store, REQUEST_RESOLVE)->resolve = resolve;
+}
+
+/* HSETNX has taken the number for this name or left it to whoever has it; HGET says who. */
+static void take_resolve(struct store *store, const struct request *request,
+                         const struct resp_reply *reply)
+{
+    const struct resp_value *value = &reply->values[0];
+    if (value->type == RESP_ERROR) {
+        store_lose_to_error(store, value->text);
+        return;
+    }
+    if (store->answer.step == 0 ? !is_bit(value) : value->type != RESP_STRING) {
+        store_lose(store, NOT_UNDERSTOOD);
+        return;
+    }
+    if (store->answer.step++ == 0)
+        return;
+    struct resolve *resolve = request->resolve;
+    bool ours = resp_text_is(value, resolve->name);
+    store_pop(store);
+    store_deliver(store);
+    if (ours) {
+        resolved(store, resolve, resolve->candidate);
+    } else if (++resolve->tries == SCOPE_MAX || !store_has_room(store)) {
+        resolved(store, resolve, 0);
+    } else {
+        resolve->candidate = resolve->candidate == SCOPE_MAX ? 1 : resolve->candidate + 1;
+        store_ask_scope(store, resolve);
+    }
+}
+
+void store_take(struct store *store, const struct resp_reply *reply)
+{
+    const struct request *request = &store->ring[store->head];
+    switch ((enum request_kind)request->kind) {
+    case REQUEST_CHECK:
+        take_check(store, request, reply);
+        return;
+    case REQUEST_WRITE:
+        take_write(store, request, reply);
+        return;
+    case REQUEST_LOOKUP:
+        take_lookup(store, request, reply);
+        return;
+    case REQUEST_RESOLVE:
+        take_resolve(store, request, reply);
+        return;
+    case REQUEST_GREETING:
+        store_pop(store);
+        store_take_greeting(store, reply);
+        return;
+    }
+    CHECK(!"a kind of request that is not one");
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consent/store_command.h"
+
+#include "proto/base/check.h"
+#include "proto/number.h"
+
+#define LITERAL(w, text) write_octets((w), (text), sizeof(text) - 1)
+
+#define DECIMAL_MAX 20 /* digits of 2^64 */
+
+/* Digits at the end of `out`; gives where they begin. */
+static char *decimal(uint64_t value, char out[DECIMAL_MAX])
+{
+    char *at = out + DECIMAL_MAX;
+    do {
+        *--at = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    return at;
+}
+
+static void put_header(struct writer *w, char type, uint64_t count)
+{
+    char digits[DECIMAL_MAX];
+    char *at = decimal(count, digits);
+    write_u8(w, (uint8_t)type);
+    write_octets(w, at, (size_t)(digits + DECIMAL_MAX - at));
+    LITERAL(w, "\r\n");
+}
+
+static void put_octets(struct writer *w, const void *data, size_t length)
+{
+    put_header(w, '$', length);
+    write_octets(w, data, length);
+    LITERAL(w, "\r\n");
+}
+
+static void put_text(struct writer *w, const char *text)
+{
+    put_octets(w, text, strlen(text));
+}
+
+static void put_decimal(struct writer *w, uint64_t value)
+{
+    char digits[DECIMAL_MAX];
+    char *at = decimal(value, digits);
+    put_octets(w, at, (size_t)(digits + DECIMAL_MAX - at));
+}
+
+/* FAMILY:{BUCKET}, as in "optout:{7}". */
+static void put_bucket_key(struct writer *w, const char *family, uint32_t bucket)
+{
+    char digits[DECIMAL_MAX];
+    char *at = decimal(bucket, digits);
+    size_t length = (size_t)(digits + DECIMAL_MAX - at);
+    size_t family_length = strlen(family);
+    put_header(w, '$', family_length + length + 3);
+    write_octets(w, family, family_length);
+    LITERAL(w, ":{");
+    write_octets(w, at, length);
+    LITERAL(w, "}\r\n");
+}
+
+static void put_pending_key(struct writer *w, uint32_t bucket, uint64_t key)
+{
+    char key_text[sizeof "pending:{}:" + (2 * (size_t)DECIMAL_MAX)], digits[DECIMAL_MAX];
+    struct writer text = writer_over(key_text, sizeof key_text);
+    LITERAL(&text, "pending:{");
+    char *at = decimal(bucket, digits);
+    write_octets(&text, at, (size_t)(digits + DECIMAL_MAX - at));
+    LITERAL(&text, "}:");
+    at = decimal(key, digits);
+    write_octets(&text, at, (size_t)(digits + DECIMAL_MAX - at));
+    put_octets(w, key_text, writer_length(&text));
+}
+
+static void put_members(struct writer *w, uint64_t number, const uint16_t *scopes, uint8_t count)
+{
+    for (uint8_t i = 0; i < count; i++)
+        put_decimal(w, consent_key(scopes[i], number));
+}
+
+/* COMMAND FAMILY:{B} MEMBER... */
+static void put_set_command(struct writer *w, const char *command, const char *family,
+                            uint32_t bucket, uint64_t number, const uint16_t *scopes, uint8_t count)
+{
+    put_header(w, '*', 2u + count);
+    put_text(w, command);
+    put_bucket_key(w, family, bucket);
+    put_members(w, number, scopes, count);
+}
+
+void command_words(struct writer *w, const char *const *words)
+{
+    unsigned count = 0;
+    while (words[count] != NULL)
+        count++;
+    put_header(w, '*', count);
+    for (unsigned i = 0; i < count; i++)
+        put_text(w, words[i]);
+}
+
+void command_check(struct writer *w, const struct check *check, uint32_t buckets)
+{
+    uint32_t bucket = store_bucket(check->number, buckets);
+    put_set_command(w, "SMISMEMBER", "optout", bucket, check->number, check->scopes,
+                    check->scope_count);
+    if (check->need_opt_in)
+        put_set_command(w, "SISMEMBER", "optin", bucket, check->number, &check->opt_in_scope, 1);
+}
+
+void command_lookup(struct writer *w, uint64_t number, const uint16_t *scopes, uint8_t scope_count,
+                    uint16_t opt_in_scope, uint32_t buckets)
+{
+    uint32_t bucket = store_bucket(number, buckets);
+    put_set_command(w, "SMISMEMBER", "optout", bucket, number, scopes, scope_count);
+    put_set_command(w, "SISMEMBER", "optin", bucket, number, &opt_in_scope, 1);
+    LITERAL(w, "*2\r\n$3\r\nGET\r\n");
+    put_pending_key(w, bucket, consent_key(opt_in_scope, number));
+}
+
+/* "REQUEST HEX-SHA256" */
+static void put_pending_value(struct writer *w, const struct consent_write *write)
+{
+    static const char hex[] = "0123456789abcdef";
+    char value[DECIMAL_MAX + 1 + 2 * sizeof write->token_sha256], digits[DECIMAL_MAX];
+    struct writer text = writer_over(value, sizeof value);
+    char *at = decimal(write->request, digits);
+    write_octets(&text, at, (size_t)(digits + DECIMAL_MAX - at));
+    LITERAL(&text, " ");
+    for (size_t i = 0; i < sizeof write->token_sha256; i++) {
+        write_u8(&text, (uint8_t)hex[write->token_sha256[i] >> 4]);
+        write_u8(&text, (uint8_t)hex[write->token_sha256[i] & 15]);
+    }
+    put_octets(w, value, writer_length(&text));
+}
+
+static void put_del_pending(struct writer *w, const struct consent_write *write, uint32_t bucket)
+{
+    LITERAL(w, "*2\r\n$3\r\nDEL\r\n");
+    put_pending_key(w, bucket, consent_key(write->scopes[0], write->number));
+}
+
+static void put_set_pending(struct writer *w, const struct consent_write *write, uint32_t bucket)
+{
+    LITERAL(w, "*5\r\n$3\r\nSET\r\n");
+    put_pending_key(w, bucket, consent_key(write->scopes[0], write->number));
+    put_pending_value(w, write);
+    put_text(w, "PXAT");
+    put_decimal(w, write->expires_wall_ms ? write->expires_wall_ms : 1); /* Redis refuses 0 */
+}
+
+static void put_scope_name(struct writer *w, const struct consent_write *write)
+{
+    LITERAL(w, "*4\r\n$4\r\nHSET\r\n$13\r\nassent:scopes\r\n");
+    put_decimal(w, write->scopes[0]);
+    put_octets(w, write->name, strnlen(write->name, sizeof write->name));
+}
+
+/* An opt-out leaves the opt-in where it is: deny wins, so it cannot pass, and START, which returns
+ * to what was before, has only to lift the opt-out. */
+static unsigned put_write(struct writer *w, const struct consent_write *write, uint32_t bucket)
+{
+    switch (write->kind) {
+    case WRITE_OPT_OUT:
+        put_set_command(w, "SADD", "optout", bucket, write->number, write->scopes,
+                        write->scope_count);
+        return 1;
+    case WRITE_LIFT_OPT_OUT:
+        put_set_command(w, "SREM", "optout", bucket, write->number, write->scopes,
+                        write->scope_count);
+        return 1;
+    case WRITE_OPT_IN:
+        put_set_command(w, "SADD", "optin", bucket, write->number, write->scopes, 1);
+        put_del_pending(w, write, bucket);
+        return 2;
+    case WRITE_PENDING:
+        put_set_pending(w, write, bucket);
+        return 1;
+    case WRITE_DROP_PENDING:
+        put_del_pending(w, write, bucket);
+        return 1;
+    case WRITE_SCOPE:
+        put_scope_name(w, write);
+        return 1;
+    case WRITE_POSITION:
+        return 0;
+    }
+    CHECK(!"a kind of write that is not one");
+    return 0;
+}
+
+unsigned command_write(struct writer *w, const struct consent_write *write, const char *node,
+                       uint32_t buckets)
+{
+    CHECK(write->kind == WRITE_POSITION ||
+          (write->scope_count >= 1 && write->scope_count <= WRITE_SCOPES_MAX));
+    LITERAL(w, "*1\r\n$5\r\nMULTI\r\n");
+    unsigned commands = put_write(w, write, store_bucket(write->number, buckets));
+    size_t node_length = strlen(node);
+    LITERAL(w, "*3\r\n$3\r\nSET\r\n");
+    put_header(w, '$', sizeof "applied:" - 1 + node_length);
+    LITERAL(w, "applied:");
+    write_octets(w, node, node_length);
+    LITERAL(w, "\r\n");
+    put_decimal(w, write->sequence);
+    LITERAL(w, "*1\r\n$4\r\nEXEC\r\n");
+    return commands + 1;
+}
+
+void command_resolve(struct writer *w, uint16_t scope, const char *name)
+{
+    LITERAL(w, "*4\r\n$6\r\nHSETNX\r\n$13\r\nassent:scopes\r\n");
+    put_decimal(w, scope);
+    put_text(w, name);
+    LITERAL(w, "*3\r\n$4\r\nHGET\r\n$13\r\nassent:scopes\r\n");
+    put_decimal(w, scope);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands to Redis as octets, made by hand: one pass, no format strings, no allocation. Pure; every
+ * argument goes as a string of stated length, so no name or number can become a command.
+ * The keys are those of consent/store.h. */
+#ifndef CONSENT_STORE_COMMAND_H
+#define CONSENT_STORE_COMMAND_H
+
+#include "consent/gate.h"
+#include "proto/base/bytes.h"
+#include "proto/base/hash.h"
+
+/* Room that no command below exceeds (names and passwords are bounded by their owners). */
+#define COMMAND_OCTETS_MAX 2048
+
+static inline uint32_t store_bucket(uint64_t number, uint32_t buckets)
+{
+    return (uint32_t)(hash_mix(number) & (buckets - 1));
+}
+
+/* Any command of constant words and short strings, ended by NULL. */
+void command_words(struct writer *w, const char *const *words);
+
+/* SMISMEMBER and, where an opt-in is needed, SISMEMBER. */
+void command_check(struct writer *w, const struct check *check, uint32_t buckets);
+
+/* SMISMEMBER, SISMEMBER, GET pending. */
+void command_lookup(struct writer *w, uint64_t number, const uint16_t *scopes, uint8_t scope_count,
+                    uint16_t opt_in_scope, uint32_t buckets);
+
+/* MULTI, the write, SET applied:NODE, EXEC. Gives how many commands stand between MULTI and EXEC. */
+unsigned command_write(struct writer *w, const struct consent_write *write, const char *node,
+                       uint32_t buckets);
+
+/* HSETNX and HGET of the scope registry. */
+void command_resolve(struct writer *w, uint16_t scope, const char *name);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the Redis adapter share: store.c (the connection and the order of things),
+ * store_answer.c (what replies mean), store_handshake.c (what is asked before the first check).
+ * Nobody else includes this.
+ *
+ * Requests wait in a ring in the order asked. A reply belongs to the oldest one, and only when that
+ * one has left whole; any other reply is unasked for and ends the connection. */
+#ifndef CONSENT_STORE_INTERNAL_H
+#define CONSENT_STORE_INTERNAL_H
+
+#include <event2/event.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "consent/store.h"
+#include "consent/store_command.h"
+#include "consent/store_reply.h"
+#include "proto/base/bytes.h"
+#include "proto/base/rng.h"
+
+#define STORE_REQUESTS_MAX (STORE_CHECKS_MAX + STORE_OTHERS_MAX)
+#define STORE_RESULTS_MAX  1024 /* answers to checks gathered for one call of the owner */
+#define STORE_WHY_SIZE     256
+
+enum store_state {
+    STORE_AWAY,       /* no socket; the retry timer runs */
+    STORE_CONNECTING, /* connect(2) has not ended */
+    STORE_GREETING,   /* handshake */
+    STORE_UP,
+};
+
+enum request_kind {
+    REQUEST_CHECK,
+    REQUEST_WRITE,
+    REQUEST_LOOKUP,
+    REQUEST_RESOLVE,
+    REQUEST_GREETING,
+};
+
+struct resolve {
+    uint64_t cookie;
+    uint16_t candidate;
+    uint16_t tries;
+    char name[];
+};
+
+struct request {
+    union {
+        uint64_t cookie;         /* check, lookup */
+        uint64_t sequence;       /* write */
+        struct resolve *resolve; /* owned */
+    };
+    uint64_t wire_end; /* octets of this connection up to its end */
+    uint32_t asked_ms; /* low bits of the monotonic clock */
+    uint8_t kind;      /* enum request_kind */
+    uint8_t count;     /* check, lookup: opt-out scopes; write: commands inside MULTI */
+    bool need_opt_in;
+    bool opt_out; /* a write that adds to the opt-outs */
+    uint16_t scopes[CHECK_SCOPES_MAX];
+};
+
+/* How far the oldest request has been answered. */
+struct answer {
+    uint8_t step;
+    bool unknown; /* an error that concerns this request alone */
+    bool denied;
+    bool opted_in;
+    bool added;
+    uint16_t scope;
+    struct consent_state state;
+};
+
+struct store {
+    struct event_base *base;
+    struct store_handlers handlers;
+    void *context;
+    char *host; /* NULL for a Unix socket */
+    char *port;
+    char *database; /* "" for none */
+    char *password; /* NULL for none */
+    char *node;
+    uint32_t buckets;
+
+    struct sockaddr_storage address;
+    socklen_t address_length;
+    struct addrinfo *found, *tried; /* the host's addresses, and the one in use */
+
+    enum store_state state;
+    int fd;
+    struct event *read_event, *write_event; /* of this connection */
+    struct event *deadline_timer, *retry_timer;
+    bool deadline_armed;
+    int write_error; /* errno of a failed write, told by the next read event */
+    struct buffer in, out;
+    uint64_t asked_octets, sent_octets; /* of this connection */
+    struct resp_reader *reader;
+    uint64_t since_us; /* connecting: its begin; up: when it became so */
+    uint64_t turn_ms;  /* time of the first request since the last flush, or 0 */
+
+    struct request *ring;
+    size_t head, count, checks, resolves;
+    struct answer answer; /* of ring[head] */
+    struct check_result results[STORE_RESULTS_MAX];
+    size_t result_count;
+
+    size_t greeting; /* step of the handshake */
+    bool buckets_known;
+    uint64_t applied;
+    char warnings[768];
+
+    uint32_t backoff_ms;
+    struct rng rng;
+    char told[STORE_WHY_SIZE]; /* reason of the last `down`; "" since `up` */
+};
+
+/* store.c */
+struct request *store_push(struct store *store, enum request_kind kind);
+struct writer store_command_room(struct store *store);
+void store_command_done(struct store *store, const struct writer *w);
+bool store_has_room(const struct store *store); /* for anything but a check */
+void store_lose(struct store *store, const char *why);
+void store_lose_to_error(struct store *store, struct span error);
+void store_pop(struct store *store);
+void store_deliver(struct store *store);
+void store_result(struct store *store, const struct request *request, enum verdict verdict,
+                  uint16_t scope);
+void store_become_up(struct store *store);
+
+/* store_answer.c: one reply for the oldest request. Not when the store has been lost by it. */
+void store_take(struct store *store, const struct resp_reply *reply);
+void store_ask_scope(struct store *store, struct resolve *resolve);
+
+/* store_handshake.c */
+void store_greet(struct store *store);
+void store_take_greeting(struct store *store, const struct resp_reply *reply);
+
+#endif

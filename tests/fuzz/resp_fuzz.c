@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any octets as replies of Redis: whole, and once more an octet at a time, must give the same. */
+#include "consent/store_reply.h"
+#include "proto/base/check.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static uint64_t fold(uint64_t sum, const struct resp_reply *reply, struct span within)
+{
+    for (size_t i = 0; i < reply->count; i++) {
+        const struct resp_value *value = &reply->values[i];
+        sum = sum * 31 + (uint64_t)value->type + (uint64_t)value->integer;
+        if (value->text.length > 0)
+            CHECK(value->text.data >= within.data &&
+                  value->text.data + value->text.length <= within.data + within.length);
+        for (size_t j = 0; j < value->text.length; j++)
+            sum = sum * 31 + value->text.data[j];
+    }
+    return sum;
+}
+
+static uint64_t run(struct span octets, size_t step, size_t *ret_replies)
+{
+    struct resp_reader *reader = resp_reader_new();
+    uint64_t sum = 0;
+    size_t start = 0;
+    for (size_t end = step < octets.length ? step : octets.length; end <= octets.length;
+         end += step) {
+        const struct resp_reply *reply;
+        const char *why = NULL;
+        size_t length;
+        enum resp result;
+        struct span window;
+        while (window = span_of(octets.data + start, end - start),
+               (result = resp_take(reader, window, &reply, &length, &why)) == RESP_WHOLE) {
+            CHECK(length > 0 && length <= window.length);
+            sum = fold(sum, reply, window);
+            start += length;
+            (*ret_replies)++;
+        }
+        if (result == RESP_BAD) {
+            CHECK(why != NULL);
+            break;
+        }
+    }
+    resp_reader_free(reader);
+    return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t whole = 0, drip = 0;
+    uint64_t a = run(span_of(data, size), size ? size : 1, &whole);
+    uint64_t b = run(span_of(data, size), 1, &drip);
+    CHECK(a == b && whole == drip);
+    return 0;
+}
