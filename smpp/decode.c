@@ -143,7 +143,11 @@ static struct reader body_of(struct span pdu)
 static struct span read_string(struct reader *r)
 {
     size_t left = reader_left(r);
-    const uint8_t *nul = left == 0 || r->failed ? NULL : memchr(r->at, 0, left);
+    if (r->failed || left == 0) {
+        r->failed = true;
+        return (struct span){0};
+    }
+    const uint8_t *nul = *r->at == 0 ? r->at : memchr(r->at, 0, left); /* most are empty */
     if (nul == NULL) {
         r->failed = true;
         return (struct span){0};

@@ -55,6 +55,21 @@ static void write_tlv(struct writer *w, uint16_t tag, struct span value)
     write_octets(w, value.data, value.length);
 }
 
+/* What follows the addresses. */
+static void write_message(struct writer *w, const struct sm_out *message)
+{
+    write_u8(w, message->esm_class);
+    write_octets(w, "\0\0\0\0", 4); /* protocol_id, priority_flag, two empty times */
+    write_u8(w, message->registered_delivery);
+    write_u8(w, 0); /* replace_if_present_flag */
+    write_u8(w, message->data_coding);
+    write_u8(w, 0); /* sm_default_msg_id */
+    write_u8(w, (uint8_t)message->short_message.length);
+    write_octets(w, message->short_message.data, message->short_message.length);
+    for (size_t i = 0; i < message->tlv_count; i++)
+        write_tlv(w, message->tlvs[i].tag, message->tlvs[i].value);
+}
+
 enum err encode_sm(struct buffer *out, uint32_t command_id, uint32_t sequence_number,
                    const struct sm_out *message)
 {
@@ -76,17 +91,7 @@ enum err encode_sm(struct buffer *out, uint32_t command_id, uint32_t sequence_nu
     write_u8(&w, 0); /* service_type */
     write_address(&w, &message->source, source);
     write_address(&w, &message->destination, destination);
-    uint8_t fields[10] = {
-        [0] = message->esm_class, /* then protocol_id, priority_flag and two empty times */
-        [5] = message->registered_delivery,
-        [7] =
-            message->data_coding, /* between them replace_if_present_flag, then sm_default_msg_id */
-        [9] = (uint8_t)message->short_message.length,
-    };
-    write_octets(&w, fields, sizeof fields);
-    write_octets(&w, message->short_message.data, message->short_message.length);
-    for (size_t i = 0; i < message->tlv_count; i++)
-        write_tlv(&w, message->tlvs[i].tag, message->tlvs[i].value);
+    write_message(&w, message);
     CHECK(!w.failed && writer_length(&w) == length);
     buffer_commit(out, length);
     return ERR_OK;
@@ -177,12 +182,16 @@ enum err encode_header(struct buffer *out, uint32_t command_id, uint32_t command
 static void write_header(struct writer *w, uint32_t command_length, uint32_t command_id,
                          uint32_t command_status, uint32_t sequence_number)
 {
-    uint8_t header[SMPP_HEADER_SIZE];
-    store_u32(header, command_length);
-    store_u32(header + 4, command_id);
-    store_u32(header + 8, command_status);
-    store_u32(header + 12, sequence_number);
-    write_octets(w, header, sizeof header);
+    /* Stored in place: a copy from the stack would wait for its single octets. */
+    if ((size_t)(w->end - w->at) < SMPP_HEADER_SIZE) {
+        w->failed = true;
+        return;
+    }
+    store_u32(w->at, command_length);
+    store_u32(w->at + 4, command_id);
+    store_u32(w->at + 8, command_status);
+    store_u32(w->at + 12, sequence_number);
+    w->at += SMPP_HEADER_SIZE;
 }
 
 static void write_string(struct writer *w, struct span string)
