@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the Redis adapter share: store.c (the connection and the order of things),
- * store_answer.c (what replies mean), store_handshake.c (what is asked before the first check).
+/* What the files of the Redis adapter share: store.c (the owner's side), store_link.c (the connection
+ * and the order of things), store_command.c (what is asked, as octets), store_answer.c (what replies
+ * mean), store_handshake.c (what is asked before the first check).
  * Nobody else includes this.
  *
  * Requests wait in a ring in the order asked. A reply belongs to the oldest one, and only when that
@@ -22,6 +23,7 @@
 #define STORE_REQUESTS_MAX (STORE_CHECKS_MAX + STORE_OTHERS_MAX)
 #define STORE_RESULTS_MAX  1024 /* answers to checks gathered for one call of the owner */
 #define STORE_WHY_SIZE     256
+#define STORE_READ_CHUNK   (64u << 10)
 
 enum store_state {
     STORE_AWAY,       /* no socket; the retry timer runs */
@@ -114,10 +116,11 @@ struct store {
     char told[STORE_WHY_SIZE]; /* reason of the last `down`; "" since `up` */
 };
 
-/* store.c */
+/* store_link.c */
 struct request *store_push(struct store *store, enum request_kind kind);
 struct writer store_command_room(struct store *store);
 void store_command_done(struct store *store, const struct writer *w);
+bool store_output_has_room(const struct store *store);
 bool store_has_room(const struct store *store); /* for anything but a check */
 void store_lose(struct store *store, const char *why);
 void store_lose_to_error(struct store *store, struct span error);
@@ -126,6 +129,9 @@ void store_deliver(struct store *store);
 void store_result(struct store *store, const struct request *request, enum verdict verdict,
                   uint16_t scope);
 void store_become_up(struct store *store);
+void store_close_connection(struct store *store);
+void store_on_retry(evutil_socket_t fd, short what, void *store);
+void store_on_deadline(evutil_socket_t fd, short what, void *store);
 
 /* store_answer.c: one reply for the oldest request. Not when the store has been lost by it. */
 void store_take(struct store *store, const struct resp_reply *reply);

@@ -439,7 +439,7 @@ static void a_killed_redis_answers_every_check_once(void **state)
     assert_true(store_resolve_scope(world.store, 88, "brand:Acme"));
     store_flush(world.store);
     redis_server_kill(&redis);
-    RUN_UNTIL(world.downs == 1);
+    RUN_UNTIL(world.downs >= 1);
     assert_all_answered_once(20000);
     assert_int_equal(world.by_verdict[VERDICT_UNKNOWN], 20000);
     assert_true(world.lookups == 1 && !world.lookup_ok && world.scopes == 1 && world.scope == 0);
@@ -466,7 +466,7 @@ static void a_redis_killed_at_work_answers_every_check_once(void **state)
         for (unsigned i = 0; i < round; i++)
             event_base_loop(world.base, EVLOOP_NONBLOCK);
         redis_server_kill(&redis);
-        RUN_UNTIL(world.downs == 1);
+        RUN_UNTIL(world.downs >= 1);
         assert_all_answered_once(5000);
         assert_int_equal(world.by_verdict[VERDICT_PASS] + world.by_verdict[VERDICT_NO_OPT_IN] +
                              world.by_verdict[VERDICT_UNKNOWN],
@@ -496,7 +496,7 @@ static void a_stopped_redis_meets_the_deadline(void **state)
     kill(redis.pid, SIGSTOP);
     uint64_t begin_us = clock_mono_us();
     ask_many(100);
-    RUN_UNTIL(world.downs == 1);
+    RUN_UNTIL(world.downs >= 1);
     uint64_t took_ms = (clock_mono_us() - begin_us) / US_PER_MS;
     assert_true(took_ms >= STORE_DEADLINE_MS && took_ms < 4 * STORE_DEADLINE_MS);
     assert_all_answered_once(100);
@@ -525,13 +525,13 @@ static void a_password_is_needed_and_given(void **state)
     (void)state;
     redis_server_say(&redis, "CONFIG SET requirepass opensesame");
     open_world_at(redis.url, NULL);
-    RUN_UNTIL(world.downs == 1);
+    RUN_UNTIL(world.downs >= 1);
     assert_memory_equal(world.why, "NOAUTH", 6);
     run_for_ms(100);
     assert_int_equal(world.downs, 1);
     close_world();
     open_world_at(redis.url, "wrong");
-    RUN_UNTIL(world.downs == 1);
+    RUN_UNTIL(world.downs >= 1);
     assert_memory_equal(world.why, "WRONGPASS", 9);
     close_world();
     open_world_at(redis.url, "opensesame");
@@ -547,7 +547,7 @@ static void a_replica_is_not_asked(void **state)
     (void)state;
     redis_server_say(&redis, "REPLICAOF 127.0.0.1 1");
     open_world_at(redis.url, NULL);
-    RUN_UNTIL(world.downs == 1);
+    RUN_UNTIL(world.downs >= 1);
     assert_memory_equal(world.why, "READONLY", 8);
     redis_server_say(&redis, "REPLICAOF NO ONE");
     RUN_UNTIL(world.ups == 1);
@@ -556,7 +556,7 @@ static void a_replica_is_not_asked(void **state)
     struct consent_write write = {.kind = WRITE_POSITION, .sequence = 1};
     assert_true(store_write(world.store, &write));
     store_flush(world.store);
-    RUN_UNTIL(world.downs == 2);
+    RUN_UNTIL(world.downs >= 2);
     assert_memory_equal(world.why, "READONLY", 8);
     assert_int_equal(world.writes, 0);
     redis_server_say(&redis, "REPLICAOF NO ONE");
@@ -572,7 +572,7 @@ static void a_full_redis_takes_no_write_and_still_answers(void **state)
         .kind = WRITE_OPT_OUT, .sequence = 1, .number = NUMBER, .scopes = {0}, .scope_count = 1};
     assert_true(store_write(world.store, &write));
     store_flush(world.store);
-    RUN_UNTIL(world.downs == 1);
+    RUN_UNTIL(world.downs >= 1);
     assert_memory_equal(world.why, "OOM", 3);
     assert_int_equal(world.writes, 0);
     RUN_UNTIL(world.ups == 2);
@@ -604,7 +604,7 @@ static void other_buckets_are_refused(void **state)
     (void)state;
     redis_server_say(&redis, "SET assent:buckets 4096");
     open_world_at(redis.url, NULL);
-    RUN_UNTIL(world.downs == 1);
+    RUN_UNTIL(world.downs >= 1);
     assert_string_equal(world.why, "bucket count 4096 in Redis, 1024 configured");
     close_world();
 }
@@ -677,7 +677,7 @@ static void full_means_refused(void **state)
     }
     assert_false(store_write(world.store, &write));
     store_flush(world.store);
-    RUN_UNTIL(world.downs == 1);
+    RUN_UNTIL(world.downs >= 1);
     assert_all_answered_once(STORE_CHECKS_MAX);
     kill(redis.pid, SIGCONT);
     RUN_UNTIL(world.ups == 2);
@@ -732,7 +732,7 @@ static void nobody_listens(void **state)
 {
     (void)state;
     open_world_at("unix:///nonexistent/assent.sock", NULL);
-    RUN_UNTIL(world.downs == 1);
+    RUN_UNTIL(world.downs >= 1);
     assert_string_equal(world.why, "no such file or directory");
     run_for_ms(200);
     assert_int_equal(world.downs, 1);
@@ -850,7 +850,7 @@ static void octets_of_any_kind_are_unknown(void **state)
         open_world_at(stand_in.place.url, NULL);
         RUN_UNTIL(world.ups == 1);
         ask_many(1);
-        RUN_UNTIL(world.downs == 1);
+        RUN_UNTIL(world.downs >= 1);
         assert_all_answered_once(1);
         assert_int_equal(world.by_verdict[VERDICT_UNKNOWN], 1);
         assert_true(world.why[0] != '\0' || strcmp(scripts[i].to_check, "-\r\n") == 0);
@@ -883,7 +883,7 @@ static void a_surplus_answer_ends_the_connection(void **state)
     struct check check = make_check(0, NUMBER, false);
     assert_true(store_check(world.store, &check));
     store_flush(world.store);
-    RUN_UNTIL(world.downs == 1);
+    RUN_UNTIL(world.downs >= 1);
     assert_all_answered_once(1);
     assert_int_equal(world.by_verdict[VERDICT_PASS], 0);
     close_world();
@@ -971,6 +971,14 @@ static void the_guard_bounds_everything(void **state)
 
 /* ---- Rate ---- */
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
 #define RATE_BATCH  1000
 #define RATE_CHECKS 200000
 
@@ -1049,7 +1057,7 @@ static void checks_run_nearly_as_fast_as_bare_reads(void **state)
     }
     print_message("checks/s: bare %.0f, store %.0f (%.0f %%), %.2f us of processor a check\n", bare,
                   store, 100 * store / bare, cpu_us);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef SANITIZED
     assert_true(store > 0.6 * bare); /* 0.8 is the aim; a shared machine gets some slack */
 #endif
 }
