@@ -28,42 +28,42 @@
 #define SMPP_HEADER_SIZE 16u
 
 /* Statuses that the program acts on, section 5.1.3; all names and policies stand in status.h. */
-#define ESME_ROK         0x00000000u
-#define ESME_RINVMSGLEN  0x00000001u
-#define ESME_RINVCMDLEN  0x00000002u
-#define ESME_RINVCMDID   0x00000003u
-#define ESME_RINVBNDSTS  0x00000004u
-#define ESME_RALYBND     0x00000005u
-#define ESME_RSYSERR     0x00000008u
-#define ESME_RINVSRCADR  0x0000000au
-#define ESME_RINVDSTADR  0x0000000bu
-#define ESME_RBINDFAIL   0x0000000du
-#define ESME_RINVPASWD   0x0000000eu
-#define ESME_RINVSYSID   0x0000000fu
-#define ESME_RMSGQFUL    0x00000014u
-#define ESME_RSUBMITFAIL 0x00000045u
-#define ESME_RTHROTTLED  0x00000058u
-#define ESME_RX_T_APPN   0x00000064u
+#define ESME_ROK              0x00000000u
+#define ESME_RINVMSGLEN       0x00000001u
+#define ESME_RINVCMDLEN       0x00000002u
+#define ESME_RINVCMDID        0x00000003u
+#define ESME_RINVBNDSTS       0x00000004u
+#define ESME_RALYBND          0x00000005u
+#define ESME_RSYSERR          0x00000008u
+#define ESME_RINVSRCADR       0x0000000au
+#define ESME_RINVDSTADR       0x0000000bu
+#define ESME_RBINDFAIL        0x0000000du
+#define ESME_RINVPASWD        0x0000000eu
+#define ESME_RINVSYSID        0x0000000fu
+#define ESME_RMSGQFUL         0x00000014u
+#define ESME_RSUBMITFAIL      0x00000045u
+#define ESME_RTHROTTLED       0x00000058u
+#define ESME_RX_T_APPN        0x00000064u
 #define ESME_RINVOPTPARSTREAM 0x000000c0u
 
 /* esm_class, section 5.2.12. */
-#define ESM_TYPE_MASK    0x3cu
-#define ESM_TYPE_RECEIPT 0x04u
+#define ESM_TYPE_MASK         0x3cu
+#define ESM_TYPE_RECEIPT      0x04u
 #define ESM_TYPE_INTERMEDIATE 0x20u
-#define ESM_UDHI         0x40u
+#define ESM_UDHI              0x40u
 
 /* TLV tags, section 5.3.2. */
-#define TLV_SOURCE_PORT         0x020au
-#define TLV_DESTINATION_PORT    0x020bu
-#define TLV_SAR_MSG_REF_NUM     0x020cu
-#define TLV_SAR_TOTAL_SEGMENTS  0x020eu
-#define TLV_SAR_SEGMENT_SEQNUM  0x020fu
+#define TLV_SOURCE_PORT            0x020au
+#define TLV_DESTINATION_PORT       0x020bu
+#define TLV_SAR_MSG_REF_NUM        0x020cu
+#define TLV_SAR_TOTAL_SEGMENTS     0x020eu
+#define TLV_SAR_SEGMENT_SEQNUM     0x020fu
 #define TLV_USER_MESSAGE_REFERENCE 0x0204u
-#define TLV_SC_INTERFACE_VERSION 0x0210u
-#define TLV_NETWORK_ERROR_CODE  0x0423u
-#define TLV_MESSAGE_PAYLOAD     0x0424u
-#define TLV_RECEIPTED_MESSAGE_ID 0x001eu
-#define TLV_MESSAGE_STATE       0x0427u
+#define TLV_SC_INTERFACE_VERSION   0x0210u
+#define TLV_NETWORK_ERROR_CODE     0x0423u
+#define TLV_MESSAGE_PAYLOAD        0x0424u
+#define TLV_RECEIPTED_MESSAGE_ID   0x001eu
+#define TLV_MESSAGE_STATE          0x0427u
 
 struct pdu_header {
     uint32_t command_length;
@@ -119,7 +119,7 @@ struct sm_body {
     struct tlv_list tlvs;
 };
 
-struct message_id_body { /* submit_sm_resp, deliver_sm_resp, data_sm_resp */
+struct message_id_body {    /* submit_sm_resp, deliver_sm_resp, data_sm_resp */
     struct span message_id; /* empty when the peer left the body out */
     struct tlv_list tlvs;
 };

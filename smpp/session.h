@@ -20,7 +20,13 @@ enum session_role { SESSION_CLIENT, SESSION_SERVER };
 enum session_mode { SESSION_TRANSCEIVER, SESSION_TRANSMITTER, SESSION_RECEIVER };
 
 /* UNBINDING: unbind is sent or answered; requests in flight may still be answered. */
-enum session_state { SESSION_OPEN, SESSION_BINDING, SESSION_BOUND, SESSION_UNBINDING, SESSION_CLOSED };
+enum session_state {
+    SESSION_OPEN,
+    SESSION_BINDING,
+    SESSION_BOUND,
+    SESSION_UNBINDING,
+    SESSION_CLOSED
+};
 
 /* How a request of ours ended. */
 enum request_end {
@@ -32,14 +38,14 @@ enum request_end {
 
 struct session_config {
     enum session_role role;
-    enum session_mode mode;     /* client: what to bind as; server: ignored (the peer's bind says) */
-    char system_id[17];         /* client: sent; server: our name in bind_resp. 16 octets at most */
-    char password[65];          /* client only; longer than 8 octets is common and sent as it is */
+    enum session_mode mode; /* client: what to bind as; server: ignored (the peer's bind says) */
+    char system_id[17];     /* client: sent; server: our name in bind_resp. 16 octets at most */
+    char password[65];      /* client only; longer than 8 octets is common and sent as it is */
     char system_type[14];
-    uint16_t window;            /* 1..WINDOW_MAX requests of ours in flight */
-    uint32_t request_timeout_ms;/* 10000 */
-    uint32_t enquire_link_ms;   /* 30000; 0 never */
-    uint32_t enquire_timeout_ms;/* 10000: no answer in it means a dead peer */
+    uint16_t window;             /* 1..WINDOW_MAX requests of ours in flight */
+    uint32_t request_timeout_ms; /* 10000 */
+    uint32_t enquire_link_ms;    /* 30000; 0 never */
+    uint32_t enquire_timeout_ms; /* 10000: no answer in it means a dead peer */
 };
 
 struct session;
@@ -70,7 +76,8 @@ struct session_handlers {
      * "bind_timeout", "bad_length", "enquire_timeout", "peer_unbound", "unbound", "unbind_timeout",
      * "peer_not_reading"; command_status goes with "bind_refused" and is ESME_ROK else. All
      * requests in flight have ended with REQUEST_LOST before this call. Last call for a session. */
-    void (*closed)(void *context, struct session *session, const char *why, uint32_t command_status);
+    void (*closed)(void *context, struct session *session, const char *why,
+                   uint32_t command_status);
 };
 
 struct session *session_new(const struct session_config *config,
