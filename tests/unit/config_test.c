@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration: what loads, what every fault says and in which line, and that deploy/assent.yaml
+ * tells the truth about keys and defaults. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "gateway/config.h"
+#include "gateway/config_text.h"
+
+#define DEPLOY VECTORS "/../../deploy/"
+#define HASH   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF"
+
+static char folder[] = "/tmp/assent-config-XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void write_file(const char *name, const char *text, mode_t mode)
+{
+    FILE *file = fopen(in_folder(name), "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(chmod(in_folder(name), mode), 0);
+}
+
+/* Loads `text`; what was said about it stands in `said` then. */
+static char said[65536];
+
+static struct config *load(const char *text)
+{
+    struct config *config = NULL;
+    write_file("test.yaml", text, 0644);
+    memset(said, 0, sizeof said);
+    FILE *errors = fmemopen(said, sizeof said - 1, "w");
+    enum err err = config_load(in_folder("test.yaml"), errors, &config);
+    fclose(errors);
+    assert_int_equal(err == ERR_OK, config != NULL);
+    assert_int_equal(err == ERR_OK, said[0] == '\0');
+    return config;
+}
+
+static char *read_file(const char *path)
+{
+    static char text[65536];
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    text[length] = '\0';
+    fclose(file);
+    return text;
+}
+
+/* A configuration with everything that must be there, in which one thing at a time is replaced. */
+static const char good[] =
+    "node: gw1\n"                                                             /* 1 */
+    "data_dir: /var/lib/assent\n"                                             /* 2 */
+    "redis: {url: \"unix:///run/redis/redis-server.sock\"}\n"                 /* 3 */
+    "listeners:\n"                                                            /* 4 */
+    "  - {address: \"unix:///run/assent/assent.sock\"}\n"                     /* 5 */
+    "  - {address: \"tcp://0.0.0.0:7300\"}\n"                                 /* 6 */
+    "http: {address: \"tcp://127.0.0.1:7380\"}\n"                             /* 7 */
+    "clients:\n"                                                              /* 8 */
+    "  - {name: shop, key_sha256: \"" HASH "\", programs: [offers, login]}\n" /* 9 */
+    "programs:\n"                                                             /* 10 */
+    "  - name: offers\n"                                                      /* 11 */
+    "    brand: Acme\n"                                                       /* 12 */
+    "    classes: [marketing]\n"                                              /* 13 */
+    "    senders: [\"12025550100\"]\n"                                        /* 14 */
+    "    opt_in: double\n"                                                    /* 15 */
+    "    stop_reach: brand\n"                                                 /* 16 */
+    "  - {name: login, brand: Acme Bank, classes: [otp, transactional], senders: "
+    "[\"12025550101\"]}\n"
+    "carriers:\n"                             /* 18 */
+    "  - name: alpha\n"                       /* 19 */
+    "    address: \"tcp://127.0.0.1:2775\"\n" /* 20 */
+    "    system_id: acme\n"                   /* 21 */
+    "    password_file: alpha.secret\n"       /* 22 */
+    "    bind: transceiver\n"                 /* 23 */
+    "    sessions: 1\n"                       /* 24 */
+    "    window: 100\n"                       /* 25 */
+    "    rate: 500\n"                         /* 26 */
+    "    routes: [\"1\", \"44\"]\n"           /* 27 */
+    "limits: {retry_min: 2s}\n"               /* 28 */
+    "ttl: {otp: 3m}\n";                       /* 29 */
+
+/* `good` with `old` replaced by `fresh`. */
+static const char *with(const char *old, const char *fresh)
+{
+    static char text[8192];
+    const char *at = strstr(good, old);
+    assert_non_null(at);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, fresh, at + strlen(old));
+    return text;
+}
+
+static void test_good(void **state)
+{
+    (void)state;
+    struct config *config = load(good);
+    assert_non_null(config);
+    assert_string_equal(config->node, "gw1");
+    assert_int_equal(config->listener_count, 2);
+    assert_string_equal(config->http_address, "tcp://127.0.0.1:7380");
+    assert_true(config->clients[0].has_key);
+    assert_int_equal(config->clients[0].key_sha256[1], 0x23);
+    assert_int_equal(config->clients[0].uid, -1);
+    assert_true(config->clients[0].programs[0] && config->clients[0].programs[1]);
+    assert_int_equal(config_find_program(config, "login"), 1);
+    assert_int_equal(config_find_program(config, "nobody"), -1);
+    assert_int_equal(config_find_client(config, "shop"), 0);
+    assert_true(config->programs[1].classes[ASSENT__V1__CLASS__OTP]);
+    assert_false(config->programs[1].classes[ASSENT__V1__CLASS__MARKETING]);
+    assert_string_equal(config->programs[0].senders[0], "12025550100");
+    assert_string_equal(config->carriers[0].password, "open sesame");
+    assert_int_equal(config->carriers[0].route_count, 2);
+    assert_string_equal(config->carriers[0].routes[1], "44");
+    assert_int_equal(config->carriers[0].receipt_timeout_ms, 48 * 3600 * 1000);
+    assert_int_equal(config->retry_min_ms, 2000);
+    assert_int_equal(config->ttl_ms[ASSENT__V1__CLASS__OTP], 180000);
+    assert_int_equal(config->ttl_ms[ASSENT__V1__CLASS__MARKETING], 24 * 3600 * 1000);
+    config_free(config);
+}
+
+struct fault {
+    const char *old, *fresh;
+    unsigned line;
+    const char *says;
+};
+
+static const struct fault faults[] = {
+    {"node: gw1", "nodes: gw1", 1,
+     "unknown key \"nodes\" in the configuration; allowed: node, data_dir"},
+    {"node: gw1\n", "", 1, "the configuration has no `node`, which it needs"},
+    {"node: gw1", "node: GW1", 1, "1 to 32 of a-z, 0-9"},
+    {"node: gw1", "node: gw1\nnode: gw2", 2, "`node` is there twice"},
+    {"node: gw1", "node: [gw1]", 1, "`node` holds a list or a mapping; one value is allowed"},
+    {"node: gw1", "node: \"a\\0b\"", 1, "control character"},
+    {"node: gw1", "log_level: loud\nnode: gw1", 1, "allowed: debug, info, warn, error"},
+    {"data_dir: /var/lib/assent", "data_dir: ''", 2, "a path is needed"},
+    {"url: \"unix:///run/redis/redis-server.sock\"", "url: \"http://x\"", 3,
+     "redis://HOST:PORT/DATABASE"},
+    {"{url: \"unix:///run/redis/redis-server.sock\"}", "{url: \"redis://h:6379/0\", buckets: 1000}",
+     3, "a power of two is allowed"},
+    {"redis: {url: \"unix:///run/redis/redis-server.sock\"}", "redis:", 3, "{key: value}"},
+    {"{address: \"tcp://0.0.0.0:7300\"}", "{address: \"tcp://0.0.0.0:7300\", tls: {key: k.pem}}", 6,
+     "unknown key \"tls\" in a listener; allowed: address"},
+    {"tcp://0.0.0.0:7300", "unix:///run/assent/assent.sock", 6, "two listeners have the address"},
+    {"tcp://0.0.0.0:7300", "tcp://0.0.0.0:70000", 6, "the port is a number from 0 to 65535"},
+    {"tcp://127.0.0.1:7380", "tcp://0.0.0.0:7300", 7, "has the address of a listener"},
+    {HASH, "abc", 9, "64 hexadecimal digits"},
+    {"key_sha256: \"" HASH "\", ", "", 9, "neither `key_sha256` nor `uid`"},
+    {"programs: [offers, login]", "programs: [offers, logon]", 9, "there is no program \"logon\""},
+    {", programs: [offers, login]", "", 9, "a client has no `programs`"},
+    {"clients:\n", "clients:\n  - {name: shop, uid: 5, programs: [login]}\n", 10,
+     "two clients are called shop"},
+    {"name: shop, key", "name: shop, uid: -3, key", 9,
+     "`uid` cannot be \"-3\"; a whole number from 0"},
+    {"brand: Acme\n", "brand: Acme\n    quiet_hours: auto\n", 13,
+     "unknown key \"quiet_hours\" in a program; allowed: name, brand"},
+    {"[marketing]", "[marketing, spam]", 13, "unknown class \"spam\"; allowed: otp, transactional"},
+    {"[marketing]", "[service]", 13, "unknown class \"service\""},
+    {"[marketing]", "[]", 13, "`classes` is empty; at least 1"},
+    {"    classes: [marketing]\n", "", 11, "a program has no `classes`"},
+    {"[\"12025550100\"]", "[\"+12025550100\"]", 14, "1 to 15 digits without +"},
+    {"[\"12025550100\"]", "[\"Acme Offers Inc\"]", 14, "up to 11 letters and digits"},
+    {"[\"12025550100\"]", "12025550100", 14, "`senders` is not a list"},
+    {"opt_in: double", "opt_in: triple", 15, "allowed: double, single"},
+    {"opt_in: double", "on_unknown: send_again", 11, "marketing is never sent again"},
+    {"stop_reach: brand", "stop_reach: planet", 16, "allowed: brand, program, global"},
+    {"name: login", "name: offers", 17, "two programs are called offers"},
+    {"address: \"tcp://127.0.0.1:2775\"", "address: \"127.0.0.1:2775\"", 20,
+     "begins with tcp:// or unix://"},
+    {"address: \"tcp://127.0.0.1:2775\"", "address: \"tcp://:2775\"", 20,
+     "a carrier is tcp://HOST:PORT"},
+    {"system_id: acme", "system_id: acme-corporation-x", 21, "at most 16 octets are allowed"},
+    {"alpha.secret", "beta.secret", 22, "cannot read"},
+    {"alpha.secret", "open.secret", 22, "others may read"},
+    {"alpha.secret", "empty.secret", 22, "is empty"},
+    {"alpha.secret", "lines.secret", 22, "more than one line"},
+    {"alpha.secret", ".", 22, "is not a regular file"},
+    {"bind: transceiver", "bind: both", 23, "allowed: transceiver, transmitter_receiver"},
+    {"sessions: 1", "sessions: 17", 24, "a whole number from 1 to 16 is allowed"},
+    {"window: 100", "window: 0", 25, "a whole number from 1 to 10000 is allowed"},
+    {"rate: 500", "rate: 0", 26, "a whole number from 1 to 1000000 is allowed"},
+    {"    rate: 500\n", "", 19, "a carrier has no `rate`"},
+    {"rate: 500", "rate: 500\n    reconnect_min: 2m", 19, "`reconnect_min` is longer"},
+    {"rate: 500", "request_timeout: 10", 26,
+     "a duration like 250ms, 30s, 5m, 24h or 7d, from 100ms to 10m"},
+    {"[\"1\", \"44\"]", "[\"1\", \"+44\"]", 27, "without +, or \"\" for every number"},
+    {"[\"1\", \"44\"]", "[\"1\", \"1\"]", 27, "route \"1\" leads to carrier alpha already"},
+    {"retry_min: 2s", "retry_min: 10m", 28, "`retry_min` is longer than `retry_max`"},
+    {"retry_min: 2s", "open_messages: 1000}\nlog_level: warn #", 0, ""},
+    {"retry_min: 2s", "memory: 1MiB", 28, "from 16MiB to 1024GiB"},
+    {"ttl: {otp: 3m}", "ttl: {otp: 8d}", 29, "from 1s to 7d is allowed"},
+    {"ttl: {otp: 3m}", "ttl: {otp: 3m", 30, "not YAML: "},
+    {"ttl: {otp: 3m}", "---\nmore: 1", 30, "a second document begins here"},
+};
+
+/* Whether a line of what was said names this line of the file and has this text. */
+static bool is_said(unsigned line, const char *text)
+{
+    char place[280];
+    snprintf(place, sizeof place, "%s:%u: ", in_folder("test.yaml"), line);
+    for (const char *at = said; (at = strstr(at, place)) != NULL; at++) {
+        const char *found = strstr(at, text);
+        if (found != NULL && found < at + strcspn(at, "\n"))
+            return true;
+    }
+    return false;
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        const struct fault *fault = &faults[i];
+        struct config *config = load(with(fault->old, fault->fresh));
+        if (fault->line == 0) {
+            assert_non_null(config);
+            config_free(config);
+            continue;
+        }
+        if (config != NULL || !is_said(fault->line, fault->says))
+            fail_msg("\"%s\" should say in line %u: %s\nbut said: %s", fault->fresh, fault->line,
+                     fault->says, said);
+    }
+}
+
+/* One run tells everything, in the order of the file. */
+static void test_many_faults(void **state)
+{
+    (void)state;
+    char text[4096] = "node: NO\nlog_level: loud\nbogus: 1\n";
+    assert_null(load(text));
+    assert_non_null(strstr(said, ":1: `node`"));
+    assert_non_null(strstr(said, ":2: `log_level`"));
+    assert_non_null(strstr(said, ":3: unknown key \"bogus\""));
+    assert_true(strstr(said, ":1: `node`") < strstr(said, ":3: unknown"));
+    size_t used = strlen(text);
+    for (unsigned i = 0; i < CONFIG_FAULTS_MAX + 10; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "bogus%u: 1\n", i);
+    assert_null(load(text));
+    assert_non_null(strstr(said, "more\n"));
+}
+
+static void test_odd_files(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    assert_null(load(""));
+    assert_non_null(strstr(said, "the file is empty"));
+    assert_null(load("just text"));
+    assert_null(load("&a [*a, *a]"));
+    assert_null(load("programs: &p [*p]\n"));
+    assert_null(load("node: \xff\n"));
+    assert_non_null(strstr(said, "not YAML"));
+    FILE *errors = fmemopen(said, sizeof said - 1, "w");
+    assert_int_equal(config_load("/nonexistent/x.yaml", errors, &config), ERR_BAD_INPUT);
+    assert_int_equal(config_load(folder, errors, &config), ERR_BAD_INPUT);
+    fclose(errors);
+    assert_non_null(strstr(said, "/nonexistent/x.yaml: cannot read it"));
+    assert_non_null(strstr(said, "a file is needed"));
+}
+
+static void test_window_against_limit(void **state)
+{
+    (void)state;
+    assert_null(load(with("window: 100\n    rate: 500\n    routes: [\"1\", \"44\"]\nlimits: {",
+                          "window: 1001\n    rate: 500\n    routes: [\"1\"]\n"
+                          "limits: {open_messages: 1000, ")));
+    assert_non_null(strstr(said, ":19: carrier alpha: window times sessions is 1001"));
+}
+
+/* deploy/assent.yaml -------------------------------------------------------------------------- */
+
+static void test_deployed_file(void **state)
+{
+    (void)state;
+    struct config *config = load(read_file(DEPLOY "assent.yaml"));
+    if (config == NULL)
+        fail_msg("%s", said);
+    assert_string_equal(config->data_dir, "/var/lib/assent");
+    config_free(config);
+}
+
+/* Takes the "# " from lines that show a setting. */
+static const char *uncommented(const char *text)
+{
+    static char out[65536];
+    size_t used = 0;
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n") + 1, indent = strspn(text, " ");
+        const char *key = text + indent + 2;
+        bool setting = strncmp(text + indent, "# ", 2) == 0 &&
+                       (strncmp(key, "- {address", 10) == 0 ||
+                        (strspn(key, "abcdefghijklmnopqrstuvwxyz_") > 0 &&
+                         key[strspn(key, "abcdefghijklmnopqrstuvwxyz_")] == ':'));
+        used += (size_t)snprintf(out + used, sizeof out - used, "%.*s%.*s", (int)indent, text,
+                                 (int)(length - indent - (setting ? 2 : 0)),
+                                 setting ? key : text + indent);
+        text += length;
+    }
+    return out;
+}
+
+static void assert_same_settings(const struct config *a, const struct config *b)
+{
+    assert_int_equal(a->redis_buckets, b->redis_buckets);
+    assert_int_equal(a->max_open_messages, b->max_open_messages);
+    assert_int_equal(a->max_memory_octets, b->max_memory_octets);
+    assert_int_equal(a->max_references, b->max_references);
+    assert_int_equal(a->reference_window_ms, b->reference_window_ms);
+    assert_int_equal(a->retry_max, b->retry_max);
+    assert_int_equal(a->retry_min_ms, b->retry_min_ms);
+    assert_int_equal(a->retry_max_ms, b->retry_max_ms);
+    assert_int_equal(a->snapshot_records, b->snapshot_records);
+    assert_int_equal(a->log_level, b->log_level);
+    assert_memory_equal(a->ttl_ms, b->ttl_ms, sizeof a->ttl_ms);
+}
+
+/* What the file shows commented out is the default, and there is no setting that it does not show. */
+static void test_deployed_file_tells_defaults(void **state)
+{
+    (void)state;
+    const char *text = uncommented(read_file(DEPLOY "assent.yaml"));
+    struct config *config = load(text);
+    if (config == NULL)
+        fail_msg("%s", said);
+    struct config defaults = {0};
+    struct program_config program = {0};
+    struct carrier_config carrier = {0};
+    config_defaults(&defaults);
+    program_defaults(&program);
+    carrier_defaults(&carrier);
+    assert_same_settings(config, &defaults);
+    assert_string_equal(config->programs[0].language, program.language);
+    assert_int_equal(config->programs[0].opt_in, program.opt_in);
+    assert_int_equal(config->programs[0].stop_reach, program.stop_reach);
+    assert_int_equal(config->programs[0].on_unknown, program.on_unknown);
+    const struct carrier_config *shown = &config->carriers[0];
+    assert_int_equal(shown->bind, carrier.bind);
+    assert_int_equal(shown->sessions, carrier.sessions);
+    assert_int_equal(shown->window, carrier.window);
+    assert_int_equal(shown->request_timeout_ms, carrier.request_timeout_ms);
+    assert_int_equal(shown->enquire_link_ms, carrier.enquire_link_ms);
+    assert_int_equal(shown->reconnect_min_ms, carrier.reconnect_min_ms);
+    assert_int_equal(shown->reconnect_max_ms, carrier.reconnect_max_ms);
+    assert_int_equal(shown->receipt_timeout_ms, carrier.receipt_timeout_ms);
+    assert_int_equal(config->clients[0].uid, 1001);
+    config_free(config);
+}
+
+/* The keys that an unknown key is answered with are the whole schema: each must stand in the file. */
+static void assert_keys_shown(const char *fault_text, const char *text)
+{
+    const char *at = strstr(fault_text, "allowed: ");
+    assert_non_null(at);
+    char keys[512];
+    snprintf(keys, sizeof keys, "%.*s", (int)strcspn(at + 9, "\n"), at + 9);
+    for (char *key = strtok(keys, ", "); key != NULL; key = strtok(NULL, ", ")) {
+        char with_colon[64];
+        snprintf(with_colon, sizeof with_colon, "%s:", key);
+        if (strstr(text, with_colon) == NULL)
+            fail_msg("deploy/assent.yaml does not show `%s`", key);
+    }
+}
+
+static void test_deployed_file_is_complete(void **state)
+{
+    (void)state;
+    char text[65536];
+    strcpy(text, uncommented(read_file(DEPLOY "assent.yaml")));
+    static const char *const places[][2] = {
+        {"node: gw1", "bogus: 1"},
+        {"redis: {url", "redis: {bogus: 1, url"},
+        {"brand: Acme\n", "bogus: 1\n"},
+        {"{name: shop", "{bogus: 1, name: shop"},
+        {"system_id: acme", "bogus: 1"},
+        {"limits: {", "limits: {bogus: 1, "},
+        {"ttl: {", "ttl: {bogus: 1, "},
+        {"http: {", "http: {bogus: 1, "},
+        {"{address: \"tcp://0", "{bogus: 1, address: \"tcp://0"},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        assert_null(load(with(places[i][0], places[i][1])));
+        assert_keys_shown(said, text);
+    }
+}
+
+/* Printing ------------------------------------------------------------------------------------ */
+
+static void test_print(void **state)
+{
+    (void)state;
+    struct config *config = load(good);
+    static char text[16384];
+    FILE *out = fmemopen(text, sizeof text - 1, "w");
+    config_print(config, out);
+    fclose(out);
+    assert_non_null(strstr(text, "shop may send for offers, login (by key)"));
+    assert_non_null(strstr(text, "at most 500 submit_sm in any second"));
+    assert_non_null(strstr(text, "takes numbers that begin with: 1, 44"));
+    assert_non_null(strstr(text, "double opt-in"));
+    assert_null(strstr(text, "open sesame"));
+    config_free(config);
+}
+
+/* Words --------------------------------------------------------------------------------------- */
+
+static void test_words(void **state)
+{
+    (void)state;
+    uint64_t value = 7;
+    char text[32];
+    assert_true(config_duration("250ms", &value) && value == 250);
+    assert_true(config_duration("24h", &value) && value == 86400000);
+    assert_true(config_duration("0s", &value) && value == 0);
+    assert_false(config_duration("30", &value) || config_duration("s", &value) ||
+                 config_duration("1h30m", &value) || config_duration("-1s", &value) ||
+                 config_duration("1.5s", &value) ||
+                 config_duration("999999999999999999999s", &value) ||
+                 config_duration("18446744073709551615d", &value) || config_duration("", &value));
+    assert_true(config_size("2GiB", &value) && value == 2ull << 30);
+    assert_true(config_size("4_096", &value) && value == 4096);
+    assert_false(config_size("2GB", &value) || config_size("_1", &value) ||
+                 config_size("1_", &value));
+    assert_true(config_integer("18446744073709551599", &value));
+    assert_false(config_integer("18446744073709551616", &value) || config_integer("0x10", &value));
+    config_duration_text(90000, text, sizeof text);
+    assert_string_equal(text, "90s");
+    config_duration_text(0, text, sizeof text);
+    assert_string_equal(text, "0ms");
+    config_size_text(3ull << 29, text, sizeof text);
+    assert_string_equal(text, "1536MiB");
+    assert_true(config_is_sender("Acme Bank") && config_is_sender("7") && config_is_sender("A1"));
+    assert_false(config_is_sender("") || config_is_sender(" Acme") || config_is_sender("Acme ") ||
+                 config_is_sender("1234567890123456") || config_is_sender("12-34") ||
+                 config_is_sender("Acm\xc3\xa9") || config_is_sender("twelveletter"));
+    assert_true(config_is_redis_url("redis://localhost:6379") &&
+                config_is_redis_url("redis://[::1]:6379/15"));
+    assert_false(config_is_redis_url("redis://h") || config_is_redis_url("redis://:6379") ||
+                 config_is_redis_url("redis://h:6379/x") ||
+                 config_is_redis_url("redis://h:6379/") || config_is_redis_url("tcp://h:6379") ||
+                 config_is_redis_url(""));
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    write_file("alpha.secret", "open sesame\n", 0600);
+    write_file("redis.secret", "abra", 0600);
+    write_file("open.secret", "open sesame\n", 0640);
+    write_file("empty.secret", "\n", 0600);
+    write_file("lines.secret", "open\nsesame\n", 0600);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"alpha.secret", "redis.secret", "open.secret",
+                                        "empty.secret", "lines.secret", "test.yaml"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unlink(in_folder(names[i]));
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_many_faults),
+        cmocka_unit_test(test_odd_files),
+        cmocka_unit_test(test_window_against_limit),
+        cmocka_unit_test(test_deployed_file),
+        cmocka_unit_test(test_deployed_file_tells_defaults),
+        cmocka_unit_test(test_deployed_file_is_complete),
+        cmocka_unit_test(test_print),
+        cmocka_unit_test(test_words),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
