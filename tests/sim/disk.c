@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger in memory. Appended: in the process's batch. Flushed: handed to the ledger thread.
+ * Durable: an fsync that began after the flush has ended. A crash keeps what is durable and, since a
+ * kernel may have written more than it promised, any whole number of flushed records after it. */
+#include "tests/sim/world.h"
+
+#include <stdlib.h>
+
+#include "proto/base/check.h"
+
+#define FULL_RETRY_US 100000
+
+static event_run sync_over, tell_durable;
+
+void disk_init(struct disk *d)
+{
+    *d = (struct disk){.next = 1, .size = 1024};
+    d->records = check_calloc(d->size, sizeof *d->records);
+}
+
+static void snapshot_release(struct snapshot *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        free(s->records[i].octets);
+    free(s->records);
+    *s = (struct snapshot){0};
+}
+
+void disk_release(struct disk *d)
+{
+    for (uint64_t i = 1; i < d->next; i++)
+        free(d->records[i].octets);
+    free(d->records);
+    snapshot_release(&d->snapshots[0]);
+    snapshot_release(&d->snapshots[1]);
+}
+
+struct span record_public(const struct record *r)
+{
+    return span_of(r->octets, r->public_length);
+}
+
+struct span record_personal(const struct record *r)
+{
+    return span_of(r->octets + r->public_length, r->personal_length);
+}
+
+static void fill_record(struct record *r, struct span public_part, struct span personal_part)
+{
+    *r = (struct record){.public_length = (uint32_t)public_part.length,
+                         .personal_length = (uint32_t)personal_part.length};
+    r->octets = check_malloc(public_part.length + personal_part.length + 1);
+    if (public_part.length > 0)
+        memcpy(r->octets, public_part.data, public_part.length);
+    if (personal_part.length > 0)
+        memcpy(r->octets + public_part.length, personal_part.data, personal_part.length);
+}
+
+uint64_t disk_append(struct world *w, struct span public_part, struct span personal_part)
+{
+    struct disk *d = &w->disk;
+    if (public_part.length + personal_part.length > LEDGER_RECORD_MAX)
+        world_fail(w, "P10", "a record of %zu octets", public_part.length + personal_part.length);
+    if (d->next == d->size) {
+        d->size *= 2;
+        d->records = check_realloc(d->records, d->size * sizeof *d->records);
+    }
+    struct record *r = &d->records[d->next];
+    fill_record(r, public_part, personal_part);
+    r->appended_us = w->now_us;
+    uint64_t sequence = d->next++;
+    oracle_appended(w, sequence);
+    return sequence;
+}
+
+static void begin_sync(struct world *w)
+{
+    struct disk *d = &w->disk;
+    if (d->syncing != 0 || d->flushed == d->durable)
+        return;
+    d->syncing = d->flushed;
+    uint64_t takes_us = spread(&w->disk_rng, w->plan.fsync_us);
+    if (rng_chance(&w->disk_rng, w->plan.fsync_slow))
+        takes_us += 20000 + rng_below(&w->disk_rng, 1500000);
+    world_at(w, takes_us, sync_over, d->life, 0, 0);
+}
+
+void disk_flush(struct world *w)
+{
+    w->disk.flushed = w->disk.next - 1;
+    begin_sync(w);
+}
+
+static void publish_snapshots(struct disk *d)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (d->snapshots[i].sequence != 0 && d->durable + 1 >= d->snapshots[i].sequence)
+            d->snapshots[i].published = true;
+}
+
+static void sync_over(struct world *w, struct event *e)
+{
+    struct disk *d = &w->disk;
+    if (e->a != d->life)
+        return;
+    if (d->full) {
+        schedule_again(&w->schedule, e, w->now_us + FULL_RETRY_US);
+        return;
+    }
+    if (rng_chance(&w->disk_rng, w->plan.fsync_fail)) {
+        world_die(w, "fsync failed");
+        return;
+    }
+    d->durable = d->syncing;
+    d->syncing = 0;
+    TRACE(w, "disk", "durable up to %llu", (unsigned long long)d->durable);
+    publish_snapshots(d);
+    begin_sync(w);
+    world_at(w, 0, tell_durable, d->life, 0, 0);
+}
+
+static void tell_durable(struct world *w, struct event *e)
+{
+    if (e->a != w->disk.life || !world_may_enter(w, e))
+        return;
+    engine_on_durable(w->engine, w->disk.durable);
+    if (!w->crashed)
+        people_durable(w);
+    world_entered(w);
+}
+
+void disk_set_full(struct world *w, bool full)
+{
+    if (w->disk.full != full)
+        TRACE(w, "disk", full ? "full" : "has space again");
+    w->disk.full = full;
+}
+
+void disk_crash(struct world *w)
+{
+    struct disk *d = &w->disk;
+    uint64_t keep = d->durable;
+    if (rng_chance(&w->disk_rng, 500000))
+        keep += rng_below(&w->disk_rng, d->flushed - d->durable + 1);
+    TRACE(w, "disk", "appended %llu, durable %llu, kept %llu", (unsigned long long)(d->next - 1),
+          (unsigned long long)d->durable, (unsigned long long)keep);
+    for (uint64_t i = keep + 1; i < d->next; i++)
+        free(d->records[i].octets);
+    d->next = keep + 1;
+    d->durable = d->flushed = keep;
+    d->syncing = 0;
+    d->life++;
+    for (unsigned i = 0; i < 2; i++)
+        if (!d->snapshots[i].published)
+            snapshot_release(&d->snapshots[i]);
+}
+
+/* ---- snapshots ---- */
+
+static bool add_to_snapshot(void *context, struct span public_part, struct span personal_part)
+{
+    struct snapshot *s = context;
+    if (s->count == s->size) {
+        s->size = s->size ? s->size * 2 : 64;
+        s->records = check_realloc(s->records, s->size * sizeof *s->records);
+    }
+    fill_record(&s->records[s->count++], public_part, personal_part);
+    return true;
+}
+
+void disk_snapshot(struct world *w)
+{
+    struct disk *d = &w->disk;
+    if (d->snapshots[1].sequence != 0 && !d->snapshots[1].published)
+        return;
+    struct snapshot s = {.sequence = d->next};
+    if (!engine_snapshot(w->engine, world_instant(w), add_to_snapshot, &s)) {
+        world_fail(w, "P5", "engine_snapshot gave up by itself");
+        snapshot_release(&s);
+        return;
+    }
+    engine_snapshot_begun(w->engine);
+    TRACE(w, "disk", "snapshot below %llu: %zu records", (unsigned long long)s.sequence, s.count);
+    snapshot_release(&d->snapshots[0]);
+    d->snapshots[0] = d->snapshots[1];
+    d->snapshots[1] = s;
+    publish_snapshots(d);
+}
+
+static const struct snapshot *newest_snapshot(const struct disk *d)
+{
+    if (d->snapshots[1].published)
+        return &d->snapshots[1];
+    return d->snapshots[0].published ? &d->snapshots[0] : NULL;
+}
+
+static bool replay(struct world *w, uint64_t sequence, const struct record *r)
+{
+    const char *why = "";
+    enum err err = engine_replay(w->engine, sequence, record_public(r), record_personal(r), &why);
+    if (err != ERR_OK)
+        world_fail(w, "P5", "recovery refuses record %llu: %s", (unsigned long long)sequence, why);
+    return err == ERR_OK;
+}
+
+void disk_recover(struct world *w)
+{
+    struct disk *d = &w->disk;
+    const struct snapshot *s = newest_snapshot(d);
+    for (size_t i = 0; s != NULL && i < s->count; i++)
+        if (!replay(w, 0, &s->records[i]))
+            return;
+    for (uint64_t i = s ? s->sequence : 1; i <= d->durable; i++)
+        if (!replay(w, i, &d->records[i]))
+            return;
+}
+
+uint64_t disk_scan(struct world *w, uint64_t from, uint64_t until, uint32_t max_records,
+                   void (*each)(void *engine, uint64_t sequence, struct span public_part,
+                                struct span personal_part),
+                   void *engine)
+{
+    struct disk *d = &w->disk;
+    if (!w->healing && rng_chance(&w->disk_rng, 5000))
+        return 0;
+    if (until > d->durable + 1)
+        until = d->durable + 1;
+    uint64_t at = from;
+    for (; at < until && max_records > 0; at++, max_records--)
+        each(engine, at, record_public(&d->records[at]), record_personal(&d->records[at]));
+    return at;
+}
+
+struct record *disk_accepted(struct world *w, uint64_t id)
+{
+    struct disk *d = &w->disk;
+    if (id == 0 || id >= d->next || d->records[id].fact.body != ASSENT__V1__EVENT__BODY_ACCEPTED)
+        return NULL;
+    return &d->records[id];
+}

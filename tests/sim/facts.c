@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the ledger's records as an outsider would and folds them: what each message is up to, and
+ * who has opted out. */
+#include "tests/sim/world.h"
+
+#include "tests/sim/facts.h"
+
+#define DUE_GRACE_MS 10 /* a timer that is due needs a turn to be noticed */
+
+static uint16_t find_carrier(const struct world *w, const char *name)
+{
+    for (uint16_t i = 0; i < w->plan.carriers; i++)
+        if (strcmp(w->config.carriers[i].name, name) == 0)
+            return i;
+    return UINT16_MAX;
+}
+
+static void read_scopes(struct fact *f, const uint32_t *scopes, size_t count)
+{
+    f->scope_count = (uint8_t)(count < WRITE_SCOPES_MAX ? count : WRITE_SCOPES_MAX);
+    for (unsigned i = 0; i < f->scope_count; i++)
+        f->scopes[i] = (uint16_t)scopes[i];
+}
+
+static void read_body(struct world *w, const Assent__V1__Event *event, struct fact *f)
+{
+    switch ((int)event->body_case) {
+    case ASSENT__V1__EVENT__BODY_ACCEPTED:
+        f->message_class = event->accepted->class_;
+        f->service = event->accepted->service;
+        f->due_wall_ms = event->accepted->send_at_wall_ms;
+        f->carrier = find_carrier(w, event->accepted->carrier);
+        break;
+    case ASSENT__V1__EVENT__BODY_SENT:
+        f->part = event->sent->part;
+        break;
+    case ASSENT__V1__EVENT__BODY_DEFERRED:
+        f->due_wall_ms = event->deferred->due_wall_ms;
+        break;
+    case ASSENT__V1__EVENT__BODY_ENDED:
+        f->outcome = event->ended->outcome;
+        f->reason = event->ended->reason;
+        break;
+    case ASSENT__V1__EVENT__BODY_RECEIPT:
+        f->outcome = event->receipt->outcome;
+        break;
+    case ASSENT__V1__EVENT__BODY_OPTED_OUT:
+        f->source = event->opted_out->source;
+        read_scopes(f, event->opted_out->scopes, event->opted_out->n_scopes);
+        break;
+    case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
+        read_scopes(f, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
+        break;
+    }
+}
+
+static void read_record(struct world *w, uint64_t sequence)
+{
+    struct record *r = &w->disk.records[sequence];
+    struct span octets = record_public(r), personal = record_personal(r);
+    Assent__V1__Event *event = assent__v1__event__unpack(NULL, octets.length, octets.data);
+    if (event == NULL) {
+        world_fail(w, "P9", "record %llu is not an Event", (unsigned long long)sequence);
+        return;
+    }
+    r->fact = (struct fact){
+        .body = (int)event->body_case, .message = event->message, .program = event->program};
+    read_body(w, event, &r->fact);
+    assent__v1__event__free_unpacked(event, NULL);
+    if (personal.length == 0)
+        return;
+    Assent__V1__Personal *p = assent__v1__personal__unpack(NULL, personal.length, personal.data);
+    if (p != NULL)
+        r->fact.number = p->number;
+    assent__v1__personal__free_unpacked(p, NULL);
+}
+
+/* ---- messages ---- */
+
+static unsigned rank(int message_class)
+{
+    switch (message_class) {
+    case ASSENT__V1__CLASS__OTP:
+        return 3;
+    case ASSENT__V1__CLASS__TRANSACTIONAL:
+        return 2;
+    case ASSENT__V1__CLASS__MARKETING:
+        return 1;
+    }
+    return 0;
+}
+
+/* P8: an attempt is the moment of choice. A code that could have been chosen then must have been. */
+static void check_priority(struct world *w, const struct record *chosen, uint64_t id)
+{
+    unsigned of_chosen = rank(chosen->fact.message_class);
+    if (of_chosen == 0 || of_chosen == 3)
+        return;
+    for (uint64_t i = w->oracle.oldest_open; i < w->disk.next; i++) {
+        const struct record *r = &w->disk.records[i];
+        if (r->fact.body != ASSENT__V1__EVENT__BODY_ACCEPTED || !r->progress.open ||
+            !r->progress.waiting || r->fact.carrier != chosen->fact.carrier ||
+            rank(r->fact.message_class) != 3)
+            continue;
+        if (r->progress.due_wall_ms + DUE_GRACE_MS < world_wall_ms(w) && r->progress.attempts == 0)
+            world_fail(w, "P8",
+                       "message %llu (class %d) goes before code %llu, waiting since "
+                       "%.6f s",
+                       (unsigned long long)id, chosen->fact.message_class, (unsigned long long)i,
+                       (double)r->progress.since_us / 1e6);
+    }
+}
+
+static void fold_ended(struct world *w, struct progress *p, const struct fact *f, bool replayed)
+{
+    bool resolves = p->outcome == ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME;
+    if (!p->open && !resolves && !replayed)
+        world_fail(w, "P5", "message %llu ended twice: %d, then %d", (unsigned long long)f->message,
+                   p->outcome, f->outcome);
+    p->open = p->waiting = false;
+    p->outcome = f->outcome;
+    p->reason = f->reason;
+    p->ends++;
+}
+
+static void fold_message(struct world *w, uint64_t sequence, bool replayed)
+{
+    const struct fact *f = &w->disk.records[sequence].fact;
+    struct record *r = disk_accepted(w, f->message);
+    if (r == NULL)
+        return;
+    struct progress *p = &r->progress;
+    switch (f->body) {
+    case ASSENT__V1__EVENT__BODY_ATTEMPT:
+        if (!replayed)
+            check_priority(w, r, f->message);
+        p->attempts++;
+        p->last_attempt = sequence;
+        p->waiting = false;
+        break;
+    case ASSENT__V1__EVENT__BODY_HELD:
+        p->helds++;
+        p->waiting = true;
+        p->since_us = w->now_us;
+        break;
+    case ASSENT__V1__EVENT__BODY_DEFERRED:
+        p->waiting = true;
+        p->due_wall_ms = f->due_wall_ms;
+        p->since_us = w->now_us;
+        break;
+    case ASSENT__V1__EVENT__BODY_SENT:
+        p->sent_parts |= 1u << f->part;
+        break;
+    case ASSENT__V1__EVENT__BODY_ENDED:
+        fold_ended(w, p, f, replayed);
+        break;
+    case ASSENT__V1__EVENT__BODY_RECEIPT:
+        if (f->outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN)
+            fold_ended(w, p, f, replayed);
+        break;
+    }
+}
+
+static void fold(struct world *w, uint64_t sequence, bool replayed)
+{
+    struct record *r = &w->disk.records[sequence];
+    if (r->fact.body == ASSENT__V1__EVENT__BODY_ACCEPTED)
+        r->progress = (struct progress){.open = true,
+                                        .waiting = true,
+                                        .due_wall_ms = r->fact.due_wall_ms,
+                                        .since_us = r->appended_us};
+    else
+        fold_message(w, sequence, replayed);
+}
+
+static void move_oldest(struct world *w)
+{
+    uint64_t *oldest = &w->oracle.oldest_open;
+    while (*oldest < w->disk.next && !w->disk.records[*oldest].progress.open)
+        (*oldest)++;
+}
+
+void oracle_appended(struct world *w, uint64_t sequence)
+{
+    read_record(w, sequence);
+    fold(w, sequence, false);
+    move_oldest(w);
+}
+
+/* After a crash the records that are left tell another story. */
+void oracle_recovered(struct world *w)
+{
+    w->oracle.oldest_open = 1;
+    for (uint64_t i = 1; i < w->disk.next; i++)
+        fold(w, i, true);
+    move_oldest(w);
+}
+
+/* ---- consent ---- */
+
+void facts_opt_outs(const struct world *w, uint64_t from, uint64_t until, uint64_t number,
+                    struct set *set)
+{
+    for (uint64_t i = from; i <= until; i++) {
+        const struct fact *f = &w->disk.records[i].fact;
+        if (number != 0 && f->number != number)
+            continue;
+        for (unsigned s = 0; s < f->scope_count; s++) {
+            if (f->body == ASSENT__V1__EVENT__BODY_OPTED_OUT)
+                set_add(set, consent_key(f->scopes[s], f->number));
+            else if (f->body == ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN)
+                set_remove(set, consent_key(f->scopes[s], f->number));
+        }
+    }
+}
+
+uint64_t facts_oldest_open(const struct world *w)
+{
+    for (uint64_t i = 1; i <= w->disk.durable; i++)
+        if (w->disk.records[i].progress.open)
+            return i;
+    return 0;
+}
+
+uint32_t facts_service_attempts(const struct world *w, uint64_t number, int service)
+{
+    uint32_t attempts = 0;
+    for (uint64_t i = 1; i <= w->disk.durable; i++) {
+        const struct record *r = &w->disk.records[i];
+        if (r->fact.body == ASSENT__V1__EVENT__BODY_ACCEPTED && r->fact.service == service &&
+            r->fact.number == number && r->progress.last_attempt <= w->disk.durable)
+            attempts += r->progress.attempts - r->progress.helds;
+    }
+    return attempts;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions to the ledger's records, for the oracle. */
+#ifndef SIM_FACTS_H
+#define SIM_FACTS_H
+
+#include "tests/sim/world.h"
+
+/* Folds the consent records [from, until] into `set` of scope and number. `number` 0: everybody. */
+void facts_opt_outs(const struct world *world, uint64_t from, uint64_t until, uint64_t number,
+                    struct set *set);
+
+/* A message without an end in the durable ledger, or 0. */
+uint64_t facts_oldest_open(const struct world *world);
+
+/* Durable intents to send service texts of a kind to a number, less those taken back. */
+uint32_t facts_service_attempts(const struct world *world, uint64_t number, int service);
+
+#endif

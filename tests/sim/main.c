@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs seeds in worker processes, so that a failed CHECK or a sanitizer's finding is one failing seed
+ * and not the end, and prints what failed. */
+#include "tests/sim/world.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/base/check.h"
+#include "proto/base/log.h"
+
+#define JOBS_MAX 64
+
+struct options {
+    uint64_t from, seeds, seed;
+    bool one, trace, twice;
+    int kind; /* PLAN_..., or -1 */
+    const char *plant;
+    unsigned jobs;
+};
+
+static const char *const kind_names[PLAN_KINDS] = {"chaos", "rate", "otp"};
+
+static const char *const plant_names[PLANT_COUNT] = {
+    [PLANT_NONE] = "none",
+    [PLANT_CHECK_DROPPED] = "check_dropped",
+    [PLANT_UNKNOWN_PASSES] = "unknown_passes",
+    [PLANT_DENY_NOT_CONSULTED] = "deny_not_consulted",
+    [PLANT_NO_CANCEL_ON_STOP] = "no_cancel_on_stop",
+    [PLANT_STOP_ACK_EARLY] = "stop_ack_early",
+    [PLANT_REPLAY_SKIPPED] = "replay_skipped",
+    [PLANT_CONFIRM_TWICE] = "confirm_twice",
+    [PLANT_ACK_BEFORE_FSYNC] = "ack_before_fsync",
+    [PLANT_RESEND_AFTER_CRASH] = "resend_after_crash",
+    [PLANT_ATTEMPT_NOT_DURABLE] = "attempt_not_durable",
+    [PLANT_RATE_AT_DISPATCH] = "rate_at_dispatch",
+    [PLANT_TOKEN_NOT_RETURNED] = "token_not_returned",
+    [PLANT_NO_PRIORITY] = "no_priority",
+};
+
+/* ---- what the workers share ---- */
+
+struct failure {
+    uint64_t seed;
+    char text[SIM_FAILURE_MAX];
+};
+
+#define FAILURES_MAX 256
+
+struct shared {
+    uint64_t next, done, failed;
+    uint64_t running[JOBS_MAX]; /* seed + 1; 0 for none */
+    uint64_t virtual_us, sends, stops, crashes, otp_worst_us;
+    uint64_t kinds[PLAN_KINDS];
+    struct failure failures[FAILURES_MAX];
+};
+
+static void add(uint64_t *to, uint64_t amount)
+{
+    __atomic_fetch_add(to, amount, __ATOMIC_SEQ_CST);
+}
+
+static void note_failure(struct shared *shared, uint64_t seed, const char *text)
+{
+    uint64_t i = __atomic_fetch_add(&shared->failed, 1, __ATOMIC_SEQ_CST);
+    if (i >= FAILURES_MAX)
+        return;
+    snprintf(shared->failures[i].text, SIM_FAILURE_MAX, "%s", text);
+    shared->failures[i].seed = seed;
+}
+
+static void note(struct shared *shared, uint64_t seed, const struct outcome *outcome)
+{
+    add(&shared->virtual_us, outcome->virtual_us);
+    add(&shared->sends, outcome->sends);
+    add(&shared->stops, outcome->stops);
+    add(&shared->crashes, outcome->crashes);
+    add(&shared->kinds[outcome->kind], 1);
+    if (outcome->failed)
+        note_failure(shared, seed, outcome->failure);
+    add(&shared->done, 1);
+}
+
+static void run_seed(const struct options *o, uint64_t seed, enum plant plant,
+                     struct outcome *ret_outcome)
+{
+    world_run(seed, o->kind, plant, o->trace, ret_outcome);
+    if (!o->twice)
+        return;
+    struct outcome again;
+    world_run(seed, o->kind, plant, false, &again);
+    if (again.digest == ret_outcome->digest)
+        return;
+    ret_outcome->failed = true;
+    snprintf(ret_outcome->failure, SIM_FAILURE_MAX, "the same seed gave two different runs");
+}
+
+static void work(const struct options *o, struct shared *shared, unsigned job, uint64_t end,
+                 enum plant plant)
+{
+    for (;;) {
+        uint64_t seed = __atomic_fetch_add(&shared->next, 1, __ATOMIC_SEQ_CST);
+        if (seed >= end || (plant != PLANT_NONE && shared->failed > 0))
+            return;
+        shared->running[job] = seed + 1;
+        struct outcome outcome;
+        run_seed(o, seed, plant, &outcome);
+        note(shared, seed, &outcome);
+        shared->running[job] = 0;
+    }
+}
+
+static pid_t start_worker(const struct options *o, struct shared *shared, unsigned job,
+                          uint64_t end, enum plant plant)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid != 0)
+        return pid;
+    work(o, shared, job, end, plant);
+    _exit(0);
+}
+
+static void progress(const struct shared *shared, uint64_t count, bool last)
+{
+    static time_t printed;
+    time_t now = time(NULL);
+    if (!last && now == printed)
+        return;
+    printed = now;
+    fprintf(stderr, "%s%" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed%s",
+            isatty(2) ? "\r" : "", shared->done, count, shared->failed,
+            isatty(2) && !last ? "   " : "\n");
+}
+
+/* A worker that died left the seed it was at. */
+static void worker_died(struct shared *shared, unsigned job, int status)
+{
+    char text[80];
+    snprintf(text, sizeof text, "the process ended with %s %d (its stderr says why)",
+             WIFSIGNALED(status) ? "signal" : "status",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    note_failure(shared, shared->running[job] - 1, text);
+    add(&shared->done, 1);
+    shared->running[job] = 0;
+}
+
+static void run_all(const struct options *o, struct shared *shared, enum plant plant, bool quiet)
+{
+    uint64_t end = o->from + o->seeds;
+    pid_t pids[JOBS_MAX];
+    unsigned alive = o->jobs;
+    shared->next = o->from;
+    for (unsigned i = 0; i < o->jobs; i++)
+        pids[i] = start_worker(o, shared, i, end, plant);
+    while (alive > 0) {
+        int status;
+        pid_t pid = waitpid(-1, &status, WNOHANG);
+        if (pid == 0) {
+            if (!quiet)
+                progress(shared, o->seeds, false);
+            usleep(20000);
+            continue;
+        }
+        unsigned job = 0;
+        while (job + 1 < o->jobs && pids[job] != pid)
+            job++;
+        if (status == 0) {
+            alive--;
+            continue;
+        }
+        worker_died(shared, job, status);
+        pids[job] = start_worker(o, shared, job, end, plant);
+    }
+    if (!quiet)
+        progress(shared, o->seeds, true);
+}
+
+static struct shared *share(void)
+{
+    struct shared *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(shared != MAP_FAILED);
+    return shared;
+}
+
+/* ---- the three ways to run ---- */
+
+static int by_seed(const void *x, const void *y)
+{
+    uint64_t a = ((const struct failure *)x)->seed, b = ((const struct failure *)y)->seed;
+    return a < b ? -1 : a > b;
+}
+
+static int run_seeds(const struct options *o)
+{
+    struct shared *s = share();
+    run_all(o, s, PLANT_NONE, false);
+    size_t count = s->failed < FAILURES_MAX ? s->failed : FAILURES_MAX;
+    qsort(s->failures, count, sizeof s->failures[0], by_seed);
+    for (size_t i = 0; i < count; i++)
+        printf("seed %" PRIu64 ": %s\n", s->failures[i].seed, s->failures[i].text);
+    printf("%.1f virtual hours (%" PRIu64 " chaos, %" PRIu64 " rate, %" PRIu64 " otp), %" PRIu64
+           " submit_sm, %" PRIu64 " STOPs answered, %" PRIu64 " crashes\n",
+           (double)s->virtual_us / 3.6e9, s->kinds[0], s->kinds[1], s->kinds[2], s->sends, s->stops,
+           s->crashes);
+    printf("%" PRIu64 " passed, %" PRIu64 " failed\n", s->done - s->failed, s->failed);
+    return s->failed == 0 && s->done == o->seeds ? 0 : 1;
+}
+
+static int run_one(const struct options *o, enum plant plant)
+{
+    struct outcome outcome;
+    run_seed(o, o->seed, plant, &outcome);
+    printf("seed %" PRIu64 " (%s): %s\n", o->seed, kind_names[outcome.kind],
+           outcome.failed ? outcome.failure : "passed");
+    printf("%.1f virtual seconds, %" PRIu64 " events, %" PRIu64 " submit_sm, %" PRIu64
+           " STOPs answered, %" PRIu64 " crashes, digest %016" PRIx64 "\n",
+           (double)outcome.virtual_us / 1e6, outcome.events, outcome.sends, outcome.stops,
+           outcome.crashes, outcome.digest);
+    if (outcome.kind == PLAN_OTP)
+        printf("worst code: %.3f ms\n", (double)outcome.otp_worst_us / 1e3);
+    return outcome.failed;
+}
+
+/* The oracle bites: each planted bug must be found, and found by a promise, not by a crash. */
+static int run_plant(const struct options *o, enum plant plant)
+{
+    struct shared *s = share();
+    run_all(o, s, plant, true);
+    if (s->failed == 0)
+        printf("%-20s NOT CAUGHT in %" PRIu64 " seeds\n", plant_names[plant], s->done);
+    else
+        printf("%-20s caught after %" PRIu64 " seeds: seed %" PRIu64 ": %s\n", plant_names[plant],
+               s->done, s->failures[0].seed, s->failures[0].text);
+    fflush(stdout);
+    bool caught = s->failed > 0 && s->failures[0].text[0] == 'P';
+    munmap(s, sizeof *s);
+    return caught ? 0 : 1;
+}
+
+static int run_plants(const struct options *o)
+{
+    int missed = 0;
+    for (int i = PLANT_NONE + 1; i < PLANT_COUNT; i++)
+        missed += run_plant(o, (enum plant)i);
+    printf("%d planted bugs, %d not caught\n", PLANT_COUNT - 1, missed);
+    return missed == 0 ? 0 : 1;
+}
+
+/* ---- options ---- */
+
+static int find_name(const char *const *names, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (names[i] != NULL && strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+static int usage(FILE *out)
+{
+    fprintf(
+        out,
+        "sim: runs the engine in a simulated world and checks the promises\n"
+        "  --seeds N        so many seeds (100)\n"
+        "  --from N         beginning with this one (0)\n"
+        "  --seed N         this one only\n"
+        "  --trace          with --seed: print everything that happens\n"
+        "  --scenario NAME  chaos, rate or otp, instead of what each seed says\n"
+        "  --plant NAME     with a bug in the engine, until it is caught; \"all\": each in turn\n"
+        "  --twice          every seed twice: both runs must be the same\n"
+        "  --jobs N         worker processes (2)\n");
+    return out == stdout ? 0 : 2;
+}
+
+static const struct option option_table[] = {
+    {"seeds", required_argument, NULL, 's'},    {"from", required_argument, NULL, 'f'},
+    {"seed", required_argument, NULL, 'o'},     {"trace", no_argument, NULL, 't'},
+    {"scenario", required_argument, NULL, 'k'}, {"plant", required_argument, NULL, 'p'},
+    {"twice", no_argument, NULL, '2'},          {"jobs", required_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+};
+
+static bool take_option(struct options *o, int option)
+{
+    switch (option) {
+    case 's':
+        o->seeds = strtoull(optarg, NULL, 10);
+        return true;
+    case 'f':
+        o->from = strtoull(optarg, NULL, 10);
+        return true;
+    case 'o':
+        o->seed = strtoull(optarg, NULL, 10);
+        o->one = true;
+        return true;
+    case 't':
+        o->trace = true;
+        return true;
+    case 'k':
+        o->kind = find_name(kind_names, PLAN_KINDS, optarg);
+        return o->kind >= 0;
+    case 'p':
+        o->plant = optarg;
+        return true;
+    case '2':
+        o->twice = true;
+        return true;
+    case 'j':
+        o->jobs = (unsigned)strtoul(optarg, NULL, 10);
+        return o->jobs > 0 && o->jobs <= JOBS_MAX;
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.seeds = 100, .kind = -1, .jobs = 2};
+    int option;
+    while ((option = getopt_long(argc, argv, "", option_table, NULL)) != -1) {
+        if (option == 'h')
+            return usage(stdout);
+        if (!take_option(&o, option))
+            return usage(stderr);
+    }
+    if (optind != argc)
+        return usage(stderr);
+    if (!o.trace)
+        log_set_level((enum log_level)(LOG_ERROR + 1));
+    if (o.plant && strcmp(o.plant, "all") == 0)
+        return run_plants(&o);
+    int plant = o.plant ? find_name(plant_names, PLANT_COUNT, o.plant) : PLANT_NONE;
+    if (plant < 0)
+        return usage(stderr);
+    if (o.one)
+        return run_one(&o, (enum plant)plant);
+    return plant == PLANT_NONE ? run_seeds(&o) : run_plant(&o, (enum plant)plant);
+}

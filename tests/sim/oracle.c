@@ -1,0 +1,746 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The judge. It knows the promises and nothing of how they are kept: it reads the octets that leave
+ * the gateway with a decoder of its own, looks into Redis at the instant a check is executed, and
+ * reads durable records. */
+#include "tests/sim/world.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "consent/reply.h"
+#include "proto/base/check.h"
+#include "smpp/pdu.h"
+#include "tests/sim/facts.h"
+
+#define SECOND_US           US_PER_S
+#define VERDICT_AGE_US      (VERDICT_AGE_MAX_MS * US_PER_MS)
+#define CONFIRMATION_MAX_US (CONFIRMATION_MAX_MS * US_PER_MS)
+#define OTP_WORST_US        100000
+
+/* ---- texts ---- */
+
+/* Letters, digits, '#' and single spaces: the same from every alphabet. */
+static void plain_add(char *out, size_t *n, unsigned c)
+{
+    if (c == ' ' && *n > 0 && out[*n - 1] == ' ')
+        return;
+    if (c < 128 && (isalnum((int)c) || c == '#' || c == ' ') && *n + 1 < PLAIN_SIZE)
+        out[(*n)++] = (char)c;
+}
+
+void oracle_plain(struct span octets, uint8_t esm_class, uint8_t data_coding, char out[PLAIN_SIZE])
+{
+    size_t n = 0, step = data_coding == 8 ? 2 : 1;
+    size_t i = (esm_class & ESM_UDHI) && octets.length > 0 ? 1u + octets.data[0] : 0;
+    for (; i + step <= octets.length; i += step)
+        plain_add(out, &n,
+                  step == 1 ? octets.data[i]
+                            : (unsigned)(octets.data[i] << 8 | octets.data[i + 1]));
+    out[n] = 0;
+}
+
+static void add_service_text(struct world *w, int kind, const char *language, uint32_t program)
+{
+    struct oracle *o = &w->oracle;
+    const struct program_config *p = &w->config.programs[program];
+    struct reply_names names = {.brand = p->brand, .program = p->name, .contact = p->contact};
+    char text[512];
+    size_t length = reply_text((Assent__V1__ServiceKind)kind, language, &names, text, sizeof text);
+    size_t n = 0;
+    char *plain = o->service_texts[o->service_count];
+    for (size_t i = 0; i < length; i++)
+        plain_add(plain, &n, (uint8_t)text[i]);
+    plain[n] = 0;
+    o->service_kinds[o->service_count++] = kind;
+}
+
+static void fill_service_texts(struct world *w)
+{
+    static const char *const languages[] = {"en", "fr", "es", "ar"};
+    struct oracle *o = &w->oracle;
+    size_t most = 5 * 4 * SIM_PROGRAMS;
+    o->service_texts = check_calloc(most, sizeof *o->service_texts);
+    o->service_kinds = check_calloc(most, sizeof *o->service_kinds);
+    for (int kind = ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION;
+         kind <= ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN; kind++)
+        for (unsigned l = 0; l < 4; l++)
+            for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
+                add_service_text(w, kind, languages[l], p);
+}
+
+int oracle_service_kind(const struct world *w, const char *plain)
+{
+    const struct oracle *o = &w->oracle;
+    for (size_t i = 0; i < o->service_count && strlen(plain) > 5; i++)
+        if (strstr(o->service_texts[i], plain) != NULL)
+            return o->service_kinds[i];
+    return ASSENT__V1__SERVICE_KIND__SERVICE_NONE;
+}
+
+/* The index in "#index ", which every part holds; NONE for the gateway's own texts. */
+static uint32_t text_index(const char *plain)
+{
+    for (const char *at = strchr(plain, '#'); at != NULL; at = strchr(at + 1, '#')) {
+        char *end;
+        unsigned long index = strtoul(at + 1, &end, 10);
+        if (end > at + 1 && *end == ' ')
+            return (uint32_t)index;
+    }
+    return NONE;
+}
+
+void oracle_init(struct world *w)
+{
+    w->oracle.oldest_open = 1;
+    fill_service_texts(w);
+}
+
+void oracle_release(struct oracle *o)
+{
+    free(o->verdicts);
+    free(o->service_texts);
+    free(o->service_kinds);
+    free(o->other_gateways.members);
+    for (unsigned i = 0; i < SIM_CARRIERS_MAX; i++)
+        free(o->writes[i].times);
+    free(o->sent);
+    for (unsigned i = 0; i < SIM_NUMBERS_MAX; i++)
+        free(o->subscribers[i].opted_out.members);
+}
+
+/* ---- scopes ---- */
+
+static uint32_t reach(const struct world *w, uint32_t program, bool everything)
+{
+    const struct program_config *of = &w->config.programs[program];
+    uint32_t mask = 0;
+    for (uint32_t p = 0; p < SIM_PROGRAMS; p++) {
+        bool same_brand = strcmp(w->config.programs[p].brand, of->brand) == 0;
+        if (everything || of->stop_reach == REACH_GLOBAL || p == program ||
+            (of->stop_reach == REACH_BRAND && same_brand))
+            mask |= 1u << p;
+    }
+    return mask;
+}
+
+static uint64_t stop_key(struct world *w, uint32_t program, uint32_t number, bool everything)
+{
+    uint16_t scope = 0;
+    if (!everything) {
+        switch (w->config.programs[program].stop_reach) {
+        case REACH_BRAND:
+            scope = scope_brand(w, program);
+            break;
+        case REACH_PROGRAM:
+            scope = scope_program(w, program);
+            break;
+        case REACH_GLOBAL:
+            break;
+        }
+    }
+    return consent_key(scope, w->people.numbers[number]);
+}
+
+static bool denied_in(struct world *w, const struct set *opt_out, uint32_t program, uint64_t number)
+{
+    return set_has(opt_out, consent_key(0, number)) ||
+           set_has(opt_out, consent_key(scope_brand(w, program), number)) ||
+           set_has(opt_out, consent_key(scope_program(w, program), number));
+}
+
+/* ---- P1: what Redis held when it was asked, and what was made of it ---- */
+
+/* P3: a Redis that forgot something is caught up before it is asked anything. */
+static void check_caught_up(struct world *w)
+{
+    struct redis *r = &w->redis;
+    if (r->caught_up_checked)
+        return;
+    r->caught_up_checked = true;
+    struct set then = {0}, now = {0};
+    facts_opt_outs(w, 1, r->up_at_sequence, 0, &then);
+    facts_opt_outs(w, 1, w->disk.next - 1, 0, &now);
+    for (size_t i = 0; i < then.count; i++)
+        if (set_has(&now, then.members[i]) && !set_has(&r->now.opt_out, then.members[i]))
+            world_fail(w, "P3",
+                       "Redis is asked although it lacks the opt-out of %llu in scope "
+                       "%llu",
+                       (unsigned long long)(then.members[i] & ((1ull << 50) - 1)),
+                       (unsigned long long)(then.members[i] >> 50));
+    free(then.members);
+    free(now.members);
+}
+
+void oracle_executed_check(struct world *w, const struct check *check,
+                           struct verdict_seen *ret_seen)
+{
+    check_caught_up(w);
+    *ret_seen =
+        (struct verdict_seen){.number = people_find_number(w, check->number), .used_by = NONE};
+    const struct redis_data *d = &w->redis.now;
+    for (uint32_t p = 0; p < SIM_PROGRAMS; p++) {
+        if (denied_in(w, &d->opt_out, p, check->number))
+            continue;
+        ret_seen->allows_other |= 1u << p;
+        if (set_has(&d->opt_in, consent_key(scope_program(w, p), check->number)))
+            ret_seen->allows_marketing |= 1u << p;
+    }
+}
+
+void oracle_told_verdict(struct world *w, const struct verdict_seen *seen)
+{
+    struct oracle *o = &w->oracle;
+    size_t kept = 0;
+    for (size_t i = 0; i < o->verdict_count; i++)
+        if (o->verdicts[i].told_us + VERDICT_AGE_US >= w->now_us)
+            o->verdicts[kept++] = o->verdicts[i];
+    o->verdict_count = kept;
+    if (o->verdict_count == o->verdict_size) {
+        o->verdict_size = o->verdict_size ? o->verdict_size * 2 : 64;
+        o->verdicts = check_realloc(o->verdicts, o->verdict_size * sizeof *o->verdicts);
+    }
+    o->verdicts[o->verdict_count] = *seen;
+    o->verdicts[o->verdict_count++].told_us = w->now_us;
+}
+
+static bool use_verdict(struct world *w, const struct submit_seen *s, bool marketing,
+                        uint32_t used_by)
+{
+    struct oracle *o = &w->oracle;
+    for (size_t i = 0; i < o->verdict_count; i++) {
+        struct verdict_seen *v = &o->verdicts[i];
+        uint32_t allows = marketing ? v->allows_marketing : v->allows_other;
+        if (v->number != s->number || v->told_us + VERDICT_AGE_US < w->now_us ||
+            v->used_by != used_by || !(allows >> s->program & 1))
+            continue;
+        v->used_by = s->text;
+        return true;
+    }
+    return false;
+}
+
+static void check_verdict(struct world *w, const struct submit_seen *s, bool marketing)
+{
+    if (use_verdict(w, s, marketing, s->text) || use_verdict(w, s, marketing, NONE))
+        return;
+    world_fail(w, "P1", "#%d to number %u of %s written without a fresh pass from Redis",
+               (int)s->text, s->number, w->config.programs[s->program].name);
+}
+
+/* ---- P2 ---- */
+
+static void check_not_stopped(struct world *w, const struct submit_seen *s)
+{
+    const struct subscriber *sub = &w->oracle.subscribers[s->number];
+    if (sub->denied >> s->program & 1)
+        world_fail(w, "P2", "#%d to number %u of %s written after the answer to a STOP",
+                   (int)s->text, s->number, w->config.programs[s->program].name);
+    if (sub->read_life == w->life && sub->read >> s->program & 1)
+        world_fail(w, "P3", "#%d to number %u of %s written although a STOP had been read",
+                   (int)s->text, s->number, w->config.programs[s->program].name);
+}
+
+/* ---- P4 ---- */
+
+static void check_confirmation(struct world *w, const struct submit_seen *s)
+{
+    struct subscriber *sub = &w->oracle.subscribers[s->number];
+    if (s->part > 0)
+        return;
+    sub->confirmations++;
+    if (sub->confirmations > sub->confirmations_due)
+        world_fail(w, "P4", "confirmation %u to number %u for %u opt-outs", sub->confirmations,
+                   s->number, sub->confirmations_due);
+    else if (w->now_us > sub->last_stop_us + CONFIRMATION_MAX_US)
+        world_fail(w, "P4", "a confirmation to number %u %.0f s after the STOP", s->number,
+                   (double)(w->now_us - sub->last_stop_us) / 1e6);
+}
+
+/* ---- P6 ---- */
+
+static bool may_write_again(struct world *w, const struct text *t, const struct part_write *p,
+                            uint32_t part)
+{
+    if (p->writes == 0 || (p->answered && !p->taken))
+        return true;
+    if (t->message_class == ASSENT__V1__CLASS__MARKETING ||
+        w->config.programs[t->program].on_unknown == UNKNOWN_NEVER_AGAIN)
+        return false;
+    const struct record *r = disk_accepted(w, t->id);
+    bool recorded = r != NULL && (r->progress.sent_parts >> (part + 1) & 1);
+    return !(p->answered && p->taken && (p->life == w->life || recorded));
+}
+
+static void check_intent(struct world *w, const struct text *t, const struct submit_seen *s)
+{
+    const struct record *r = disk_accepted(w, t->id);
+    const struct part_write *p = &t->parts[s->part];
+    if (r == NULL || t->id > w->disk.durable) {
+        world_fail(w, "P5", "#%u written, and its acceptance is not durable", s->text);
+        return;
+    }
+    if (r->progress.last_attempt == 0 || r->progress.last_attempt > w->disk.durable)
+        world_fail(w, "P6", "#%u (message %llu) written before its intent is durable", s->text,
+                   (unsigned long long)t->id);
+    else if (p->writes + 1 > r->progress.attempts - r->progress.helds)
+        world_fail(w, "P6", "#%u written %u times with %u intents, %u taken back", s->text,
+                   p->writes + 1, r->progress.attempts, r->progress.helds);
+}
+
+static void note_write(struct world *w, struct text *t, const struct submit_seen *s)
+{
+    struct part_write *p = &t->parts[s->part];
+    if (!may_write_again(w, t, p, s->part))
+        world_fail(w, "P6", "#%u part %u (class %d) written again; the first was %s", s->text,
+                   s->part + 1, t->message_class,
+                   !p->answered ? "never answered" : "taken by the carrier");
+    p->writes++;
+    p->connection = s->connection;
+    p->sequence = s->sequence;
+    p->life = w->life;
+    p->answered = p->taken = false;
+}
+
+/* ---- P7 ---- */
+
+static void check_rate(struct world *w, uint16_t carrier)
+{
+    struct write_times *t = &w->oracle.writes[carrier];
+    uint32_t rate = w->config.carriers[carrier].rate;
+    if (t->count == t->size) {
+        t->size = t->size ? t->size * 2 : 256;
+        t->times = check_realloc(t->times, t->size * sizeof *t->times);
+    }
+    t->times[t->count++] = w->now_us;
+    if (t->count > rate && w->now_us - t->times[t->count - 1 - rate] < SECOND_US)
+        world_fail(w, "P7", "%u submit_sm to carrier %u in %.6f s, rate %u", rate + 1, carrier,
+                   (double)(w->now_us - t->times[t->count - 1 - rate]) / 1e6, rate);
+}
+
+/* ---- a submit_sm leaves the gateway ---- */
+
+static void skip_string(struct reader *r, char *out, size_t size)
+{
+    size_t n = 0;
+    for (uint8_t c = read_u8(r); c != 0 && !r->failed; c = read_u8(r))
+        if (n + 1 < size)
+            out[n++] = (char)c;
+    out[n] = 0;
+}
+
+static bool read_submit(struct world *w, struct reader r, struct submit_seen *s)
+{
+    char source[24], destination[24], skipped[24];
+    skip_string(&r, skipped, sizeof skipped);
+    read_u16(&r);
+    skip_string(&r, source, sizeof source);
+    read_u16(&r);
+    skip_string(&r, destination, sizeof destination);
+    s->esm_class = read_u8(&r);
+    read_u16(&r);
+    skip_string(&r, skipped, sizeof skipped);
+    skip_string(&r, skipped, sizeof skipped);
+    read_u16(&r);
+    s->data_coding = read_u8(&r);
+    read_u8(&r);
+    struct span text = read_span(&r, read_u8(&r));
+    uint64_t number = 0;
+    if (r.failed || number_parse(span_from_string(destination), &number) != ERR_OK)
+        return false;
+    s->number = people_find_number(w, number);
+    s->program = NONE;
+    for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
+        if (strcmp(source, w->config.programs[p].senders[0]) == 0)
+            s->program = p;
+    s->part = (s->esm_class & ESM_UDHI) && text.length > 5 ? text.data[5] - 1u : 0;
+    oracle_plain(text, s->esm_class, s->data_coding, s->plain);
+    s->text = text_index(s->plain);
+    return s->number != NONE && s->program != NONE && s->part < SIM_PARTS_MAX;
+}
+
+static void judge_text(struct world *w, const struct submit_seen *s)
+{
+    if (s->text >= w->people.text_count) {
+        world_fail(w, "P1", "a text that nobody submitted: %s", s->plain);
+        return;
+    }
+    struct text *t = &w->people.texts[s->text];
+    if (t->number != s->number || t->program != s->program)
+        world_fail(w, "P1", "#%u written to number %u of %s, meant for number %u of %s", s->text,
+                   s->number, w->config.programs[s->program].name, t->number,
+                   w->config.programs[t->program].name);
+    if (t->cancel_told)
+        world_fail(w, "P5", "#%u written after its cancellation", s->text);
+    check_verdict(w, s, t->message_class == ASSENT__V1__CLASS__MARKETING);
+    check_not_stopped(w, s);
+    check_intent(w, t, s);
+    note_write(w, t, s);
+    uint64_t waited_us = w->now_us - t->accepted_us;
+    if (w->plan.kind == PLAN_OTP && t->message_class == ASSENT__V1__CLASS__OTP &&
+        waited_us > w->oracle.otp_worst_us)
+        w->oracle.otp_worst_us = waited_us;
+}
+
+static void judge_service(struct world *w, struct submit_seen *s)
+{
+    s->service = oracle_service_kind(w, s->plain);
+    switch (s->service) {
+    case ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION:
+        check_confirmation(w, s);
+        break;
+    case ASSENT__V1__SERVICE_KIND__HELP_REPLY:
+        break;
+    case ASSENT__V1__SERVICE_KIND__OPT_IN_QUESTION:
+        check_verdict(w, s, false);
+        check_not_stopped(w, s);
+        break;
+    case ASSENT__V1__SERVICE_KIND__WELCOME:
+    case ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN:
+        check_not_stopped(w, s);
+        break;
+    default:
+        world_fail(w, "P1", "a text that nobody submitted: %s", s->plain);
+        return;
+    }
+    if (s->part > 0)
+        return;
+    uint32_t *writes = &w->oracle.subscribers[s->number].service_writes[s->service];
+    if (++*writes > facts_service_attempts(w, w->people.numbers[s->number], s->service))
+        world_fail(w, "P6", "service text %d to number %u written before its intent is durable",
+                   s->service, s->number);
+}
+
+static void remember_sent(struct world *w, const struct submit_seen *s)
+{
+    struct oracle *o = &w->oracle;
+    if (o->sent_count == o->sent_size) {
+        o->sent_size = o->sent_size ? o->sent_size * 2 : 256;
+        o->sent = check_realloc(o->sent, o->sent_size * sizeof *o->sent);
+    }
+    o->sent[o->sent_count++] = *s;
+}
+
+static void submit_leaves(struct world *w, uint32_t connection, struct reader r, uint32_t sequence)
+{
+    struct submit_seen s = {.connection = connection, .sequence = sequence};
+    w->oracle.sends++;
+    check_rate(w, w->wire.connections[connection]->carrier);
+    if (!read_submit(w, r, &s)) {
+        world_fail(w, "P1", "a submit_sm that does not parse, or to nobody");
+        return;
+    }
+    TRACE(w, "gateway", "submit_sm %u to number %u of %s: %.40s", sequence, s.number,
+          w->config.programs[s.program].name, s.plain);
+    if (s.text != NONE)
+        judge_text(w, &s);
+    else
+        judge_service(w, &s);
+    remember_sent(w, &s);
+}
+
+/* ---- the answer to a STOP leaves the gateway ---- */
+
+static void check_durable_and_in_redis(struct world *w, const struct mo *mo, uint64_t key)
+{
+    struct set opt_outs = {0};
+    facts_opt_outs(w, 1, w->disk.durable, w->people.numbers[mo->number], &opt_outs);
+    const struct redis *r = &w->redis;
+    bool redis_stood = r->up && !r->broken && r->up_since_us < mo->handed_us;
+    bool in_time = w->now_us - mo->handed_us < STOP_HOLD_MS * US_PER_MS;
+    if (!set_has(&opt_outs, key))
+        world_fail(w, "P3", "a STOP of number %u is answered before it is durable", mo->number);
+    else if (redis_stood && in_time && !set_has(&r->now.opt_out, key))
+        world_fail(w, "P3", "a STOP of number %u is answered before Redis has it", mo->number);
+    free(opt_outs.members);
+}
+
+static void check_cancelled(struct world *w, const struct mo *mo, uint32_t mask)
+{
+    for (uint64_t i = w->oracle.oldest_open; i < w->disk.next; i++) {
+        const struct record *r = &w->disk.records[i];
+        const struct fact *f = &r->fact;
+        if (f->body != ASSENT__V1__EVENT__BODY_ACCEPTED || !r->progress.open ||
+            !r->progress.waiting || f->number != w->people.numbers[mo->number] ||
+            f->message_class == ASSENT__V1__CLASS__SERVICE || r->appended_us >= mo->handed_us)
+            continue;
+        for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
+            if ((mask >> p & 1) && scope_program(w, p) == f->program)
+                world_fail(w, "P2", "message %llu to number %u still waits after its STOP",
+                           (unsigned long long)i, mo->number);
+    }
+}
+
+static void stop_answered(struct world *w, struct mo *mo)
+{
+    struct subscriber *sub = &w->oracle.subscribers[mo->number];
+    if (sub->last_start_us >= mo->handed_us)
+        return; /* a START came after it: it need not stand any more */
+    bool everything = mo->kind == MO_STOP_ALL;
+    uint32_t mask = reach(w, mo->program, everything);
+    check_durable_and_in_redis(w, mo, stop_key(w, mo->program, mo->number, everything));
+    check_cancelled(w, mo, mask);
+    sub->denied |= mask;
+    w->oracle.stops_answered++;
+}
+
+static void deliver_answered(struct world *w, uint32_t connection, uint32_t sequence,
+                             uint32_t command_status)
+{
+    struct connection *c = w->wire.connections[connection];
+    for (size_t i = c->handed_count; i-- > 0;) {
+        struct delivery *d = &c->deliveries[i];
+        if (d->is_answer || d->sequence != sequence)
+            continue;
+        struct mo *mo = &w->wire.mos[d->mo];
+        TRACE(w, "gateway", "deliver_sm_resp %x to deliver_sm %u", command_status, d->mo);
+        if (command_status == ESME_ROK && (mo->kind == MO_STOP || mo->kind == MO_STOP_ALL))
+            stop_answered(w, mo);
+        return;
+    }
+    world_fail(w, "P3", "an answer to a deliver_sm that was never delivered");
+}
+
+void oracle_octets_out(struct world *w, uint32_t connection, struct span octets)
+{
+    struct reader r = reader_over(octets);
+    while (reader_left(&r) > 0 && !r.failed) {
+        struct reader header = r;
+        uint32_t length = read_u32(&header), id = read_u32(&header), status = read_u32(&header),
+                 sequence = read_u32(&header);
+        struct span pdu = read_span(&r, length);
+        if (r.failed || length < SMPP_HEADER_SIZE) {
+            world_fail(w, "P10", "octets to the carrier that are no PDU");
+            return;
+        }
+        w->digest = hash_mix(w->digest ^ (uint64_t)id << 32 ^ sequence ^ length);
+        header.end = pdu.data + pdu.length;
+        if (id == SMPP_SUBMIT_SM)
+            submit_leaves(w, connection, header, sequence);
+        else if (id == (SMPP_DELIVER_SM | SMPP_RESPONSE))
+            deliver_answered(w, connection, sequence, status);
+    }
+}
+
+/* ---- something has reached the gateway ---- */
+
+static void answer_handed(struct world *w, uint32_t connection, const struct delivery *d)
+{
+    struct oracle *o = &w->oracle;
+    for (size_t i = o->sent_count; i-- > 0;) {
+        const struct submit_seen *s = &o->sent[i];
+        if (s->connection != connection || s->sequence != d->sequence)
+            continue;
+        if (s->text == NONE) {
+            if (d->command_status != ESME_ROK && s->part == 0) {
+                o->subscribers[s->number].confirmations -=
+                    s->service == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION;
+            }
+            return;
+        }
+        struct part_write *p = &w->people.texts[s->text].parts[s->part];
+        if (p->connection == connection && p->sequence == d->sequence) {
+            p->answered = true;
+            p->taken = d->command_status == ESME_ROK;
+        }
+        return;
+    }
+}
+
+static void stop_handed(struct world *w, struct mo *mo)
+{
+    struct subscriber *sub = &w->oracle.subscribers[mo->number];
+    bool everything = mo->kind == MO_STOP_ALL;
+    uint32_t mask = reach(w, mo->program, everything);
+    uint64_t key = stop_key(w, mo->program, mo->number, everything);
+    if (sub->read_life != w->life)
+        sub->read = 0;
+    sub->read_life = w->life;
+    sub->read |= mask;
+    sub->last_stop_us = w->now_us;
+    if (set_add(&sub->opted_out, key >> 50))
+        sub->confirmations_due++;
+}
+
+static void start_handed(struct world *w, const struct mo *mo)
+{
+    struct subscriber *sub = &w->oracle.subscribers[mo->number];
+    sub->last_start_us = w->now_us;
+    sub->denied = sub->read = 0;
+    sub->opted_out.count = 0;
+}
+
+void oracle_handed(struct world *w, uint32_t connection, const struct delivery *d)
+{
+    if (d->is_answer) {
+        answer_handed(w, connection, d);
+        return;
+    }
+    struct mo *mo = &w->wire.mos[d->mo];
+    mo->handed_us = w->now_us;
+    if (mo->kind == MO_STOP || mo->kind == MO_STOP_ALL)
+        stop_handed(w, mo);
+    else if (mo->kind == MO_START)
+        start_handed(w, mo);
+}
+
+/* ---- writes into Redis ---- */
+
+void oracle_executed_write(struct world *w, const struct consent_write *write)
+{
+    if (write->sequence > w->disk.durable) {
+        world_fail(w, "P3", "Redis has consent record %llu, which is not durable",
+                   (unsigned long long)write->sequence);
+        return;
+    }
+    const struct fact *f = &w->disk.records[write->sequence].fact;
+    if (write->kind == WRITE_OPT_OUT && f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT)
+        world_fail(w, "P3", "an opt-out in Redis that record %llu does not say",
+                   (unsigned long long)write->sequence);
+    if (write->kind == WRITE_OPT_IN && f->body != ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED &&
+        f->body != ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED)
+        world_fail(w, "P1", "an opt-in in Redis that record %llu does not say",
+                   (unsigned long long)write->sequence);
+    if (write->kind == WRITE_LIFT_OPT_OUT && f->body != ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN)
+        world_fail(w, "P3", "an opt-out lifted that record %llu does not say",
+                   (unsigned long long)write->sequence);
+    if (write->number != 0 && f->number != write->number)
+        world_fail(w, "P3", "record %llu is about another number",
+                   (unsigned long long)write->sequence);
+}
+
+/* ---- what submitters are told ---- */
+
+void oracle_told_accepted(struct world *w, uint32_t text, uint64_t id)
+{
+    const struct record *r = disk_accepted(w, id);
+    const struct text *t = &w->people.texts[text];
+    if (r == NULL || id > w->disk.durable)
+        world_fail(w, "P5", "#%u was answered before it is durable (message %llu, durable %llu)",
+                   text, (unsigned long long)id, (unsigned long long)w->disk.durable);
+    else if (r->fact.number != w->people.numbers[t->number])
+        world_fail(w, "P5", "record %llu is not #%u", (unsigned long long)id, text);
+}
+
+void oracle_told_opt_out(struct world *w, uint32_t call)
+{
+    const struct call *c = &w->people.calls[call];
+    struct subscriber *sub = &w->oracle.subscribers[c->number];
+    if (sub->last_start_us >= c->asked_us)
+        return;
+    struct set opt_outs = {0};
+    facts_opt_outs(w, 1, w->disk.durable, w->people.numbers[c->number], &opt_outs);
+    if (!set_has(&opt_outs, stop_key(w, c->program, c->number, false)))
+        world_fail(w, "P3", "an opt-out of number %u was answered before it is durable", c->number);
+    free(opt_outs.members);
+    sub->denied |= reach(w, c->program, false);
+}
+
+/* ---- bounds, and the end ---- */
+
+void oracle_turn_over(struct world *w)
+{
+    struct engine_status status;
+    engine_status(w->engine, &status);
+    if (status.open_messages > w->config.max_open_messages + 64) /* service texts come on top */
+        world_fail(w, "P10", "%llu open messages, %u allowed",
+                   (unsigned long long)status.open_messages, w->config.max_open_messages);
+    if (status.memory_octets > w->config.max_memory_octets)
+        world_fail(w, "P10", "%llu octets of memory", (unsigned long long)status.memory_octets);
+}
+
+/* Tells what is missing until everything is as it must be in the end; NULL then. */
+static const char *unsettled(struct world *w)
+{
+    static char what[160];
+    uint64_t open = facts_oldest_open(w);
+    if (open != 0) {
+        const struct record *r = &w->disk.records[open];
+        snprintf(what, sizeof what,
+                 "message %llu has no end (class %d, %u attempts, %u taken back, since %.3f s)",
+                 (unsigned long long)open, r->fact.message_class, r->progress.attempts,
+                 r->progress.helds, (double)r->progress.since_us / 1e6);
+        return what;
+    }
+    for (size_t i = 0; i < w->wire.mo_count; i++) {
+        if (!w->wire.mos[i].done) {
+            snprintf(what, sizeof what, "deliver_sm %zu was never answered with ESME_ROK", i);
+            return what;
+        }
+    }
+    for (size_t i = 0; i < w->people.call_count; i++) {
+        if (!w->people.calls[i].answered && w->people.calls[i].life == w->life) {
+            snprintf(what, sizeof what, "call %zu was never answered", i);
+            return what;
+        }
+    }
+    struct set opt_outs = {0};
+    const char *lacking = NULL;
+    facts_opt_outs(w, 1, w->disk.durable, 0, &opt_outs);
+    for (size_t i = 0; i < opt_outs.count; i++) {
+        if (!set_has(&w->redis.now.opt_out, opt_outs.members[i])) {
+            snprintf(what, sizeof what, "Redis lacks the opt-out %llx",
+                     (unsigned long long)opt_outs.members[i]);
+            lacking = what;
+        }
+    }
+    free(opt_outs.members);
+    return lacking;
+}
+
+bool oracle_settled(struct world *w)
+{
+    return unsettled(w) == NULL;
+}
+
+/* P3, the other way round: Redis holds nothing that no record says. */
+static void check_nothing_made_up(struct world *w)
+{
+    struct set opt_outs = {0};
+    facts_opt_outs(w, 1, w->disk.durable, 0, &opt_outs);
+    for (size_t i = 0; i < w->redis.now.opt_out.count; i++) {
+        uint64_t key = w->redis.now.opt_out.members[i];
+        if (!set_has(&opt_outs, key) && !set_has(&w->oracle.other_gateways, key))
+            world_fail(w, "P3", "Redis holds an opt-out that the ledger does not: %llx",
+                       (unsigned long long)key);
+    }
+    free(opt_outs.members);
+}
+
+static void check_accounted_for(struct world *w)
+{
+    for (uint32_t i = 0; i < w->people.text_count; i++) {
+        const struct text *t = &w->people.texts[i];
+        const struct record *r = disk_accepted(w, t->id);
+        if (t->told && (r == NULL || r->fact.number != w->people.numbers[t->number]))
+            world_fail(w, "P5", "#%u was acknowledged as %llu and is gone", i,
+                       (unsigned long long)t->id);
+    }
+}
+
+static void check_rate_used(struct world *w)
+{
+    const struct write_times *t = &w->oracle.writes[0];
+    uint32_t rate = w->plan.rate;
+    uint64_t seconds = plan_rate_seconds(rate), count = 0;
+    while (count < t->count && t->times[count] - t->times[0] < seconds * SECOND_US)
+        count++;
+    if (count * 100 < rate * seconds * 98)
+        world_fail(w, "P7", "%llu submit_sm in %llu s under backlog, rate %u",
+                   (unsigned long long)count, (unsigned long long)seconds, rate);
+}
+
+void oracle_end(struct world *w)
+{
+    const char *missing = unsettled(w);
+    if (missing != NULL)
+        world_fail(w, strstr(missing, "Redis") || strstr(missing, "deliver") ? "P3" : "P5", "%s",
+                   missing);
+    check_accounted_for(w);
+    check_nothing_made_up(w);
+    if (w->plan.kind == PLAN_RATE)
+        check_rate_used(w);
+    if (w->plan.kind == PLAN_OTP && w->oracle.otp_worst_us > OTP_WORST_US)
+        world_fail(w, "P8", "a code waited %.1f ms under backlog",
+                   (double)w->oracle.otp_worst_us / 1e3);
+}

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Submitters, who remember what they were told, and subscribers, who answer when it is least
+ * convenient. */
+#include "tests/sim/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/base/check.h"
+
+#define TRIES_MAX 6
+
+static event_run submit, cancel, begin_call, confirm_by_token;
+
+/* ---- tables ---- */
+
+static void *grown(void *items, size_t count, size_t *size, size_t item)
+{
+    if (count < *size)
+        return items;
+    *size = *size ? *size * 2 : 64;
+    return check_realloc(items, *size * item);
+}
+
+void people_release(struct people *p)
+{
+    free(p->texts);
+    free(p->calls);
+    free(p->tells);
+}
+
+uint32_t people_find_number(const struct world *w, uint64_t number)
+{
+    for (uint32_t i = 0; i < w->plan.numbers; i++)
+        if (w->people.numbers[i] == number)
+            return i;
+    return NONE;
+}
+
+/* ---- what will be submitted ---- */
+
+static Assent__V1__Class draw_class(struct world *w, uint32_t program)
+{
+    for (;;) {
+        unsigned c = ASSENT__V1__CLASS__OTP + (unsigned)rng_below(&w->people_rng, 3);
+        if (w->config.programs[program].classes[c])
+            return (Assent__V1__Class)c;
+    }
+}
+
+static void draw_text(struct world *w, struct text *t)
+{
+    struct rng *rng = &w->people_rng;
+    const struct plan *p = &w->plan;
+    t->number = (uint32_t)rng_below(rng, p->numbers);
+    t->client = (uint32_t)rng_below(rng, 2);
+    t->program = (uint32_t)rng_below(rng, SIM_PROGRAMS);
+    t->message_class = draw_class(w, t->program);
+    t->reference = rng_chance(rng, 600000);
+    t->foreign_letters = rng_chance(rng, 100000);
+    t->length = 20 + (uint32_t)rng_below(rng, 40);
+    if (t->message_class != ASSENT__V1__CLASS__OTP && rng_chance(rng, 200000))
+        t->length = 60 + (uint32_t)rng_below(rng, t->foreign_letters ? 120 : 380);
+    if (rng_chance(rng, p->short_ttl))
+        t->ttl_ms = 1000 + rng_below(rng, 10000);
+    else if (rng_chance(rng, 500000))
+        t->ttl_ms = 20000 + rng_below(rng, 100000);
+    t->scheduled = rng_chance(rng, p->scheduled);
+}
+
+static void draw_bulk(struct world *w, struct text *t, uint32_t index)
+{
+    bool code = w->plan.kind == PLAN_OTP && index % 40 == 39;
+    *t = (struct text){.program = code ? 3 : 1,
+                       .number = index % w->plan.numbers,
+                       .length = 30,
+                       .message_class =
+                           code ? ASSENT__V1__CLASS__OTP : ASSENT__V1__CLASS__MARKETING};
+}
+
+void people_init(struct world *w)
+{
+    struct people *p = &w->people;
+    for (uint32_t i = 0; i < w->plan.numbers; i++)
+        p->numbers[i] =
+            i % 2 == 1 && w->plan.carriers > 1 ? 447700900100ull + i : 12025550110ull + i;
+    p->text_count = w->plan.messages;
+    p->texts = check_calloc(p->text_count, sizeof *p->texts);
+    for (uint32_t i = 0; i < p->text_count; i++) {
+        if (w->plan.kind == PLAN_CHAOS)
+            draw_text(w, &p->texts[i]);
+        else
+            draw_bulk(w, &p->texts[i], i);
+    }
+}
+
+/* ---- telling: only what the ledger holds ---- */
+
+static void plan_tell(struct world *w, struct promise_to_tell tell)
+{
+    struct people *p = &w->people;
+    p->tells = grown(p->tells, p->tell_count, &p->tell_size, sizeof *p->tells);
+    tell.life = w->life;
+    p->tells[p->tell_count++] = tell;
+    if (tell.ready_at <= w->disk.durable)
+        people_durable(w);
+}
+
+static void tell_call(struct world *w, const struct promise_to_tell *tell)
+{
+    const struct call *c = &w->people.calls[tell->what];
+    TRACE(w, "client", "call %u answered: %s", tell->what, tell->ok ? "ok" : "refused");
+    if (!tell->ok)
+        return;
+    if (c->kind == CALL_OPT_OUT)
+        oracle_told_opt_out(w, tell->what);
+    if (c->kind == CALL_REQUEST && tell->token[0] && rng_chance(&w->people_rng, 300000))
+        world_at_with(w, 100000 + rng_below(&w->people_rng, 3 * US_PER_S), confirm_by_token,
+                      c->program, c->number, c->client,
+                      span_of(tell->token, strlen(tell->token) + 1));
+}
+
+static void tell_now(struct world *w, const struct promise_to_tell *tell)
+{
+    struct text *t = tell->kind == TELL_CALL ? NULL : &w->people.texts[tell->what];
+    switch (tell->kind) {
+    case TELL_ACCEPTED:
+        TRACE(w, "client", "#%u accepted as %llu", tell->what, (unsigned long long)tell->id);
+        oracle_told_accepted(w, tell->what, tell->id);
+        t->told = true;
+        t->told_us = w->now_us;
+        break;
+    case TELL_CANCELLED:
+        TRACE(w, "client", "#%u cancelled", tell->what);
+        t->cancel_told = true;
+        break;
+    case TELL_CALL:
+        tell_call(w, tell);
+        break;
+    }
+}
+
+void people_durable(struct world *w)
+{
+    struct people *p = &w->people;
+    size_t kept = 0;
+    for (size_t i = 0; i < p->tell_count; i++) {
+        struct promise_to_tell tell = p->tells[i];
+        if (tell.ready_at <= w->disk.durable)
+            tell_now(w, &tell);
+        else
+            p->tells[kept++] = tell;
+    }
+    p->tell_count = kept;
+}
+
+void people_crash(struct world *w)
+{
+    w->people.tell_count = 0;
+}
+
+/* ---- submitting ---- */
+
+static void write_text(const struct text *t, uint32_t index, char *out, size_t size)
+{
+    size_t n = (size_t)snprintf(out, size, "#%u %s", index, t->foreign_letters ? "Ж " : "");
+    while (n < t->length && n + 16 < size)
+        n += (size_t)snprintf(out + n, size - n, "#%u ", index);
+    snprintf(out + n, size - n, "end");
+}
+
+static void try_again(struct world *w, struct event *e)
+{
+    if (e->b + 1 < TRIES_MAX && !w->healing)
+        world_at(w, 200000 + rng_below(&w->people_rng, 2 * US_PER_S), submit, e->a, e->b + 1, 0);
+}
+
+/* Every request here is well-formed and allowed, so only these refusals make sense. */
+static void refused(struct world *w, struct event *e, const struct submit_verdict *verdict)
+{
+    TRACE(w, "client", "#%llu refused: %d %s", (unsigned long long)e->a, verdict->code,
+          verdict->message);
+    if (verdict->code == ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED ||
+        verdict->code == ASSENT__V1__CODE__CODE_UNAVAILABLE)
+        try_again(w, e);
+    else
+        world_fail(w, "P5", "a good submission #%llu was refused: %d %s", (unsigned long long)e->a,
+                   verdict->code, verdict->message ? verdict->message : "");
+}
+
+static void accepted(struct world *w, uint32_t index, const struct submit_verdict *verdict)
+{
+    struct text *t = &w->people.texts[index];
+    TRACE(w, "client", "#%u submitted: %llu, may be told at %llu%s", index,
+          (unsigned long long)verdict->id, (unsigned long long)verdict->ready_at,
+          verdict->repeated_reference ? ", repeated" : "");
+    if (t->reference && t->told && (verdict->id != t->id || !verdict->repeated_reference))
+        world_fail(w, "P5", "reference of #%u gave %llu first and %llu now", index,
+                   (unsigned long long)t->id, (unsigned long long)verdict->id);
+    if (verdict->id != t->id)
+        t->accepted_us = w->now_us;
+    t->accepted = true;
+    t->id = verdict->id;
+    plan_tell(w, (struct promise_to_tell){.kind = TELL_ACCEPTED,
+                                          .what = index,
+                                          .id = verdict->id,
+                                          .ready_at = verdict->ready_at});
+}
+
+static void plan_more(struct world *w, uint32_t index, uint64_t tries)
+{
+    struct rng *rng = &w->people_rng;
+    const struct text *t = &w->people.texts[index];
+    if (rng_chance(rng, w->plan.cancel))
+        world_at(w, rng_below(rng, 5 * US_PER_S), cancel, index, 0, 0);
+    if (t->reference && tries < TRIES_MAX && rng_chance(rng, w->plan.repeat))
+        world_at(w, rng_below(rng, 20 * US_PER_S), submit, index, tries + 1, 0);
+}
+
+static void submit(struct world *w, struct event *e)
+{
+    uint32_t index = (uint32_t)e->a;
+    struct text *t = &w->people.texts[index];
+    if (w->engine == NULL)
+        try_again(w, e);
+    /* Without a reference, asking again after an answer that may be lost would be a second wish. */
+    if ((!t->reference && t->accepted) || !world_may_enter(w, e))
+        return;
+    Assent__V1__Message message = ASSENT__V1__MESSAGE__INIT;
+    char text[600], reference[16], number[NUMBER_TEXT_SIZE];
+    write_text(t, index, text, sizeof text);
+    snprintf(reference, sizeof reference, "r%u", index);
+    message.program = w->config.programs[t->program].name;
+    message.class_ = t->message_class;
+    message.number = number_format(w->people.numbers[t->number], number);
+    message.text = text;
+    if (t->reference)
+        message.reference = reference;
+    message.ttl_ms = t->ttl_ms;
+    if (t->scheduled && t->send_at_wall_ms == 0)
+        t->send_at_wall_ms = world_wall_ms(w) + 1000 + rng_below(&w->people_rng, 40000);
+    message.send_at_wall_ms = t->send_at_wall_ms;
+    struct submit_verdict verdict = {0};
+    engine_submit(w->engine, (uint16_t)t->client, &message, false, world_instant(w), &verdict);
+    if (!w->crashed) {
+        if (verdict.code == ASSENT__V1__CODE__CODE_OK) {
+            accepted(w, index, &verdict);
+            plan_more(w, index, e->b);
+        } else {
+            refused(w, e, &verdict);
+        }
+    }
+    world_entered(w);
+}
+
+static void cancel(struct world *w, struct event *e)
+{
+    struct text *t = &w->people.texts[e->a];
+    if (!t->told || !world_may_enter(w, e))
+        return;
+    struct submit_verdict verdict = {0};
+    engine_cancel(w->engine, (uint16_t)t->client, t->id, world_instant(w), &verdict);
+    if (!w->crashed && verdict.code == ASSENT__V1__CODE__CODE_OK)
+        plan_tell(w, (struct promise_to_tell){.kind = TELL_CANCELLED,
+                                              .what = (uint32_t)e->a,
+                                              .id = t->id,
+                                              .ready_at = verdict.ready_at});
+    world_entered(w);
+}
+
+/* ---- consent calls ---- */
+
+static uint32_t add_call(struct world *w, enum call_kind kind, uint32_t program, uint32_t number)
+{
+    struct people *p = &w->people;
+    p->calls = grown(p->calls, p->call_count, &p->call_size, sizeof *p->calls);
+    p->calls[p->call_count] = (struct call){.kind = kind,
+                                            .program = program,
+                                            .number = number,
+                                            .life = w->life,
+                                            .asked_us = w->now_us,
+                                            .client = number % 2};
+    return (uint32_t)p->call_count++;
+}
+
+static void plan_call(struct world *w, uint64_t delay_us, enum call_kind kind, uint32_t program,
+                      uint32_t number)
+{
+    world_at(w, delay_us, begin_call, kind, program, number);
+}
+
+static void call_engine(struct world *w, const struct call *c, uint64_t id, char *token)
+{
+    static char source[] = "web form", evidence[] = "page 7, box ticked";
+    char number[NUMBER_TEXT_SIZE];
+    number_format(w->people.numbers[c->number], number);
+    char *program = w->config.programs[c->program].name;
+    struct instant now = world_instant(w);
+    uint16_t client = (uint16_t)c->client;
+    switch (c->kind) {
+    case CALL_REQUEST: {
+        Assent__V1__OptInRequest r = ASSENT__V1__OPT_IN_REQUEST__INIT;
+        r.program = program, r.number = number, r.source = source, r.evidence = evidence;
+        engine_request_opt_in(w->engine, client, id, &r, now);
+        break;
+    }
+    case CALL_CONFIRM: {
+        Assent__V1__ConfirmRequest r = ASSENT__V1__CONFIRM_REQUEST__INIT;
+        r.program = program, r.number = number, r.token = token;
+        engine_confirm_opt_in(w->engine, client, id, &r, now);
+        break;
+    }
+    case CALL_RECORD: {
+        Assent__V1__RecordRequest r = ASSENT__V1__RECORD_REQUEST__INIT;
+        r.program = program, r.number = number, r.source = source, r.evidence = evidence;
+        r.obtained_wall_ms = world_wall_ms(w) - 86400000;
+        engine_record_opt_in(w->engine, client, id, &r, now);
+        break;
+    }
+    case CALL_OPT_OUT: {
+        Assent__V1__OptOutRequest r = ASSENT__V1__OPT_OUT_REQUEST__INIT;
+        r.program = program, r.number = number, r.source = source;
+        engine_opt_out(w->engine, client, id, &r, now);
+        break;
+    }
+    case CALL_SHOW: {
+        Assent__V1__ShowRequest r = ASSENT__V1__SHOW_REQUEST__INIT;
+        r.program = program, r.number = number;
+        engine_show_consent(w->engine, client, id, &r, now);
+        break;
+    }
+    }
+}
+
+static void enter_call(struct world *w, enum call_kind kind, uint32_t program, uint32_t number,
+                       char *token)
+{
+    static const char *const names[] = {"request opt-in", "confirm", "record opt-in", "opt out",
+                                        "show"};
+    uint32_t index = add_call(w, kind, program, number);
+    TRACE(w, "client", "call %u: %s number %u in %s", index, names[kind], number,
+          w->config.programs[program].name);
+    struct call call = w->people.calls[index];
+    call_engine(w, &call, index + 1, token);
+    world_entered(w);
+}
+
+static void begin_call(struct world *w, struct event *e)
+{
+    if (w->engine == NULL && !w->healing) {
+        plan_call(w, US_PER_S, (enum call_kind)e->a, (uint32_t)e->b, (uint32_t)e->c);
+        return;
+    }
+    if (world_may_enter(w, e))
+        enter_call(w, (enum call_kind)e->a, (uint32_t)e->b, (uint32_t)e->c, NULL);
+}
+
+static void confirm_by_token(struct world *w, struct event *e)
+{
+    char token[65];
+    snprintf(token, sizeof token, "%s", (char *)e->data);
+    if (world_may_enter(w, e))
+        enter_call(w, CALL_CONFIRM, (uint32_t)e->a, (uint32_t)e->b, token);
+}
+
+static struct call *take_answer(struct world *w, uint64_t call)
+{
+    struct people *p = &w->people;
+    if (call == 0 || call > p->call_count || p->calls[call - 1].answered ||
+        p->calls[call - 1].life != w->life) {
+        world_fail(w, "P10", "call %llu answered twice, or never made", (unsigned long long)call);
+        return NULL;
+    }
+    p->calls[call - 1].answered = true;
+    return &p->calls[call - 1];
+}
+
+void people_consent_reply(struct world *w, uint64_t call, uint64_t ready_at,
+                          const Assent__V1__ConsentReply *reply)
+{
+    if (take_answer(w, call) == NULL)
+        return;
+    struct promise_to_tell tell = {.kind = TELL_CALL,
+                                   .what = (uint32_t)(call - 1),
+                                   .ready_at = ready_at,
+                                   .ok = reply->code == ASSENT__V1__CODE__CODE_OK};
+    if (reply->token)
+        snprintf(tell.token, sizeof tell.token, "%s", reply->token);
+    TRACE(w, "client", "call %u: %d %s %s", tell.what, reply->code,
+          reply->state ? reply->state : "", reply->message ? reply->message : "");
+    plan_tell(w, tell);
+}
+
+void people_show_reply(struct world *w, uint64_t call, const Assent__V1__ShowReply *reply)
+{
+    (void)reply;
+    (void)take_answer(w, call);
+}
+
+/* ---- subscribers ---- */
+
+static void say(struct world *w, enum mo_kind kind, uint32_t number, uint32_t program,
+                uint64_t delay_us)
+{
+    static const char *const stops[] = {"STOP", "stop.", "Stop!",   "unsubscribe",
+                                        "QUIT", "baja",  "S T O P", " Stop "};
+    static const char *const words[] = {
+        "", "", "STOPALL", "START", "YES", "HELP", "thanks, see you on Monday"};
+    const char *text = kind == MO_STOP ? stops[rng_below(&w->people_rng, 8)] : words[kind];
+    wire_send_mo(w, kind, number, program, text, delay_us);
+}
+
+static uint64_t mood(struct world *w)
+{
+    return rng_chance(&w->people_rng, 400000) ? rng_below(&w->people_rng, 3000)
+                                              : rng_below(&w->people_rng, 8 * US_PER_S);
+}
+
+static void stop(struct world *w, enum mo_kind kind, uint32_t number, uint32_t program)
+{
+    uint64_t delay_us = mood(w);
+    say(w, kind, number, program, delay_us);
+    if (rng_chance(&w->people_rng, 100000))
+        say(w, kind, number, program, delay_us + mood(w));
+    if (rng_chance(&w->people_rng, w->plan.start))
+        say(w, MO_START, number, program,
+            delay_us + US_PER_S + rng_below(&w->people_rng, 20 * US_PER_S));
+}
+
+void people_receive(struct world *w, uint32_t number, uint32_t program, const char *text)
+{
+    const struct plan *p = &w->plan;
+    struct rng *rng = &w->people_rng;
+    if (oracle_service_kind(w, text) == ASSENT__V1__SERVICE_KIND__OPT_IN_QUESTION) {
+        if (rng_chance(rng, p->yes))
+            say(w, MO_YES, number, program, mood(w));
+        return;
+    }
+    if (rng_chance(rng, p->stop))
+        stop(w, MO_STOP, number, program);
+    if (rng_chance(rng, p->stop_all))
+        stop(w, MO_STOP_ALL, number, program);
+    if (rng_chance(rng, p->help))
+        say(w, MO_HELP, number, program, mood(w));
+    if (rng_chance(rng, p->chatter))
+        say(w, MO_CHATTER, number, program, mood(w));
+}
+
+void people_meddle(struct world *w, uint32_t number)
+{
+    if (number != NONE && rng_chance(&w->people_rng, w->plan.stop / 4))
+        say(w, MO_STOP, number, (uint32_t)rng_below(&w->people_rng, SIM_PROGRAMS),
+            rng_below(&w->people_rng, 2000));
+}
+
+/* ---- the beginning ---- */
+
+static void plan_opt_ins(struct world *w)
+{
+    for (uint32_t n = 0; n < w->plan.numbers; n++) {
+        for (uint32_t p = 0; p < SIM_PROGRAMS; p++) {
+            bool bulk = w->plan.kind != PLAN_CHAOS;
+            if (!w->config.programs[p].classes[ASSENT__V1__CLASS__MARKETING] ||
+                (bulk ? p != 1 : rng_chance(&w->people_rng, 200000)))
+                continue;
+            bool twice = w->config.programs[p].opt_in == OPT_IN_DOUBLE;
+            plan_call(w, 200000 + rng_below(&w->people_rng, bulk ? 300000 : 4 * US_PER_S),
+                      twice ? CALL_REQUEST : CALL_RECORD, p, n);
+        }
+    }
+}
+
+static void other_gateway(struct world *w, struct event *e)
+{
+    uint64_t key = consent_key(scope_program(w, (uint32_t)e->a), w->people.numbers[e->b]);
+    TRACE(w, "other", "another gateway opts out number %u of program %u", (unsigned)e->b,
+          (unsigned)e->a);
+    redis_opt_out(w, key);
+    set_add(&w->oracle.other_gateways, key);
+}
+
+static void plan_chaos(struct world *w)
+{
+    struct rng *rng = &w->people_rng;
+    uint64_t span_us = w->plan.chaos_us - 2 * US_PER_S, at_us = 0;
+    for (uint32_t i = 0; i < w->plan.messages; i++) {
+        if (i == 0 || rng_chance(rng, 300000)) /* the others come together with the one before */
+            at_us = 2 * US_PER_S + rng_below(rng, span_us);
+        world_at(w, at_us + rng_below(rng, 2000), submit, i, 0, 0);
+        uint32_t program = (uint32_t)rng_below(rng, SIM_PROGRAMS);
+        uint32_t number = (uint32_t)rng_below(rng, w->plan.numbers);
+        uint64_t when_us = rng_below(rng, span_us);
+        if (rng_chance(rng, w->plan.api_opt_out))
+            plan_call(w, when_us, CALL_OPT_OUT, program, number);
+        if (rng_chance(rng, 30000))
+            plan_call(w, when_us, CALL_SHOW, program, number);
+        if (rng_chance(rng, 50000))
+            plan_call(w, when_us, CALL_REQUEST, 0, number);
+        if (rng_chance(rng, w->plan.other_gateway))
+            world_at(w, when_us, other_gateway, program, number, 0);
+    }
+}
+
+static void plan_bulk(struct world *w)
+{
+    for (uint32_t i = 0; i < w->plan.messages; i++) {
+        bool code = w->people.texts[i].message_class == ASSENT__V1__CLASS__OTP;
+        world_at(w,
+                 code ? 3 * US_PER_S + rng_below(&w->people_rng, 4 * US_PER_S)
+                      : 2 * US_PER_S + i * 20,
+                 submit, i, 0, 0);
+    }
+    if (w->plan.kind == PLAN_RATE)
+        for (uint32_t n = 0; n < 2; n++)
+            world_at(w, 1900000, other_gateway, 1, n, 0);
+}
+
+void people_begin(struct world *w)
+{
+    plan_opt_ins(w);
+    if (w->plan.kind == PLAN_CHAOS)
+        plan_chaos(w);
+    else
+        plan_bulk(w);
+}

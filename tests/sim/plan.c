@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a seed stands for. Fault families are switched on and off one by one, so that a run has a
+ * few of them at a time and some runs have none. */
+#include "tests/sim/world.h"
+
+#define SECOND US_PER_S
+#define MINUTE (60 * US_PER_S)
+
+static uint32_t between(struct rng *rng, uint32_t low, uint32_t high)
+{
+    return low + (uint32_t)rng_below(rng, high - low + 1);
+}
+
+/* A chance up to `most` ppm in half of the runs, else none. */
+static uint32_t maybe(struct rng *rng, uint32_t most)
+{
+    return rng_chance(rng, 500000) ? between(rng, most / 10, most) : 0;
+}
+
+static uint64_t maybe_every(struct rng *rng, uint64_t from_us, uint64_t to_us)
+{
+    return rng_chance(rng, 600000) ? from_us + rng_below(rng, to_us - from_us) : 0;
+}
+
+static void draw_peaceful(struct plan *p, struct rng *rng)
+{
+    p->turn_delay_us = between(rng, 20, 300);
+    p->fsync_us = between(rng, 200, 1500);
+    p->redis_us = between(rng, 50, 400);
+    p->wire_us = between(rng, 100, 2000);
+    p->bind = rng_chance(rng, 500000) ? BIND_TRANSCEIVER : BIND_TRANSMITTER_RECEIVER;
+    p->sessions = between(rng, 1, 3);
+    p->fragment = between(rng, 0, 500000);
+    p->yes = 1000000;
+}
+
+static void draw_process_faults(struct plan *p, struct rng *rng)
+{
+    p->stall = maybe(rng, 5000);
+    p->crash_us = rng_chance(rng, 700000) ? between(rng, 10, 80) * 1000000u : 0;
+    p->fsync_slow = maybe(rng, 50000);
+    p->fsync_fail = maybe(rng, 2000);
+    p->disk_full_us = rng_chance(rng, 200000) ? 20 * SECOND + rng_below(rng, MINUTE) : 0;
+    p->redis_slow = maybe(rng, 30000);
+    p->redis_fault_us = maybe_every(rng, 3 * SECOND, 60 * SECOND);
+}
+
+static void draw_carrier_faults(struct plan *p, struct rng *rng)
+{
+    p->link_fault_us = maybe_every(rng, 5 * SECOND, 90 * SECOND);
+    p->link_refused = maybe(rng, 400000);
+    p->link_stuck = maybe(rng, 20000);
+    p->temporary = maybe(rng, 200000);
+    p->permanent = maybe(rng, 100000);
+    p->throttled = maybe(rng, 100000);
+    p->never_answered = maybe(rng, 50000);
+    p->answered_late = maybe(rng, 50000);
+    p->receipt_lost = maybe(rng, 200000);
+    p->receipt_double = maybe(rng, 200000);
+    p->receipt_early = maybe(rng, 300000);
+    p->receipt_bad = between(rng, 0, 200000);
+    p->deliver_drop = maybe(rng, 100000);
+}
+
+static void draw_people(struct plan *p, struct rng *rng)
+{
+    p->stop = between(rng, 0, 150000);
+    p->stop_all = between(rng, 0, 20000);
+    p->start = between(rng, 0, 600000);
+    p->help = between(rng, 0, 50000);
+    p->chatter = between(rng, 0, 100000);
+    p->yes = between(rng, 600000, 1000000);
+    p->cancel = between(rng, 0, 100000);
+    p->repeat = between(rng, 0, 200000);
+    p->api_opt_out = between(rng, 0, 60000);
+    p->scheduled = between(rng, 0, 200000);
+    p->short_ttl = between(rng, 0, 150000);
+    p->other_gateway = between(rng, 0, 30000);
+}
+
+static void draw_chaos(struct plan *p, struct rng *rng)
+{
+    static const uint32_t rates[] = {2, 5, 10, 10, 30, 100, 500};
+    p->chaos_us = between(rng, 40, 240) * SECOND;
+    p->messages = between(rng, 20, 200);
+    p->numbers = between(rng, 2, 20);
+    p->carriers = between(rng, 1, SIM_CARRIERS_MAX);
+    p->rate = rates[rng_below(rng, sizeof rates / sizeof rates[0])];
+    p->window = between(rng, 1, 20);
+    draw_process_faults(p, rng);
+    draw_carrier_faults(p, rng);
+    draw_people(p, rng);
+}
+
+/* P7's other half: under a healthy backlog, with some recipients whom Redis denies, the rate is
+ * used. */
+static void draw_rate(struct plan *p, struct rng *rng)
+{
+    static const uint32_t rates[] = {10, 50, 100, 200};
+    p->rate = rates[rng_below(rng, sizeof rates / sizeof rates[0])];
+    p->messages = p->rate * (uint32_t)plan_rate_seconds(p->rate) * 3 / 2; /* a sixth is denied */
+    p->numbers = 12;
+    p->carriers = 1;
+    p->window = 200;
+    p->chaos_us = 20 * SECOND;
+}
+
+uint64_t plan_rate_seconds(uint32_t rate)
+{
+    return rate < 100 ? 10 : 5;
+}
+
+/* P8: codes under a backlog of marketing. */
+static void draw_otp(struct plan *p, struct rng *rng)
+{
+    p->rate = between(rng, 20, 200);
+    p->messages = p->rate * 8;
+    p->numbers = 12;
+    p->carriers = 1;
+    p->window = 200;
+    p->chaos_us = 14 * SECOND;
+}
+
+static enum plan_kind kind_of(uint64_t seed)
+{
+    if (seed % 20 == 7)
+        return PLAN_RATE;
+    return seed % 20 == 13 ? PLAN_OTP : PLAN_CHAOS;
+}
+
+void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
+{
+    struct rng rng = {seed * 0x2545f4914f6cdd1dull + 1};
+    *plan = (struct plan){.kind = forced_kind >= 0 ? (enum plan_kind)forced_kind : kind_of(seed)};
+    draw_peaceful(plan, &rng);
+    switch (plan->kind) {
+    case PLAN_CHAOS:
+        draw_chaos(plan, &rng);
+        break;
+    case PLAN_RATE:
+        draw_rate(plan, &rng);
+        break;
+    case PLAN_OTP:
+        draw_otp(plan, &rng);
+        break;
+    case PLAN_KINDS:
+        break;
+    }
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's way out into the simulated world. Every call counts towards a planned crash: from
+ * then on nothing that this process does has any effect, and it is buried when its call returns. */
+#include "tests/sim/world.h"
+
+#define ROOM_OCTETS (16u << 20)
+
+static bool alive(void *context)
+{
+    struct world *w = context;
+    if (w->crashed)
+        return false;
+    if (w->crash_in > 0 && --w->crash_in == 0) {
+        world_die(w, "crash between two steps");
+        return false;
+    }
+    return true;
+}
+
+static uint64_t ledger_append(void *context, struct span public_part, struct span personal_part)
+{
+    struct world *w = context;
+    if (!alive(w))
+        return ++w->dead_sequence;
+    uint64_t sequence = disk_append(w, public_part, personal_part);
+    w->dead_sequence = sequence;
+    return sequence;
+}
+
+static void ledger_flush(void *context)
+{
+    if (alive(context))
+        disk_flush(context);
+}
+
+static uint64_t ledger_next(void *context)
+{
+    struct world *w = context;
+    return w->crashed ? w->dead_sequence + 1 : w->disk.next;
+}
+
+static size_t ledger_room(void *context)
+{
+    struct world *w = context;
+    uint64_t behind = w->disk.next - 1 - w->disk.durable;
+    return behind * 300 < ROOM_OCTETS ? ROOM_OCTETS - behind * 300 : 0;
+}
+
+static bool ledger_no_space(void *context)
+{
+    struct world *w = context;
+    return w->disk.full;
+}
+
+static uint64_t ledger_scan(void *context, uint64_t from, uint64_t until, uint32_t max_records,
+                            void (*each)(void *engine, uint64_t sequence, struct span public_part,
+                                         struct span personal_part),
+                            void *engine)
+{
+    if (!alive(context))
+        return 0;
+    return disk_scan(context, from, until, max_records, each, engine);
+}
+
+static bool store_check(void *context, const struct check *check)
+{
+    return alive(context) && redis_ask(context, check);
+}
+
+static bool store_write(void *context, const struct consent_write *write)
+{
+    return alive(context) && redis_write(context, write);
+}
+
+static bool store_lookup(void *context, uint64_t cookie, uint64_t number, const uint16_t *scopes,
+                         uint8_t scope_count, uint16_t opt_in_scope)
+{
+    return alive(context) &&
+           redis_lookup(context, cookie, number, scopes, scope_count, opt_in_scope);
+}
+
+static bool store_resolve_scope(void *context, uint64_t cookie, const char *name)
+{
+    return alive(context) && redis_resolve(context, cookie, name);
+}
+
+static void store_flush(void *context)
+{
+    if (alive(context))
+        redis_flush(context);
+}
+
+static void link_open(void *context, uint16_t carrier, uint16_t link)
+{
+    if (alive(context))
+        wire_open(context, carrier, link);
+}
+
+static void link_flush(void *context, uint16_t carrier, uint16_t link, struct buffer *output)
+{
+    if (alive(context))
+        wire_flush(context, carrier, link, output);
+}
+
+static void link_close(void *context, uint16_t carrier, uint16_t link)
+{
+    if (alive(context))
+        wire_close(context, carrier, link);
+}
+
+static void link_reading(void *context, uint16_t carrier, uint16_t link, bool reading)
+{
+    if (alive(context))
+        wire_reading(context, carrier, link, reading);
+}
+
+static void consent_reply(void *context, uint64_t call, uint64_t ready_at,
+                          const Assent__V1__ConsentReply *reply)
+{
+    if (alive(context))
+        people_consent_reply(context, call, ready_at, reply);
+}
+
+static void show_reply(void *context, uint64_t call, const Assent__V1__ShowReply *reply)
+{
+    if (alive(context))
+        people_show_reply(context, call, reply);
+}
+
+static void random_octets(void *context, void *out, size_t length)
+{
+    struct world *w = context;
+    for (size_t i = 0; i < length; i++)
+        ((uint8_t *)out)[i] = (uint8_t)rng_next(&w->secret_rng);
+}
+
+void ports_fill(struct world *w)
+{
+    w->ports = (struct ports){
+        .context = w,
+        .ledger_append = ledger_append,
+        .ledger_flush = ledger_flush,
+        .ledger_next = ledger_next,
+        .ledger_room = ledger_room,
+        .ledger_no_space = ledger_no_space,
+        .ledger_scan = ledger_scan,
+        .store_check = store_check,
+        .store_write = store_write,
+        .store_lookup = store_lookup,
+        .store_resolve_scope = store_resolve_scope,
+        .store_flush = store_flush,
+        .link_open = link_open,
+        .link_flush = link_flush,
+        .link_close = link_close,
+        .link_reading = link_reading,
+        .consent_reply = consent_reply,
+        .show_reply = show_reply,
+        .random = random_octets,
+    };
+}

@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A Redis and the adapter's side of one connection to it: what is asked is executed in order after a
+ * while and answered in order after another. When the connection is lost, everything in flight fails
+ * once, and what had already reached the server may be executed all the same. */
+#include "tests/sim/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/base/check.h"
+
+#define BACKOFF_MIN_US 10000
+#define BACKOFF_MAX_US 1000000
+
+enum command_kind { COMMAND_CHECK, COMMAND_WRITE, COMMAND_LOOKUP, COMMAND_RESOLVE };
+
+struct command {
+    enum command_kind kind;
+    struct check check;
+    struct consent_write write;
+    struct { /* lookup and resolve */
+        uint64_t cookie, number;
+        uint16_t scopes[CHECK_SCOPES_MAX];
+        uint8_t scope_count;
+        uint16_t opt_in_scope;
+        char name[NAME_OCTETS_MAX + 16];
+    } ask;
+    struct check_result result;
+    struct verdict_seen seen;
+    struct consent_state state;
+    uint16_t resolved;
+    bool added;
+};
+
+static event_run try_connect, connected, execute, answer, deadline;
+
+/* ---- sets ---- */
+
+static size_t set_find(const struct set *s, uint64_t member)
+{
+    size_t i = 0;
+    while (i < s->count && s->members[i] != member)
+        i++;
+    return i;
+}
+
+bool set_has(const struct set *s, uint64_t member)
+{
+    return set_find(s, member) < s->count;
+}
+
+bool set_add(struct set *s, uint64_t member)
+{
+    if (set_has(s, member))
+        return false;
+    if (s->count == s->size) {
+        s->size = s->size ? s->size * 2 : 32;
+        s->members = check_realloc(s->members, s->size * sizeof *s->members);
+    }
+    s->members[s->count++] = member;
+    return true;
+}
+
+bool set_remove(struct set *s, uint64_t member)
+{
+    size_t i = set_find(s, member);
+    if (i == s->count)
+        return false;
+    s->members[i] = s->members[--s->count];
+    return true;
+}
+
+static void set_copy(struct set *to, const struct set *from)
+{
+    to->count = 0;
+    for (size_t i = 0; i < from->count; i++)
+        set_add(to, from->members[i]);
+}
+
+/* ---- data ---- */
+
+static void data_copy(struct redis_data *to, const struct redis_data *from)
+{
+    struct set opt_out = to->opt_out, opt_in = to->opt_in;
+    set_copy(&opt_out, &from->opt_out);
+    set_copy(&opt_in, &from->opt_in);
+    *to = *from;
+    to->opt_out = opt_out;
+    to->opt_in = opt_in;
+}
+
+static void data_clear(struct redis_data *d)
+{
+    struct set opt_out = d->opt_out, opt_in = d->opt_in;
+    opt_out.count = opt_in.count = 0;
+    *d = (struct redis_data){.opt_out = opt_out, .opt_in = opt_in};
+}
+
+static struct pending *find_pending(struct redis_data *d, uint64_t key)
+{
+    for (size_t i = 0; i < d->pending_count; i++)
+        if (d->pending[i].key == key)
+            return &d->pending[i];
+    return NULL;
+}
+
+static void set_pending(struct world *w, struct redis_data *d, uint64_t key,
+                        const struct consent_write *write)
+{
+    struct pending *p = find_pending(d, key);
+    if (p == NULL) {
+        if (d->pending_count == sizeof d->pending / sizeof d->pending[0]) {
+            world_fail(w, "P10", "more pending opt-ins than numbers and programs");
+            return;
+        }
+        p = &d->pending[d->pending_count++];
+    }
+    *p = (struct pending){
+        .key = key, .request = write->request, .expires_wall_ms = write->expires_wall_ms};
+    memcpy(p->token_sha256, write->token_sha256, sizeof p->token_sha256);
+}
+
+static void drop_pending(struct redis_data *d, uint64_t key)
+{
+    struct pending *p = find_pending(d, key);
+    if (p != NULL)
+        *p = d->pending[--d->pending_count];
+}
+
+static uint16_t name_number(const char *name)
+{
+    static const struct hash_key key = {1, 2};
+    return (uint16_t)(1 + hash64(&key, name, strlen(name)) % SCOPE_MAX);
+}
+
+static uint16_t register_scope(struct redis_data *d, const char *name, uint16_t wanted)
+{
+    for (size_t i = 0; i < d->scope_count; i++)
+        if (strcmp(d->scopes[i], name) == 0)
+            return d->scope_numbers[i];
+    CHECK(d->scope_count < sizeof d->scope_numbers / sizeof d->scope_numbers[0]);
+    snprintf(d->scopes[d->scope_count], sizeof d->scopes[0], "%s", name);
+    d->scope_numbers[d->scope_count++] = wanted;
+    return wanted;
+}
+
+uint16_t scope_brand(struct world *w, uint32_t program)
+{
+    char name[NAME_OCTETS_MAX + 16];
+    snprintf(name, sizeof name, "brand:%s", w->config.programs[program].brand);
+    return name_number(name);
+}
+
+uint16_t scope_program(struct world *w, uint32_t program)
+{
+    char name[NAME_OCTETS_MAX + 16];
+    snprintf(name, sizeof name, "program:%s", w->config.programs[program].name);
+    return name_number(name);
+}
+
+/* ---- execution ---- */
+
+static void execute_check(struct world *w, struct command *c)
+{
+    const struct check *check = &c->check;
+    const struct redis_data *d = &w->redis.now;
+    c->result = (struct check_result){.cookie = check->cookie, .verdict = VERDICT_PASS};
+    for (unsigned i = 0; i < check->scope_count; i++) {
+        if (set_has(&d->opt_out, consent_key(check->scopes[i], check->number))) {
+            c->result.verdict = VERDICT_OPTED_OUT;
+            c->result.scope = check->scopes[i];
+            break;
+        }
+    }
+    if (c->result.verdict == VERDICT_PASS && check->need_opt_in &&
+        !set_has(&d->opt_in, consent_key(check->opt_in_scope, check->number)))
+        c->result.verdict = VERDICT_NO_OPT_IN;
+    oracle_executed_check(w, check, &c->seen);
+}
+
+static void execute_write(struct world *w, struct command *c)
+{
+    const struct consent_write *write = &c->write;
+    struct redis_data *d = &w->redis.now;
+    for (unsigned i = 0; i < write->scope_count; i++) {
+        uint64_t key = consent_key(write->scopes[i], write->number);
+        switch (write->kind) {
+        case WRITE_OPT_OUT:
+            c->added |= set_add(&d->opt_out, key);
+            break;
+        case WRITE_OPT_IN:
+            c->added |= set_add(&d->opt_in, key);
+            drop_pending(d, key);
+            break;
+        case WRITE_PENDING:
+            set_pending(w, d, key, write);
+            break;
+        case WRITE_DROP_PENDING:
+            drop_pending(d, key);
+            break;
+        case WRITE_LIFT_OPT_OUT:
+            set_remove(&d->opt_out, key);
+            break;
+        case WRITE_SCOPE:
+            register_scope(d, write->name, write->scopes[0]);
+            break;
+        case WRITE_POSITION:
+            break;
+        }
+    }
+    d->applied = write->sequence;
+    oracle_executed_write(w, write);
+}
+
+static void execute_lookup(struct world *w, struct command *c)
+{
+    struct redis_data *d = &w->redis.now;
+    for (unsigned i = 0; i < c->ask.scope_count; i++)
+        c->state.opted_out[i] = set_has(&d->opt_out, consent_key(c->ask.scopes[i], c->ask.number));
+    uint64_t key = consent_key(c->ask.opt_in_scope, c->ask.number);
+    c->state.opt_in = set_has(&d->opt_in, key);
+    const struct pending *p = find_pending(d, key);
+    if (p == NULL || p->expires_wall_ms <= world_wall_ms(w))
+        return;
+    c->state.pending = true;
+    c->state.request = p->request;
+    memcpy(c->state.token_sha256, p->token_sha256, sizeof p->token_sha256);
+}
+
+static void execute_up_to(struct world *w, size_t end)
+{
+    struct redis *r = &w->redis;
+    for (; r->executed < end; r->executed++) {
+        struct command *c = &r->commands[r->executed];
+        switch (c->kind) {
+        case COMMAND_CHECK:
+            execute_check(w, c);
+            break;
+        case COMMAND_WRITE:
+            execute_write(w, c);
+            break;
+        case COMMAND_LOOKUP:
+            execute_lookup(w, c);
+            break;
+        case COMMAND_RESOLVE:
+            c->resolved = register_scope(&r->now, c->ask.name, name_number(c->ask.name));
+            break;
+        }
+    }
+}
+
+/* ---- answers ---- */
+
+static void trace_check(struct world *w, const struct command *c)
+{
+    static const char *const names[] = {"unknown", "pass", "opted out", "no opt-in"};
+    TRACE(w, "redis", "check of %llu: %s", (unsigned long long)c->check.number,
+          names[c->result.verdict]);
+}
+
+/* A copy is told: the engine may ask again, and the queue move, before it returns. */
+static void tell(struct world *w, struct command command)
+{
+    struct command *c = &command;
+    struct instant now = world_instant(w);
+    switch (c->kind) {
+    case COMMAND_CHECK:
+        trace_check(w, c);
+        if (c->result.verdict == VERDICT_PASS)
+            oracle_told_verdict(w, &c->seen);
+        engine_on_checked(w->engine, &c->result, 1, now);
+        break;
+    case COMMAND_WRITE:
+        TRACE(w, "redis", "has consent record %llu", (unsigned long long)c->write.sequence);
+        engine_on_written(w->engine, c->write.sequence, c->added, now);
+        break;
+    case COMMAND_LOOKUP:
+        engine_on_looked_up(w->engine, c->ask.cookie, true, &c->state, now);
+        break;
+    case COMMAND_RESOLVE:
+        engine_on_scope_resolved(w->engine, c->ask.cookie, c->resolved, now);
+        break;
+    }
+}
+
+static void fail_command(struct world *w, struct command *c)
+{
+    static const struct consent_state nothing;
+    struct instant now = world_instant(w);
+    if (c->kind == COMMAND_CHECK) {
+        c->result = (struct check_result){.cookie = c->check.cookie};
+        trace_check(w, c);
+        engine_on_checked(w->engine, &c->result, 1, now);
+    } else if (c->kind == COMMAND_LOOKUP) {
+        engine_on_looked_up(w->engine, c->ask.cookie, false, &nothing, now);
+    } else if (c->kind == COMMAND_RESOLVE) {
+        engine_on_scope_resolved(w->engine, c->ask.cookie, 0, now);
+    }
+}
+
+/* The connection's end on the server: octets that had arrived are executed, others are not. */
+static void abandon(struct world *w)
+{
+    struct redis *r = &w->redis;
+    r->connection++;
+    r->up = false;
+    if (!r->broken)
+        execute_up_to(w, r->executed + rng_below(&w->redis_rng, r->sent - r->executed + 1));
+}
+
+static void empty_queue(struct redis *r)
+{
+    r->replied = r->executed = r->sent = r->batched = r->asked = 0;
+    r->batches_answered = r->batches;
+}
+
+static void plan_reconnect(struct world *w)
+{
+    struct redis *r = &w->redis;
+    world_at(w, spread(&w->redis_rng, r->backoff_us), try_connect, r->connection, 0, 0);
+    r->backoff_us = r->backoff_us * 2 < BACKOFF_MAX_US ? r->backoff_us * 2 : BACKOFF_MAX_US;
+}
+
+static void lose(struct world *w, const char *why)
+{
+    struct redis *r = &w->redis;
+    if (!r->up)
+        return;
+    size_t end = r->asked;
+    abandon(w);
+    TRACE(w, "redis", "connection lost: %s", why);
+    for (size_t i = r->replied; i < end && !w->crashed; i++)
+        fail_command(w, &r->commands[i]);
+    empty_queue(r);
+    if (!w->crashed)
+        engine_on_store_down(w->engine, why);
+    world_entered(w);
+    plan_reconnect(w);
+}
+
+/* A fault is noticed by the process when it runs. */
+static void lose_event(struct world *w, struct event *e)
+{
+    static const char *const whys[] = {"connection closed", "timeout", "READONLY", "OOM"};
+    if (e->a != w->redis.connection || !world_may_enter(w, e))
+        return;
+    lose(w, whys[e->b]);
+}
+
+/* ---- the connection ---- */
+
+void redis_init(struct redis *r)
+{
+    *r = (struct redis){.running = true, .backoff_us = BACKOFF_MIN_US};
+}
+
+static void data_release(struct redis_data *d)
+{
+    free(d->opt_out.members);
+    free(d->opt_in.members);
+}
+
+void redis_release(struct redis *r)
+{
+    data_release(&r->now);
+    data_release(&r->old);
+    free(r->commands);
+}
+
+void redis_connect(struct world *w)
+{
+    w->redis.backoff_us = BACKOFF_MIN_US;
+    world_at(w, 500, try_connect, w->redis.connection, 0, 0);
+}
+
+static void try_connect(struct world *w, struct event *e)
+{
+    struct redis *r = &w->redis;
+    if (e->a != r->connection || w->engine == NULL)
+        return;
+    if (!r->running) {
+        plan_reconnect(w);
+        return;
+    }
+    world_at(w, 4 * spread(&w->redis_rng, w->plan.redis_us), connected, r->connection, 0, 0);
+}
+
+static void connected(struct world *w, struct event *e)
+{
+    struct redis *r = &w->redis;
+    if (e->a != r->connection || !world_may_enter(w, e))
+        return;
+    if (!r->running) {
+        plan_reconnect(w);
+        return;
+    }
+    r->up = true;
+    r->broken = false;
+    r->up_since_us = w->now_us;
+    r->caught_up_checked = false;
+    r->up_at_sequence = w->disk.durable;
+    r->backoff_us = BACKOFF_MIN_US;
+    TRACE(w, "redis", "connected, has %llu", (unsigned long long)r->now.applied);
+    engine_on_store_up(w->engine, r->now.applied);
+    world_entered(w);
+}
+
+void redis_crash(struct world *w)
+{
+    abandon(w);
+    empty_queue(&w->redis);
+    w->redis.last_execute_us = w->redis.last_reply_us = 0;
+}
+
+static struct command *add_command(struct world *w, enum command_kind kind)
+{
+    struct redis *r = &w->redis;
+    if (!r->up || r->asked - r->replied >= STORE_CHECKS_MAX)
+        return NULL;
+    if (r->replied == r->asked)
+        empty_queue(r);
+    if (r->asked == r->size) {
+        r->size = r->size ? r->size * 2 : 64;
+        r->commands = check_realloc(r->commands, r->size * sizeof *r->commands);
+    }
+    struct command *c = &r->commands[r->asked++];
+    *c = (struct command){.kind = kind};
+    return c;
+}
+
+bool redis_ask(struct world *w, const struct check *check)
+{
+    struct command *c = add_command(w, COMMAND_CHECK);
+    if (c == NULL)
+        return false;
+    c->check = *check;
+    w->oracle.checks++;
+    people_meddle(w, people_find_number(w, check->number));
+    return true;
+}
+
+bool redis_write(struct world *w, const struct consent_write *write)
+{
+    struct command *c = add_command(w, COMMAND_WRITE);
+    if (c == NULL)
+        return false;
+    c->write = *write;
+    return true;
+}
+
+bool redis_lookup(struct world *w, uint64_t cookie, uint64_t number, const uint16_t *scopes,
+                  uint8_t scope_count, uint16_t opt_in_scope)
+{
+    struct command *c = add_command(w, COMMAND_LOOKUP);
+    if (c == NULL)
+        return false;
+    c->ask.cookie = cookie;
+    c->ask.number = number;
+    memcpy(c->ask.scopes, scopes, scope_count * sizeof *scopes);
+    c->ask.scope_count = scope_count;
+    c->ask.opt_in_scope = opt_in_scope;
+    return true;
+}
+
+bool redis_resolve(struct world *w, uint64_t cookie, const char *name)
+{
+    struct command *c = add_command(w, COMMAND_RESOLVE);
+    if (c == NULL)
+        return false;
+    c->ask.cookie = cookie;
+    snprintf(c->ask.name, sizeof c->ask.name, "%s", name);
+    return true;
+}
+
+static uint64_t later(uint64_t last_us, uint64_t at_us)
+{
+    return at_us > last_us ? at_us : last_us;
+}
+
+void redis_flush(struct world *w)
+{
+    struct redis *r = &w->redis;
+    if (!r->up || r->broken || r->sent == r->asked)
+        return;
+    r->sent = r->asked;
+    uint64_t reach_us = w->now_us + spread(&w->redis_rng, w->plan.redis_us);
+    if (rng_chance(&w->redis_rng, w->plan.redis_slow))
+        reach_us += 5000 + rng_below(&w->redis_rng, 300000);
+    if (r->slow_until_us > w->now_us)
+        reach_us = later(reach_us, w->now_us + rng_below(&w->redis_rng, 400000));
+    r->last_execute_us = later(r->last_execute_us, reach_us);
+    r->last_reply_us =
+        later(r->last_reply_us, r->last_execute_us + spread(&w->redis_rng, w->plan.redis_us));
+    uint64_t count = r->sent - r->batched;
+    r->batched = r->sent;
+    schedule_add(&w->schedule, r->last_execute_us, execute, r->connection, count, 0, NULL, 0);
+    schedule_add(&w->schedule, r->last_reply_us, answer, r->connection, count, 0, NULL, 0);
+    world_at(w, STORE_DEADLINE_MS * US_PER_MS, deadline, r->connection, count, r->batches++);
+}
+
+static void execute(struct world *w, struct event *e)
+{
+    struct redis *r = &w->redis;
+    if (e->a == r->connection && !r->broken)
+        execute_up_to(w, r->executed + e->b);
+}
+
+static void answer(struct world *w, struct event *e)
+{
+    struct redis *r = &w->redis;
+    if (e->a != r->connection || !world_may_enter(w, e))
+        return;
+    if (r->replied + e->b > r->executed)
+        return; /* the server went before; the loss is about to be noticed */
+    for (uint64_t i = 0; i < e->b && !w->crashed; i++)
+        tell(w, r->commands[r->replied++]);
+    r->batches_answered++;
+    world_entered(w);
+}
+
+static void deadline(struct world *w, struct event *e)
+{
+    struct redis *r = &w->redis;
+    if (e->a != r->connection || e->c < r->batches_answered || !world_may_enter(w, e))
+        return;
+    lose(w, "timeout");
+}
+
+/* ---- faults ---- */
+
+static void start_server(struct world *w, struct event *e)
+{
+    (void)e;
+    TRACE(w, "redis", "server runs");
+    w->redis.running = true;
+}
+
+static void stop_server(struct world *w)
+{
+    w->redis.running = false;
+    w->redis.broken = true;
+    world_at(w, rng_below(&w->redis_rng, 500), lose_event, w->redis.connection, 0, 0);
+    world_at(w, 5000 + rng_below(&w->redis_rng, 4 * US_PER_S), start_server, 0, 0, 0);
+}
+
+enum redis_fault {
+    FAULT_DROP,
+    FAULT_SLOW,
+    FAULT_RESTART,
+    FAULT_OLD,
+    FAULT_EMPTY,
+    FAULT_ERROR,
+    FAULT_SAVE,
+    FAULT_KINDS
+};
+
+void redis_fault(struct world *w)
+{
+    struct redis *r = &w->redis;
+    enum redis_fault fault = (enum redis_fault)rng_below(&w->redis_rng, FAULT_KINDS);
+    static const char *const names[] = {"drops the connection",
+                                        "is slow",
+                                        "restarts",
+                                        "restarts with an older copy",
+                                        "restarts empty",
+                                        "answers with an error",
+                                        "saves"};
+    TRACE(w, "redis", "%s", names[fault]);
+    switch (fault) {
+    case FAULT_DROP:
+    case FAULT_ERROR:
+        world_at(w, 0, lose_event, r->connection, fault == FAULT_DROP ? 0 : 2, 0);
+        break;
+    case FAULT_SLOW:
+        r->slow_until_us = w->now_us + rng_below(&w->redis_rng, 5 * US_PER_S);
+        break;
+    case FAULT_OLD:
+        data_copy(&r->now, &r->old);
+        stop_server(w);
+        break;
+    case FAULT_EMPTY:
+        data_clear(&r->now);
+        stop_server(w);
+        break;
+    case FAULT_RESTART:
+        stop_server(w);
+        break;
+    case FAULT_SAVE:
+        data_copy(&r->old, &r->now);
+        break;
+    case FAULT_KINDS:
+        break;
+    }
+}
+
+void redis_heal(struct world *w)
+{
+    w->redis.slow_until_us = 0;
+}
+
+void redis_opt_out(struct world *w, uint64_t key)
+{
+    if (w->redis.running)
+        set_add(&w->redis.now.opt_out, key);
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/base/check.h"
+
+#define WALL_START_MS   1795298400000ull /* a Sunday in November 2026 */
+#define SETTLE_EVERY_US (2 * US_PER_S)
+#define SETTLE_MAX_US   (20 * 60 * US_PER_S)
+#define TURNS_MAX       2000 /* at one instant: more is a busy loop */
+#define CRASH_STEPS     300  /* a planned crash strikes within so many port calls */
+
+static const struct hash_key node_key = {0x1234567812345678ull, 0x9abcdef09abcdef0ull};
+
+/* ---- time ---- */
+
+uint64_t spread(struct rng *rng, uint64_t usual_us)
+{
+    return usual_us / 2 + rng_below(rng, usual_us + 1);
+}
+
+uint64_t world_wall_ms(const struct world *w)
+{
+    return WALL_START_MS + w->now_us / 1000;
+}
+
+struct instant world_instant(const struct world *w)
+{
+    return (struct instant){.mono_us = w->now_us + w->mono_offset_us, .wall_ms = world_wall_ms(w)};
+}
+
+void world_at(struct world *w, uint64_t delay_us, event_run *run, uint64_t a, uint64_t b,
+              uint64_t c)
+{
+    schedule_add(&w->schedule, w->now_us + delay_us, run, a, b, c, NULL, 0);
+}
+
+void world_at_with(struct world *w, uint64_t delay_us, event_run *run, uint64_t a, uint64_t b,
+                   uint64_t c, struct span data)
+{
+    schedule_add(&w->schedule, w->now_us + delay_us, run, a, b, c, data.data, data.length);
+}
+
+/* ---- what is said ---- */
+
+void world_trace(struct world *w, const char *who, const char *format, ...)
+{
+    va_list arguments;
+    printf("%12.6f %-8s ", (double)w->now_us / 1e6, who);
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+}
+
+void world_fail(struct world *w, const char *promise, const char *format, ...)
+{
+    if (w->failed)
+        return;
+    w->failed = true;
+    int n = snprintf(w->failure, sizeof w->failure, "%s broken at %.6f s: ", promise,
+                     (double)w->now_us / 1e6);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(w->failure + n, sizeof w->failure - (size_t)n, format, arguments);
+    va_end(arguments);
+    TRACE(w, "ORACLE", "%s", w->failure);
+}
+
+/* ---- turns ---- */
+
+static event_run run_turn;
+
+static void want_turn(struct world *w, uint64_t at_us)
+{
+    if (w->turn_at_us != 0 && w->turn_at_us <= at_us)
+        return;
+    w->turn_at_us = at_us;
+    schedule_add(&w->schedule, at_us, run_turn, ++w->turn_token, 0, 0, NULL, 0);
+}
+
+void world_entered(struct world *w)
+{
+    if (w->engine && !w->crashed)
+        want_turn(w, w->now_us + rng_below(&w->rng, w->plan.turn_delay_us + 1));
+}
+
+bool world_may_enter(struct world *w, struct event *e)
+{
+    if (w->engine == NULL || w->crashed)
+        return false;
+    if (w->stalled_until_us > w->now_us) {
+        schedule_again(&w->schedule, e, w->stalled_until_us);
+        e->data = NULL;
+        return false;
+    }
+    return true;
+}
+
+static bool busy_loop(struct world *w)
+{
+    static const uint64_t window_us = 1000;
+    if (w->now_us / window_us != w->turns_window) {
+        w->turns_window = w->now_us / window_us;
+        w->turns_now = 0;
+    }
+    return ++w->turns_now > TURNS_MAX;
+}
+
+static void run_turn(struct world *w, struct event *e)
+{
+    if (e->a != w->turn_token || w->engine == NULL)
+        return;
+    if (!world_may_enter(w, e))
+        return;
+    w->turn_at_us = 0;
+    uint64_t next_us = engine_turn(w->engine, world_instant(w));
+    if (w->crashed)
+        return;
+    oracle_turn_over(w);
+    if (busy_loop(w))
+        world_fail(w, "P10", "the engine asks for turn after turn without end");
+    if (next_us != UINT64_MAX) {
+        uint64_t due_us = next_us > w->mono_offset_us ? next_us - w->mono_offset_us : 0;
+        want_turn(w, due_us > w->now_us ? due_us : w->now_us + 1);
+    }
+    if (rng_chance(&w->rng, w->plan.stall)) {
+        w->stalled_until_us = w->now_us + 20000 + rng_below(&w->rng, 400000);
+        TRACE(w, "process", "stands still until %.6f", (double)w->stalled_until_us / 1e6);
+    }
+}
+
+/* ---- the life of a process ---- */
+
+static void start_process(struct world *w, struct event *e)
+{
+    (void)e;
+    w->life++;
+    w->crashed = false;
+    w->crash_in = 0;
+    w->stalled_until_us = 0;
+    w->turn_at_us = 0;
+    w->turn_token++;
+    w->mono_offset_us = 1 + rng_below(&w->rng, 1ull << 40);
+    TRACE(w, "process", "life %u starts", w->life);
+    w->engine = engine_new(&w->config, &w->ports, &node_key, rng_next(&w->rng));
+    engine_plant(w->engine, w->plant);
+    disk_recover(w);
+    if (w->failed)
+        return;
+    engine_start(w->engine, world_instant(w));
+    redis_connect(w);
+    world_entered(w);
+}
+
+void world_die(struct world *w, const char *why)
+{
+    TRACE(w, "process", "dies: %s", why);
+    w->crashed = true;
+}
+
+/* The process has died: its memory is gone, the world stays. */
+static void bury(struct world *w)
+{
+    w->crashes++;
+    engine_free(w->engine);
+    w->engine = NULL;
+    w->crashed = false;
+    people_crash(w);
+    wire_crash(w);
+    redis_crash(w);
+    disk_crash(w);
+    oracle_recovered(w);
+    world_at(w, 10000 + rng_below(&w->rng, 3 * US_PER_S), start_process, 0, 0, 0);
+}
+
+/* ---- faults ---- */
+
+static void plan_crash(struct world *w, struct event *e)
+{
+    (void)e;
+    if (w->healing)
+        return;
+    if (w->engine && w->crash_in == 0)
+        w->crash_in = 1 + (uint32_t)rng_below(&w->rng, CRASH_STEPS);
+    world_at(w, spread(&w->rng, w->plan.crash_us), plan_crash, 0, 0, 0);
+}
+
+static void fault_redis(struct world *w, struct event *e)
+{
+    (void)e;
+    if (w->healing)
+        return;
+    redis_fault(w);
+    world_at(w, spread(&w->rng, w->plan.redis_fault_us), fault_redis, 0, 0, 0);
+}
+
+static void fault_link(struct world *w, struct event *e)
+{
+    (void)e;
+    if (w->healing)
+        return;
+    wire_fault(w);
+    world_at(w, spread(&w->rng, w->plan.link_fault_us), fault_link, 0, 0, 0);
+}
+
+static void fault_disk(struct world *w, struct event *e)
+{
+    if (w->healing)
+        return;
+    bool full = e->a == 0;
+    disk_set_full(w, full);
+    uint64_t lasts_us =
+        full ? 50000 + rng_below(&w->rng, 5 * US_PER_S) : spread(&w->rng, w->plan.disk_full_us);
+    world_at(w, lasts_us, fault_disk, full, 0, 0);
+}
+
+static void take_snapshot(struct world *w, struct event *e)
+{
+    if (world_may_enter(w, e))
+        disk_snapshot(w);
+    if (!w->healing)
+        world_at(w, spread(&w->rng, 20 * US_PER_S), take_snapshot, 0, 0, 0);
+}
+
+static void begin_faults(struct world *w)
+{
+    const struct plan *p = &w->plan;
+    if (p->crash_us)
+        world_at(w, spread(&w->rng, p->crash_us), plan_crash, 0, 0, 0);
+    if (p->redis_fault_us)
+        world_at(w, spread(&w->rng, p->redis_fault_us), fault_redis, 0, 0, 0);
+    if (p->link_fault_us)
+        world_at(w, spread(&w->rng, p->link_fault_us), fault_link, 0, 0, 0);
+    if (p->disk_full_us)
+        world_at(w, spread(&w->rng, p->disk_full_us), fault_disk, 0, 0, 0);
+    world_at(w, spread(&w->rng, 20 * US_PER_S), take_snapshot, 0, 0, 0);
+}
+
+/* ---- healing and the end ---- */
+
+static void look_whether_settled(struct world *w, struct event *e)
+{
+    (void)e;
+    bool late = w->now_us > w->plan.chaos_us + SETTLE_MAX_US;
+    if (late || (w->engine && oracle_settled(w))) {
+        oracle_end(w);
+        w->over = true;
+        return;
+    }
+    world_at(w, SETTLE_EVERY_US, look_whether_settled, 0, 0, 0);
+}
+
+static void heal(struct world *w, struct event *e)
+{
+    (void)e;
+    TRACE(w, "world", "no more faults");
+    w->healing = true;
+    w->crash_in = 0;
+    struct plan *p = &w->plan;
+    p->stall = p->fsync_slow = p->fsync_fail = p->redis_slow = 0;
+    p->link_refused = p->link_stuck = p->temporary = p->permanent = p->throttled = 0;
+    p->never_answered = p->answered_late = p->deliver_drop = 0;
+    p->receipt_lost = 0;
+    p->stop = p->stop_all = p->start = p->help = p->chatter = 0;
+    disk_set_full(w, false);
+    redis_heal(w);
+    world_at(w, SETTLE_EVERY_US, look_whether_settled, 0, 0, 0);
+}
+
+/* ---- configuration ---- */
+
+struct program_sketch {
+    const char *name, *brand, *sender;
+    unsigned classes; /* bits of Assent__V1__Class */
+    enum opt_in_mode opt_in;
+    enum stop_reach reach;
+};
+
+#define BIT(c) (1u << ASSENT__V1__CLASS__##c)
+
+static const struct program_sketch sketches[SIM_PROGRAMS] = {
+    {"offers", "Acme", "12025550100", BIT(MARKETING), OPT_IN_DOUBLE, REACH_BRAND},
+    {"news", "Acme", "12025550101", BIT(MARKETING) | BIT(TRANSACTIONAL), OPT_IN_SINGLE,
+     REACH_PROGRAM},
+    {"login", "Acme Bank", "12025550102", BIT(OTP) | BIT(TRANSACTIONAL), OPT_IN_DOUBLE,
+     REACH_BRAND},
+    {"shop", "Corner Shop", "12025550103", BIT(MARKETING) | BIT(TRANSACTIONAL) | BIT(OTP),
+     OPT_IN_SINGLE, REACH_GLOBAL},
+};
+
+static void fill_program(struct world *w, struct program_config *p, const struct program_sketch *s)
+{
+    program_defaults(p);
+    snprintf(p->name, sizeof p->name, "%s", s->name);
+    snprintf(p->brand, sizeof p->brand, "%s", s->brand);
+    snprintf(p->senders[0], sizeof p->senders[0], "%s", s->sender);
+    p->sender_count = 1;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        p->classes[c] = s->classes >> c & 1;
+    p->opt_in = s->opt_in;
+    p->stop_reach = s->reach;
+    p->on_unknown = rng_chance(&w->rng, 500000) ? UNKNOWN_SEND_AGAIN : UNKNOWN_NEVER_AGAIN;
+}
+
+static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t index)
+{
+    static char routes[SIM_CARRIERS_MAX][1][NUMBER_DIGITS_MAX + 1] = {{""}, {"44"}};
+    carrier_defaults(c);
+    snprintf(c->name, sizeof c->name, "%s", index == 0 ? "alpha" : "beta");
+    snprintf(c->address, sizeof c->address, "tcp://127.0.0.1:2775");
+    snprintf(c->system_id, sizeof c->system_id, "sim");
+    c->bind = w->plan.bind;
+    c->sessions = (uint16_t)w->plan.sessions;
+    c->window = (uint16_t)w->plan.window;
+    c->rate = w->plan.rate;
+    c->request_timeout_ms = 2000 + (uint32_t)rng_below(&w->rng, 6000);
+    c->enquire_link_ms = 5000 + (uint32_t)rng_below(&w->rng, 10000);
+    c->reconnect_min_ms = 100 + (uint32_t)rng_below(&w->rng, 900);
+    c->reconnect_max_ms = 8000;
+    c->receipt_timeout_ms = 30000 + (uint32_t)rng_below(&w->rng, 60000);
+    c->routes = routes[index];
+    c->route_count = 1;
+}
+
+static void fill_config(struct world *w)
+{
+    struct config *c = &w->config;
+    config_defaults(c);
+    snprintf(c->node, sizeof c->node, "sim1");
+    c->clients = check_calloc(2, sizeof *c->clients);
+    c->client_count = 2;
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(c->clients[i].name, sizeof c->clients[i].name, "client%u", i);
+        for (unsigned p = 0; p < SIM_PROGRAMS; p++)
+            c->clients[i].programs[p] = true;
+    }
+    c->programs = check_calloc(SIM_PROGRAMS, sizeof *c->programs);
+    c->program_count = SIM_PROGRAMS;
+    for (unsigned i = 0; i < SIM_PROGRAMS; i++)
+        fill_program(w, &c->programs[i], &sketches[i]);
+    c->carriers = check_calloc(SIM_CARRIERS_MAX, sizeof *c->carriers);
+    c->carrier_count = (uint16_t)w->plan.carriers;
+    for (uint32_t i = 0; i < w->plan.carriers; i++)
+        fill_carrier(w, &c->carriers[i], i);
+    for (unsigned i = 0; i < CLASS_COUNT; i++)
+        c->ttl_ms[i] = 60000 + rng_below(&w->rng, 180000);
+    c->retry_min_ms = 200 + (uint32_t)rng_below(&w->rng, 800);
+    c->retry_max_ms = 10000;
+    if (w->plan.kind == PLAN_CHAOS && rng_chance(&w->rng, 100000))
+        c->max_open_messages = 20;
+}
+
+static void release_config(struct config *c)
+{
+    free(c->clients);
+    free(c->programs);
+    free(c->carriers);
+}
+
+/* ---- a run ---- */
+
+static struct world *world_new(uint64_t seed, int forced_kind, enum plant plant, bool trace)
+{
+    struct world *w = check_calloc(1, sizeof *w);
+    w->seed = seed;
+    w->plant = plant;
+    w->trace = trace;
+    w->now_us = US_PER_S;
+    plan_draw(&w->plan, seed, forced_kind);
+    struct rng seeds = {seed};
+    w->rng.state = rng_next(&seeds);
+    w->wire_rng.state = rng_next(&seeds);
+    w->redis_rng.state = rng_next(&seeds);
+    w->disk_rng.state = rng_next(&seeds);
+    w->people_rng.state = rng_next(&seeds);
+    w->secret_rng.state = rng_next(&seeds);
+    schedule_init(&w->schedule);
+    fill_config(w);
+    ports_fill(w);
+    disk_init(&w->disk);
+    redis_init(&w->redis);
+    wire_init(&w->wire);
+    people_init(w);
+    oracle_init(w);
+    return w;
+}
+
+static void world_free(struct world *w)
+{
+    if (w->engine) {
+        w->crashed = true; /* its last calls go nowhere */
+        engine_free(w->engine);
+    }
+    oracle_release(&w->oracle);
+    people_release(&w->people);
+    wire_release(&w->wire);
+    redis_release(&w->redis);
+    disk_release(&w->disk);
+    schedule_release(&w->schedule);
+    release_config(&w->config);
+    free(w);
+}
+
+static void step(struct world *w, struct event *e)
+{
+    w->now_us = e->at_us;
+    w->events++;
+    w->digest = hash_mix(w->digest ^ e->at_us ^ e->order);
+    e->run(w, e);
+    free(e->data);
+    if (w->crashed && !w->failed)
+        bury(w);
+}
+
+void world_run(uint64_t seed, int forced_kind, enum plant plant, bool trace,
+               struct outcome *ret_outcome)
+{
+    struct world *w = world_new(seed, forced_kind, plant, trace);
+    world_at(w, 0, start_process, 0, 0, 0);
+    people_begin(w);
+    begin_faults(w);
+    world_at(w, w->plan.chaos_us, heal, 0, 0, 0);
+    struct event e;
+    while (!w->failed && !w->over && schedule_take(&w->schedule, &e))
+        step(w, &e);
+    *ret_outcome = (struct outcome){.failed = w->failed,
+                                    .digest = w->digest,
+                                    .virtual_us = w->now_us,
+                                    .events = w->events,
+                                    .sends = w->oracle.sends,
+                                    .stops = w->oracle.stops_answered,
+                                    .crashes = w->crashes,
+                                    .kind = w->plan.kind,
+                                    .otp_worst_us = w->oracle.otp_worst_us};
+    memcpy(ret_outcome->failure, w->failure, sizeof w->failure);
+    world_free(w);
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One simulated run: a whole engine, and around it a disk, a Redis, carriers with subscribers, and
+ * submitters, all in memory and in virtual time, all drawn from one seed.
+ *
+ *     plan.c     what a seed stands for: sizes, rates, how often which fault strikes
+ *     world.c    the clock, the engine's life: start, turns, crashes, recovery, healing, the end
+ *     ports.c    what the engine may do to this world; also where a crash strikes between two calls
+ *     disk.c     the ledger: what is appended, flushed, durable, and what a crash leaves; snapshots
+ *     redis.c    the consent store: one connection, in order, slow, lost, restarted empty or old
+ *     carrier.c  server-role sessions over pipes that delay and split; answers, receipts, replies
+ *     people.c   submitters and subscribers
+ *     oracle.c   the promises. Sees octets at the carrier, what Redis held, durable records and what
+ *                submitters were told; never the engine's own state
+ *
+ * Nothing here reads a clock or orders anything by address. */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "gateway/engine.h"
+#include "proto/number.h"
+#include "tests/sim/schedule.h"
+
+#define SIM_CARRIERS_MAX 2
+#define SIM_PROGRAMS     4
+#define SIM_NUMBERS_MAX  32
+#define SIM_LINKS_MAX    (3 * 2)
+#define SIM_PARTS_MAX    4
+#define SIM_FAILURE_MAX  400
+#define NONE             UINT32_MAX
+#define PLAIN_SIZE       256
+
+enum plan_kind { PLAN_CHAOS, PLAN_RATE, PLAN_OTP, PLAN_KINDS };
+
+/* Chances are in parts per million; of what, says the comment. */
+struct plan {
+    enum plan_kind kind;
+    uint64_t chaos_us; /* submissions and faults happen in this time, then everything heals */
+    uint32_t messages, numbers, carriers;
+    uint32_t rate, window, sessions;
+    enum bind_mode bind;
+
+    uint32_t turn_delay_us;                    /* at most */
+    uint32_t stall;                            /* a turn: the process stands still for a while */
+    uint32_t crash_us;                         /* mean time between crashes; 0 never */
+    uint32_t fsync_us, fsync_slow, fsync_fail; /* usual time; an fsync takes long; fails */
+    uint64_t disk_full_us;                     /* mean time between full disks; 0 never */
+    uint32_t redis_us, redis_slow;             /* usual one-way time; a batch takes long */
+    uint64_t redis_fault_us;           /* mean time between a drop, a restart, ...; 0 never */
+    uint32_t wire_us, fragment;        /* usual one-way time; a write is split */
+    uint64_t link_fault_us;            /* mean time between lost or silent connections; 0 never */
+    uint32_t link_refused, link_stuck; /* connecting; a flush meets a full socket */
+    uint32_t temporary, permanent, throttled, never_answered, answered_late; /* a submit_sm */
+    uint32_t receipt_lost, receipt_double, receipt_early, receipt_bad;       /* a message taken */
+    uint32_t deliver_drop; /* a deliver_sm_resp: the carrier does not see it */
+    uint32_t stop, stop_all, start, help, chatter, yes;         /* a message to a subscriber */
+    uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
+    uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
+};
+
+/* disk.c */
+
+/* What the oracle reads in a record. */
+struct fact {
+    int body; /* Assent__V1__Event__BodyCase */
+    uint64_t message, number, due_wall_ms, in_flight;
+    uint32_t program, part;
+    uint16_t scopes[WRITE_SCOPES_MAX];
+    uint8_t scope_count;
+    int message_class, service, outcome, reason, source;
+    uint16_t carrier;
+};
+
+/* The fold of a message's records, kept at its `accepted`. */
+struct progress {
+    bool open, waiting; /* waiting: no attempt stands, no part is with the carrier */
+    uint64_t due_wall_ms;
+    uint32_t attempts, helds, ends;
+    uint64_t last_attempt; /* sequence */
+    uint32_t sent_parts;   /* bits */
+    int outcome, reason;
+    uint64_t since_us; /* it waits since */
+};
+
+struct record {
+    uint8_t *octets;
+    uint32_t public_length, personal_length;
+    struct fact fact;
+    struct progress progress;
+    uint64_t appended_us;
+};
+
+struct snapshot {
+    uint64_t sequence;
+    bool published;
+    struct record *records;
+    size_t count, size;
+};
+
+struct disk {
+    struct record *records;                   /* [0] is unused */
+    uint64_t next, flushed, durable, syncing; /* syncing: up to here, 0 when idle */
+    size_t size;
+    uint64_t life; /* events of an earlier life of the process are void */
+    bool full;
+    struct snapshot snapshots[2]; /* [1] is the newer */
+};
+
+void disk_init(struct disk *disk);
+void disk_release(struct disk *disk);
+uint64_t disk_append(struct world *world, struct span public_part, struct span personal_part);
+void disk_flush(struct world *world);
+void disk_crash(struct world *world); /* keeps what is durable and maybe a little more */
+void disk_set_full(struct world *world, bool full);
+void disk_recover(struct world *world); /* replays snapshot and tail into the new engine */
+void disk_snapshot(struct world *world);
+uint64_t disk_scan(struct world *world, uint64_t from, uint64_t until, uint32_t max_records,
+                   void (*each)(void *engine, uint64_t sequence, struct span public_part,
+                                struct span personal_part),
+                   void *engine);
+struct span record_public(const struct record *record);
+struct span record_personal(const struct record *record);
+/* The record of an `accepted`, or NULL. */
+struct record *disk_accepted(struct world *world, uint64_t id);
+
+/* redis.c */
+
+struct set {
+    uint64_t *members;
+    size_t count, size;
+};
+bool set_has(const struct set *set, uint64_t member);
+bool set_add(struct set *set, uint64_t member);
+bool set_remove(struct set *set, uint64_t member);
+
+struct pending {
+    uint64_t key, request, expires_wall_ms;
+    uint8_t token_sha256[32];
+};
+
+struct redis_data {
+    struct set opt_out, opt_in;
+    struct pending pending[SIM_NUMBERS_MAX * SIM_PROGRAMS];
+    size_t pending_count;
+    char scopes[SIM_PROGRAMS * 2][NAME_OCTETS_MAX + 16];
+    uint16_t scope_numbers[SIM_PROGRAMS * 2];
+    size_t scope_count;
+    uint64_t applied;
+};
+
+struct command;
+
+struct redis {
+    struct redis_data now, old; /* old: what an earlier copy on its disk holds */
+    struct command *commands;   /* [replied, asked) are in flight */
+    size_t asked, sent, executed, replied, size;
+    uint64_t last_execute_us, last_reply_us;
+    uint64_t connection;     /* events of an earlier connection are void */
+    uint64_t up_at_sequence; /* what was durable when the connection came up */
+    bool up, running, caught_up_checked;
+    bool broken;    /* the server's end of the connection is gone */
+    size_t batched; /* commands that have their events */
+    uint64_t batches, batches_answered;
+    uint64_t slow_until_us, backoff_us, up_since_us;
+};
+
+void redis_init(struct redis *redis);
+void redis_release(struct redis *redis);
+void redis_connect(struct world *world); /* a process starts: its adapter begins to connect */
+void redis_crash(struct world *world);   /* the process is gone */
+void redis_fault(struct world *world);   /* one fault, at random */
+void redis_heal(struct world *world);
+bool redis_ask(struct world *world, const struct check *check);
+bool redis_write(struct world *world, const struct consent_write *write);
+bool redis_lookup(struct world *world, uint64_t cookie, uint64_t number, const uint16_t *scopes,
+                  uint8_t scope_count, uint16_t opt_in_scope);
+bool redis_resolve(struct world *world, uint64_t cookie, const char *name);
+void redis_flush(struct world *world);
+void redis_opt_out(struct world *world, uint64_t key); /* another gateway's */
+uint16_t scope_brand(struct world *world, uint32_t program);
+uint16_t scope_program(struct world *world, uint32_t program);
+
+/* carrier.c */
+
+enum mo_kind { MO_RECEIPT, MO_STOP, MO_STOP_ALL, MO_START, MO_YES, MO_HELP, MO_CHATTER };
+
+/* A deliver_sm on its way to the gateway, until it is answered with ESME_ROK. */
+struct mo {
+    enum mo_kind kind;
+    uint32_t number;  /* index; a receipt's subscriber too */
+    uint32_t program; /* whose sender it goes to */
+    uint16_t carrier;
+    bool done, in_flight;
+    uint32_t tries;
+    uint64_t handed_us; /* to the engine, last; 0 never */
+    char text[200];
+};
+
+struct delivery { /* a deliver_sm or submit_sm_resp of ours inside a connection */
+    uint64_t end; /* octets of the connection up to its end */
+    uint32_t sequence, mo, command_status;
+    bool is_answer, handed;
+};
+
+struct connection {
+    struct world *world;
+    uint32_t index;
+    uint16_t carrier, link;
+    struct session *session;                        /* the carrier's end; NULL when gone */
+    bool engine_open, silent, reading, stuck, over; /* over: the session said closed */
+    size_t offered;                       /* octets of the engine's output seen and not yet taken */
+    struct buffer *output;                /* the engine's, while stuck */
+    uint64_t to_carrier_us, to_engine_us; /* the last arrival planned */
+    uint64_t produced, delivered;         /* octets towards the engine */
+    struct delivery *deliveries;
+    size_t delivery_count, delivery_size, handed_count;
+    uint64_t tick_us;
+    uint8_t *held; /* octets that arrived while the engine does not read */
+    size_t held_length;
+};
+
+struct wire {
+    struct connection **connections;
+    size_t count, size;
+    uint32_t current[SIM_CARRIERS_MAX][SIM_LINKS_MAX]; /* NONE when closed */
+    struct mo *mos;
+    size_t mo_count, mo_size;
+    uint32_t next_message_id;
+    uint32_t mo_being_sent;
+    uint64_t throttling_until_us[SIM_CARRIERS_MAX];
+};
+
+void wire_init(struct wire *wire);
+void wire_release(struct wire *wire);
+void wire_open(struct world *world, uint16_t carrier, uint16_t link);
+void wire_flush(struct world *world, uint16_t carrier, uint16_t link, struct buffer *output);
+void wire_close(struct world *world, uint16_t carrier, uint16_t link);
+void wire_reading(struct world *world, uint16_t carrier, uint16_t link, bool reading);
+void wire_crash(struct world *world); /* every connection's engine end is gone */
+void wire_fault(struct world *world);
+/* A text from a subscriber, to be delivered until it is answered. */
+void wire_send_mo(struct world *world, enum mo_kind kind, uint32_t number, uint32_t program,
+                  const char *text, uint64_t delay_us);
+
+/* people.c */
+
+struct part_write {
+    uint32_t connection, sequence, life; /* of the last submit_sm */
+    uint32_t writes;
+    bool answered, taken;
+};
+
+struct text { /* a message that a submitter wants sent; its text begins with "#index " */
+    uint32_t program, number, client;
+    Assent__V1__Class message_class;
+    bool reference, accepted, told, cancel_told, scheduled;
+    uint64_t id; /* of the last acceptance */
+    uint64_t accepted_us, told_us, send_at_wall_ms, ttl_ms;
+    uint32_t length;
+    bool foreign_letters; /* needs UCS-2 */
+    struct part_write parts[SIM_PARTS_MAX];
+};
+
+enum call_kind { CALL_REQUEST, CALL_CONFIRM, CALL_RECORD, CALL_OPT_OUT, CALL_SHOW };
+
+struct call {
+    enum call_kind kind;
+    uint32_t program, number, client;
+    uint64_t life, asked_us;
+    bool answered;
+};
+
+struct promise_to_tell { /* an answer that waits for the ledger */
+    uint64_t ready_at, life;
+    enum { TELL_ACCEPTED, TELL_CANCELLED, TELL_CALL } kind;
+    uint32_t what; /* text or call */
+    uint64_t id;
+    bool ok;
+    char token[65];
+};
+
+struct people {
+    struct text *texts;
+    size_t text_count, text_size;
+    struct call *calls;
+    size_t call_count, call_size;
+    struct promise_to_tell *tells;
+    size_t tell_count, tell_size;
+    uint64_t numbers[SIM_NUMBERS_MAX];
+};
+
+void people_init(struct world *world);
+void people_release(struct people *people);
+void people_begin(struct world *world);
+void people_durable(struct world *world); /* tells what may be told now */
+void people_crash(struct world *world);   /* nothing untold will ever be told */
+void people_consent_reply(struct world *world, uint64_t call, uint64_t ready_at,
+                          const Assent__V1__ConsentReply *reply);
+void people_show_reply(struct world *world, uint64_t call, const Assent__V1__ShowReply *reply);
+/* A part came to a subscriber's carrier. */
+void people_receive(struct world *world, uint32_t number, uint32_t program, const char *text);
+/* A check for this number has been asked: a subscriber may choose this moment. */
+void people_meddle(struct world *world, uint32_t number);
+uint32_t people_find_number(const struct world *world, uint64_t number); /* index or NONE */
+
+/* oracle.c */
+
+struct verdict_seen {
+    uint32_t number;
+    uint32_t used_by; /* text index, or NONE */
+    uint64_t told_us;
+    uint32_t allows_marketing, allows_other; /* bits by program: what Redis held when it answered */
+};
+
+struct subscriber {  /* what a subscriber and the carrier know about their consent */
+    uint32_t denied; /* bits by program: a STOP was answered and not lifted */
+    uint32_t read;   /* the same, from the moment its octets were read; void after a crash */
+    uint32_t read_life;
+    struct set opted_out; /* scopes of the STOPs since the last START */
+    uint32_t confirmations_due, confirmations;
+    uint64_t last_start_us, last_stop_us;
+    uint32_t service_writes[6]; /* by kind */
+};
+
+struct submit_seen { /* a submit_sm as it left */
+    uint32_t connection, sequence, number, program, part;
+    uint32_t text; /* index, or NONE for a service text */
+    int service;
+    uint8_t esm_class, data_coding;
+    char plain[PLAIN_SIZE];
+};
+
+struct write_times {
+    uint64_t *times;
+    size_t count, size;
+};
+
+struct oracle {
+    struct subscriber subscribers[SIM_NUMBERS_MAX];
+    struct verdict_seen *verdicts;
+    size_t verdict_count, verdict_size;
+    struct write_times writes[SIM_CARRIERS_MAX];
+    struct submit_seen *sent;
+    size_t sent_count, sent_size;
+    struct set other_gateways; /* opt-outs that are not ours to keep */
+    char (*service_texts)[PLAIN_SIZE];
+    int *service_kinds;
+    size_t service_count;
+    uint64_t oldest_open; /* no open message's record is below */
+    uint64_t checks, sends, stops_answered, otp_worst_us;
+};
+
+/* Letters, digits, '#' and spaces of a short_message, whatever its alphabet. */
+void oracle_plain(struct span octets, uint8_t esm_class, uint8_t data_coding, char out[PLAIN_SIZE]);
+int oracle_service_kind(const struct world *world, const char *plain);
+void oracle_init(struct world *world);
+void oracle_release(struct oracle *oracle);
+void oracle_appended(struct world *world, uint64_t sequence);
+void oracle_recovered(struct world *world);
+void oracle_executed_check(struct world *world, const struct check *check,
+                           struct verdict_seen *ret_seen);
+void oracle_told_verdict(struct world *world, const struct verdict_seen *seen);
+void oracle_executed_write(struct world *world, const struct consent_write *write);
+void oracle_octets_out(struct world *world, uint32_t connection, struct span octets);
+void oracle_handed(struct world *world, uint32_t connection, const struct delivery *delivery);
+void oracle_told_accepted(struct world *world, uint32_t text, uint64_t id);
+void oracle_told_opt_out(struct world *world, uint32_t call);
+void oracle_turn_over(struct world *world);
+bool oracle_settled(struct world *world); /* nothing is open in the ledger */
+void oracle_end(struct world *world);
+
+/* plan.c */
+void plan_draw(struct plan *plan, uint64_t seed, int forced_kind);
+uint64_t plan_rate_seconds(uint32_t rate); /* how long the backlog of PLAN_RATE lasts at least */
+
+/* world.c */
+
+struct world {
+    uint64_t seed;
+    struct plan plan;
+    struct schedule schedule;
+    uint64_t now_us, end_us;
+    uint64_t mono_offset_us; /* each life of the process has another */
+    struct rng rng, wire_rng, redis_rng, disk_rng, people_rng, secret_rng;
+    struct config config;
+    struct ports ports;
+    struct engine *engine;  /* NULL while the process is dead */
+    uint32_t life;          /* how many processes there were */
+    uint32_t crash_in;      /* port calls until the crash; 0: none planned */
+    uint64_t dead_sequence; /* what a dead process is told that it appended */
+    bool crashed, healing, over;
+    uint64_t turn_token, turn_at_us, stalled_until_us, turns_window, crashes;
+    uint32_t turns_now;
+    struct disk disk;
+    struct redis redis;
+    struct wire wire;
+    struct people people;
+    struct oracle oracle;
+    enum plant plant;
+    bool trace, failed;
+    uint64_t digest, events;
+    char failure[SIM_FAILURE_MAX];
+};
+
+struct outcome {
+    bool failed;
+    char failure[SIM_FAILURE_MAX];
+    uint64_t digest, virtual_us, events, sends, stops, crashes, otp_worst_us;
+    enum plan_kind kind;
+};
+
+/* Runs one seed. `forced_kind`: -1 for what the seed says. */
+void world_run(uint64_t seed, int forced_kind, enum plant plant, bool trace,
+               struct outcome *ret_outcome);
+
+void world_at(struct world *world, uint64_t delay_us, event_run *run, uint64_t a, uint64_t b,
+              uint64_t c);
+void world_at_with(struct world *world, uint64_t delay_us, event_run *run, uint64_t a, uint64_t b,
+                   uint64_t c, struct span data);
+
+/* For events that enter the engine: false when it is dead; when it is stalled or asleep the event
+ * is put off. After entering, call world_entered(). */
+bool world_may_enter(struct world *world, struct event *event);
+void world_entered(struct world *world);
+
+struct instant world_instant(const struct world *world);
+uint64_t world_wall_ms(const struct world *world);
+
+/* A process that dies now (outside of engine calls): fsync error. */
+void world_die(struct world *world, const char *why);
+
+/* The first broken promise ends the run. */
+void world_fail(struct world *world, const char *promise, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void world_trace(struct world *world, const char *who, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define TRACE(world, who, ...)                                                                     \
+    do {                                                                                           \
+        if ((world)->trace)                                                                        \
+            world_trace(world, who, __VA_ARGS__);                                                  \
+    } while (0)
+
+/* Around `usual_us`: mostly half to one and a half of it. */
+uint64_t spread(struct rng *rng, uint64_t usual_us);
+void ports_fill(struct world *world);
+
+#endif
