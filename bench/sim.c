@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/sim.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/base/check.h"
+#include "proto/base/clock.h"
+
+#define OUTPUT_HIGH (1u << 20) /* a peer that leaves so much unread is not read either */
+#define TICK_US     (100 * US_PER_MS)
+
+void sim_take_time(struct sim *sim)
+{
+    sim->now_us = clock_mono_us();
+}
+
+/* Answers and deliveries ---------------------------------------------------------------------- */
+
+static void answer(struct peer *peer, const struct pdu_header *request, uint32_t command_status,
+                   uint64_t message_id)
+{
+    char id[21];
+    size_t length = command_status == ESME_ROK ? digits_write(message_id, id) : 0;
+    peer->unanswered--;
+    session_respond(peer->session, request, command_status, span_of(id, length));
+}
+
+static void drop_item(struct sim *sim, uint32_t index)
+{
+    struct item *item = schedule_item(&sim->schedule, index);
+    if (item->kind == ITEM_REPLY)
+        free(item->deliver.reply);
+    schedule_give_back(&sim->schedule, index);
+}
+
+static void make_ready(struct sim *sim, uint32_t index)
+{
+    uint16_t account = schedule_item(&sim->schedule, index)->deliver.account;
+    item_list_push(&sim->schedule, &sim->accounts[account].ready, index);
+}
+
+static void on_due(void *context, uint32_t index)
+{
+    struct sim *sim = context;
+    struct item *item = schedule_item(&sim->schedule, index);
+    if (item->kind != ITEM_ANSWER) {
+        make_ready(sim, index);
+        return;
+    }
+    struct peer *peer = sim->peers[item->answer.session % PEERS_MAX];
+    if (peer != NULL && peer->number == item->answer.session && !peer->ended)
+        answer(peer, &item->answer.request, item->answer.command_status, item->answer.message_id);
+    schedule_give_back(&sim->schedule, index);
+}
+
+static void after(struct sim *sim, uint32_t index, uint64_t delay_us)
+{
+    if (delay_us == 0)
+        make_ready(sim, index);
+    else
+        schedule_add(&sim->schedule, index, sim->now_us + delay_us);
+}
+
+/* A deliver_sm back to where `body` came from; ITEM_NONE when too much is waiting. */
+static uint32_t take_deliver(struct sim *sim, const struct peer *peer, const struct sm_body *body,
+                             enum item_kind kind)
+{
+    uint32_t index = schedule_take(&sim->schedule);
+    if (index == ITEM_NONE) {
+        sim->counts.overflow++;
+        return ITEM_NONE;
+    }
+    struct item *item = schedule_item(&sim->schedule, index);
+    item->kind = kind;
+    item->deliver.source = body->destination;
+    item->deliver.destination = body->source;
+    item->deliver.account = peer->account;
+    return index;
+}
+
+static void plan_receipts(struct sim *sim, struct peer *peer, const struct sm_body *body,
+                          const struct carrier_outcome *outcome)
+{
+    for (unsigned i = 0; i < outcome->receipt_count; i++) {
+        uint32_t index = take_deliver(sim, peer, body, ITEM_RECEIPT);
+        if (index == ITEM_NONE)
+            return;
+        struct item *item = schedule_item(&sim->schedule, index);
+        item->deliver.message_id = outcome->message_id;
+        item->deliver.message_state = outcome->receipts[i].message_state;
+        item->deliver.submitted_wall_ms = clock_wall_ms();
+        after(sim, index, outcome->receipts[i].delay_us);
+    }
+}
+
+static void plan_reply(struct sim *sim, struct peer *peer, const struct sm_body *body,
+                       const struct carrier_reply *reply)
+{
+    uint32_t index = take_deliver(sim, peer, body, ITEM_REPLY);
+    if (index == ITEM_NONE)
+        return;
+    struct carrier_reply *copy = check_malloc(sizeof *copy);
+    *copy = *reply;
+    schedule_item(&sim->schedule, index)->deliver.reply = copy;
+    after(sim, index, reply->delay_us);
+}
+
+static void plan_answer(struct sim *sim, struct peer *peer, const struct pdu_header *header,
+                        const struct carrier_outcome *outcome)
+{
+    uint32_t index = outcome->answer_delay_us > 0 ? schedule_take(&sim->schedule) : ITEM_NONE;
+    if (index == ITEM_NONE) {
+        answer(peer, header, outcome->command_status, outcome->message_id);
+        return;
+    }
+    struct item *item = schedule_item(&sim->schedule, index);
+    item->kind = ITEM_ANSWER;
+    item->answer.request = *header;
+    item->answer.session = peer->number;
+    item->answer.command_status = outcome->command_status;
+    item->answer.message_id = outcome->message_id;
+    schedule_add(&sim->schedule, index, sim->now_us + outcome->answer_delay_us);
+}
+
+/* What a session tells ------------------------------------------------------------------------ */
+
+static void on_message(void *context, struct session *session, const struct pdu_header *header,
+                       const struct sm_body *body)
+{
+    (void)session;
+    struct peer *peer = context;
+    struct sim *sim = peer->sim;
+    struct carrier_submit submit = {
+        .body = body, .session = peer->number, .unanswered = peer->unanswered++};
+    struct carrier_outcome outcome;
+    carrier_model_submit(sim->model, &submit, sim->now_us, &sim->rng, &outcome);
+    if (outcome.answered)
+        plan_answer(sim, peer, header, &outcome);
+    else
+        peer->unanswered--; /* as the carrier sees it */
+    plan_receipts(sim, peer, body, &outcome);
+    if (outcome.reply.kind != REPLY_NONE)
+        plan_reply(sim, peer, body, &outcome.reply);
+}
+
+static void note_answered(struct sim *sim, struct peer *peer, const struct item *item)
+{
+    if (item->kind == ITEM_RECEIPT) {
+        sim->counts.receipts_answered++;
+        return;
+    }
+    sim->counts.replies_answered++;
+    carrier_model_reply_answered(sim->model, item->deliver.reply, peer->number, sim->now_us);
+    if (item->deliver.reply->kind == REPLY_STOP && sim->stop_latency_count < STOP_LATENCIES_MAX)
+        sim->stop_latencies[sim->stop_latency_count++] =
+            (uint32_t)(sim->now_us - item->deliver.sent_us);
+}
+
+static void on_request_ended(void *context, struct session *session, uint64_t cookie,
+                             enum request_end end, uint32_t command_status, struct span message_id)
+{
+    (void)session;
+    (void)message_id;
+    struct peer *peer = context;
+    struct sim *sim = peer->sim;
+    uint32_t index = (uint32_t)cookie;
+    bool again = end == REQUEST_TIMEOUT || end == REQUEST_LOST ||
+                 (end == REQUEST_ANSWERED && carrier_model_redelivers(command_status));
+    if (again) {
+        sim->counts.redelivered++;
+        schedule_add(&sim->schedule, index, sim->now_us + sim->options->redeliver_us);
+        return;
+    }
+    if (end == REQUEST_ANSWERED && command_status == ESME_ROK)
+        note_answered(sim, peer, schedule_item(&sim->schedule, index));
+    else
+        sim->counts.delivers_refused++;
+    drop_item(sim, index);
+}
+
+static bool find_account(struct sim *sim, struct span system_id, uint16_t *ret_account)
+{
+    for (size_t i = 0; i < sim->account_count; i++) {
+        if (span_equal(span_from_string(sim->accounts[i].system_id), system_id)) {
+            *ret_account = (uint16_t)i;
+            return true;
+        }
+    }
+    struct account *account = &sim->accounts[sim->account_count];
+    if (sim->account_count == ACCOUNTS_MAX || system_id.length >= sizeof account->system_id)
+        return false;
+    *account = (struct account){.ready = {.first = ITEM_NONE, .last = ITEM_NONE}};
+    if (system_id.length > 0)
+        memcpy(account->system_id, system_id.data, system_id.length);
+    *ret_account = (uint16_t)sim->account_count++;
+    return true;
+}
+
+static uint32_t on_authenticate(void *context, struct session *session, enum session_mode mode,
+                                const struct bind_body *bind)
+{
+    (void)session;
+    (void)mode;
+    struct peer *peer = context;
+    const struct sim_options *options = peer->sim->options;
+    uint32_t status = ESME_ROK;
+    if (options->system_id != NULL &&
+        !span_equal(bind->system_id, span_from_string(options->system_id)))
+        status = ESME_RINVSYSID;
+    else if (options->password != NULL &&
+             !span_equal(bind->password, span_from_string(options->password)))
+        status = ESME_RINVPASWD;
+    else if (!find_account(peer->sim, bind->system_id, &peer->account))
+        status = ESME_RBINDFAIL;
+    peer->sim->counts.binds_refused += status != ESME_ROK;
+    return status;
+}
+
+static void on_bound(void *context, struct session *session)
+{
+    (void)session;
+    struct peer *peer = context;
+    peer->bound = true;
+    peer->sim->counts.bound++;
+}
+
+static void on_session_closed(void *context, struct session *session, const char *why,
+                              uint32_t command_status)
+{
+    (void)session;
+    (void)command_status;
+    struct peer *peer = context;
+    peer->ended = true;
+    if (peer->sim->log != NULL)
+        sim_log_event(peer->sim->log, peer->sim->now_us, peer->number, "closed", why);
+}
+
+static const struct session_handlers session_handlers = {.bound = on_bound,
+                                                         .authenticate = on_authenticate,
+                                                         .request_ended = on_request_ended,
+                                                         .message = on_message,
+                                                         .closed = on_session_closed};
+
+static void on_pdu(void *context, struct session *session, bool outgoing, struct span pdu)
+{
+    (void)session;
+    struct peer *peer = context;
+    sim_log_pdu(peer->sim->log, peer->sim->now_us, peer->number, outgoing, pdu);
+}
+
+/* What a socket tells ------------------------------------------------------------------------- */
+
+static void on_received(void *context, struct link *link, struct span octets)
+{
+    (void)link;
+    struct peer *peer = context;
+    sim_take_time(peer->sim);
+    (void)session_receive(peer->session, octets, peer->sim->now_us);
+}
+
+static void on_link_closed(void *context, struct link *link, const char *why)
+{
+    (void)link;
+    struct peer *peer = context;
+    sim_take_time(peer->sim);
+    session_close(peer->session, why);
+}
+
+static void on_writable(void *context, struct link *link)
+{
+    struct peer *peer = context;
+    sim_take_time(peer->sim);
+    peer->held = false;
+    link_set_reading(link, true);
+    (void)session_tick(peer->session, peer->sim->now_us);
+}
+
+static const struct link_handlers link_handlers = {
+    .received = on_received, .closed = on_link_closed, .writable = on_writable};
+
+static struct session *make_session(struct sim *sim, struct peer *peer)
+{
+    const struct sim_options *options = sim->options;
+    struct session_config config = {
+        .role = SESSION_SERVER,
+        .system_id = "smsc-sim",
+        .window = (uint16_t)options->deliver_window,
+        .request_timeout_ms = (uint32_t)(options->deliver_timeout_us / US_PER_MS),
+        .enquire_link_ms = (uint32_t)(options->enquire_link_us / US_PER_MS)};
+    struct session *session = session_new(&config, &session_handlers, peer);
+    if (sim->log != NULL)
+        session_set_tap(session, on_pdu);
+    session_start(session, sim->now_us);
+    return session;
+}
+
+static void on_accepted(void *context, struct link_listener *listener, struct link *link)
+{
+    (void)listener;
+    struct sim *sim = context;
+    sim_take_time(sim);
+    if (sim->active_count == PEERS_MAX) {
+        link_free(link);
+        return;
+    }
+    do
+        sim->last_number++;
+    while (sim->peers[sim->last_number % PEERS_MAX] != NULL);
+    struct peer *peer = check_calloc(1, sizeof *peer);
+    peer->sim = sim;
+    peer->link = link;
+    peer->number = sim->last_number;
+    peer->session = make_session(sim, peer);
+    sim->peers[peer->number % PEERS_MAX] = peer;
+    sim->active[sim->active_count++] = peer;
+    sim->counts.connected++;
+    link_set_handlers(link, &link_handlers, peer);
+    if (sim->log != NULL)
+        sim_log_event(sim->log, sim->now_us, peer->number, "connected", "");
+}
+
+/* A turn -------------------------------------------------------------------------------------- */
+
+static enum err send_item(struct sim *sim, struct peer *peer, uint32_t index)
+{
+    struct item *item = schedule_item(&sim->schedule, index);
+    struct receipt_text receipt;
+    struct sm_out message;
+    if (item->kind == ITEM_RECEIPT) {
+        receipt_write(item, (enum receipt_form)sim->options->receipt_form, clock_wall_ms(),
+                      &receipt, &message);
+    } else {
+        const struct carrier_reply *reply = item->deliver.reply;
+        message = (struct sm_out){.source = item->deliver.source,
+                                  .destination = item->deliver.destination,
+                                  .data_coding = reply->data_coding,
+                                  .short_message = span_of(reply->octets, reply->length)};
+    }
+    item->deliver.sent_us = sim->now_us;
+    return session_submit(peer->session, &message, index, sim->now_us);
+}
+
+static void note_sent(struct sim *sim, uint32_t index)
+{
+    if (schedule_item(&sim->schedule, index)->kind == ITEM_RECEIPT)
+        sim->counts.receipts_sent++;
+    else
+        sim->counts.replies_sent++;
+}
+
+/* Gives deliver_sm to the account's sessions in turn until no window has room. */
+static void pump(struct sim *sim, struct account *account)
+{
+    size_t full = 0;
+    while (account->ready.count > 0 && full < sim->active_count) {
+        struct peer *peer = sim->active[account->turn % sim->active_count];
+        bool ours = !peer->ended && peer->bound && &sim->accounts[peer->account] == account;
+        if (!ours || !session_may_submit(peer->session)) {
+            account->turn++;
+            full++;
+            continue;
+        }
+        uint32_t index = account->ready.first;
+        enum err err = send_item(sim, peer, index);
+        if (err == ERR_FULL) {
+            account->turn++;
+            full++;
+            continue;
+        }
+        item_list_pop(&sim->schedule, &account->ready);
+        full = 0;
+        if (err == ERR_OK) {
+            note_sent(sim, index);
+        } else {
+            sim->counts.delivers_refused++;
+            drop_item(sim, index);
+        }
+    }
+}
+
+static void flush(struct peer *peer)
+{
+    struct buffer *output = session_output(peer->session);
+    if (buffer_length(output) == 0)
+        return;
+    link_flush(peer->link, output);
+    if (!peer->held && buffer_length(output) > OUTPUT_HIGH) {
+        peer->held = true;
+        link_set_reading(peer->link, false);
+    }
+}
+
+static void free_peer(struct sim *sim, struct peer *peer)
+{
+    sim->peers[peer->number % PEERS_MAX] = NULL;
+    link_free(peer->link);
+    session_free(peer->session);
+    free(peer);
+}
+
+static void flush_and_reap(struct sim *sim)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < sim->active_count; i++) {
+        struct peer *peer = sim->active[i];
+        flush(peer);
+        if (peer->ended)
+            free_peer(sim, peer);
+        else
+            sim->active[kept++] = peer;
+    }
+    sim->active_count = kept;
+}
+
+static void tick_sessions(struct sim *sim)
+{
+    if (sim->now_us < sim->next_tick_us)
+        return;
+    sim->next_tick_us = sim->now_us + TICK_US;
+    for (size_t i = 0; i < sim->active_count; i++)
+        if (!sim->active[i]->ended)
+            (void)session_tick(sim->active[i]->session, sim->now_us);
+}
+
+uint64_t sim_end_turn(struct sim *sim)
+{
+    sim_take_time(sim);
+    tick_sessions(sim);
+    schedule_advance(&sim->schedule, sim->now_us, on_due, sim);
+    for (size_t i = 0; i < sim->account_count; i++)
+        pump(sim, &sim->accounts[i]);
+    flush_and_reap(sim);
+    uint64_t next = schedule_next(&sim->schedule, TICK_US);
+    return next < sim->now_us + TICK_US ? next : sim->now_us + TICK_US;
+}
+
+void sim_drop_all(struct sim *sim)
+{
+    sim_take_time(sim);
+    for (size_t i = 0; i < sim->active_count; i++) {
+        struct peer *peer = sim->active[i];
+        if (peer->ended)
+            continue;
+        sim->counts.dropped++;
+        session_close(peer->session, "dropped");
+        link_free(peer->link);
+        peer->link = NULL;
+    }
+}
+
+/* Life ---------------------------------------------------------------------------------------- */
+
+static bool read_subscribers(struct sim *sim, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char line[256];
+    unsigned row = 0;
+    const char *why = NULL;
+    if (file == NULL) {
+        fprintf(stderr, "smsc-sim: cannot read %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    while (why == NULL && fgets(line, sizeof line, file) != NULL) {
+        uint64_t number = 0;
+        struct subscriber subscriber;
+        row++;
+        if (subscriber_parse(line, &number, &subscriber, &why) && number != 0)
+            carrier_model_set_subscriber(sim->model, number, &subscriber);
+    }
+    fclose(file);
+    if (why != NULL)
+        fprintf(stderr, "smsc-sim: %s:%u: %s\n", path, row, why);
+    return why == NULL;
+}
+
+static bool write_port(const struct sim *sim)
+{
+    const char *path = sim->options->port_file;
+    if (path == NULL)
+        return true;
+    char temporary[4096];
+    snprintf(temporary, sizeof temporary, "%s.new", path);
+    FILE *file = fopen(temporary, "w");
+    bool ok = file != NULL && fprintf(file, "%d\n", link_listener_port(sim->listener)) > 0;
+    if (file != NULL)
+        ok = fclose(file) == 0 && ok;
+    if (ok && rename(temporary, path) == 0)
+        return true;
+    fprintf(stderr, "smsc-sim: cannot write %s: %s\n", path, strerror(errno));
+    return false;
+}
+
+static bool start(struct sim *sim)
+{
+    const struct sim_options *options = sim->options;
+    const char *why = NULL;
+    if (strcmp(options->subscribers, "hash") != 0 && strcmp(options->subscribers, "none") != 0 &&
+        !read_subscribers(sim, options->subscribers))
+        return false;
+    if (options->log != NULL) {
+        sim->log = sim_log_open(options->log, options->log_format == 1);
+        if (sim->log == NULL) {
+            fprintf(stderr, "smsc-sim: cannot write %s: %s\n", options->log, strerror(errno));
+            return false;
+        }
+    }
+    sim->listener = link_listen(sim->base, options->listen, on_accepted, sim, &why);
+    if (sim->listener == NULL) {
+        fprintf(stderr, "smsc-sim: cannot listen on %s: %s\n", options->listen, why);
+        return false;
+    }
+    return write_port(sim);
+}
+
+struct sim *sim_new(const struct sim_options *options, struct event_base *base)
+{
+    struct sim *sim = check_calloc(1, sizeof *sim);
+    sim->options = options;
+    sim->base = base;
+    sim->model = carrier_model_new(&options->carrier);
+    sim->rng.state = options->seed;
+    sim->stop_latencies = check_malloc(STOP_LATENCIES_MAX * sizeof *sim->stop_latencies);
+    sim_take_time(sim);
+    sim->started_us = sim->now_us;
+    schedule_init(&sim->schedule, sim->now_us);
+    if (start(sim))
+        return sim;
+    sim_free(sim);
+    return NULL;
+}
+
+static void free_replies(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->account_count; i++) {
+        uint32_t index;
+        while ((index = item_list_pop(&sim->schedule, &sim->accounts[i].ready)) != ITEM_NONE)
+            drop_item(sim, index);
+    }
+    for (size_t i = 0; i < SCHEDULE_SLOTS; i++) {
+        uint32_t index;
+        while ((index = item_list_pop(&sim->schedule, &sim->schedule.slots[i])) != ITEM_NONE)
+            drop_item(sim, index);
+    }
+}
+
+void sim_free(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->active_count; i++) {
+        session_close(sim->active[i]->session, "shutdown");
+        free_peer(sim, sim->active[i]);
+    }
+    free_replies(sim);
+    link_listener_free(sim->listener);
+    sim_log_close(sim->log);
+    carrier_model_free(sim->model);
+    schedule_release(&sim->schedule);
+    free(sim->stop_latencies);
+    free(sim);
+}

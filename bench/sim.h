@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of smsc-sim: the carrier model of carrier_model.h behind sockets. One loop turn reads
+ * all sessions that have something, does what has fallen due, fills the windows with deliver_sm, and
+ * writes once a session.
+ *
+ * An account is a system_id: its receipts and replies go to any of its sessions that may receive,
+ * and wait while there is none. */
+#ifndef BENCH_SIM_H
+#define BENCH_SIM_H
+
+#include <event2/event.h>
+
+#include "bench/schedule.h"
+#include "bench/sim_log.h"
+#include "smpp/link.h"
+#include "smpp/session.h"
+
+#define PEERS_MAX          1024
+#define ACCOUNTS_MAX       64
+#define STOP_LATENCIES_MAX 1000000
+
+struct sim_options {
+    const char *listen, *port_file, *system_id, *password, *subscribers;
+    const char *log, *report;
+    int log_format, receipt_form;
+    uint32_t deliver_window;
+    uint64_t redeliver_us, deliver_timeout_us, enquire_link_us, drop_every_us, duration_us;
+    uint64_t seed;
+    struct carrier_config carrier;
+    uint32_t stop_within;
+};
+
+enum receipt_form { RECEIPT_BOTH, RECEIPT_TEXT, RECEIPT_TLV };
+
+struct sim;
+
+struct peer {
+    struct sim *sim;
+    struct link *link;
+    struct session *session;
+    uint32_t number;     /* of the connection, from 1; its place is number % PEERS_MAX */
+    uint32_t unanswered; /* submit_sm */
+    uint16_t account;
+    bool bound, held, ended;
+};
+
+struct account {
+    char system_id[17];
+    struct item_list ready; /* deliver_sm that wait for a place in a window */
+    uint32_t turn;          /* which peer sent last */
+};
+
+struct sim_counts {
+    uint64_t connected, bound, binds_refused, dropped;
+    uint64_t receipts_sent, receipts_answered;
+    uint64_t replies_sent, replies_answered;
+    uint64_t redelivered, delivers_refused, overflow;
+};
+
+struct sim {
+    const struct sim_options *options;
+    struct event_base *base;
+    struct link_listener *listener;
+    struct carrier_model *model;
+    struct rng rng;
+    struct sim_log *log;
+    struct sim_counts counts;
+    uint64_t now_us, started_us, next_tick_us;
+    uint32_t last_number;
+    struct peer *peers[PEERS_MAX];
+    struct peer *active[PEERS_MAX];
+    size_t active_count;
+    struct account accounts[ACCOUNTS_MAX];
+    size_t account_count;
+    uint32_t *stop_latencies; /* microseconds from the STOP's last sending to its answer */
+    size_t stop_latency_count;
+    struct schedule schedule;
+};
+
+/* Listens and is ready to run; gives NULL when it cannot, having said why on stderr. */
+struct sim *sim_new(const struct sim_options *options, struct event_base *base);
+void sim_free(struct sim *sim);
+
+/* Reads what time it is; to be called by whatever the loop calls. */
+void sim_take_time(struct sim *sim);
+
+/* What follows every turn of the loop: due items, deliveries, writes. Gives when to wake at the
+ * latest. */
+uint64_t sim_end_turn(struct sim *sim);
+
+/* Cuts every connection as a network does. */
+void sim_drop_all(struct sim *sim);
+
+/* Writes the counts as JSON into options->report, whole or not at all. */
+void sim_write_report(struct sim *sim);
+
+/* A receipt's PDU, in buffers of its own. */
+struct receipt_text {
+    char text[160];
+    char id[24];
+    uint8_t state;
+    struct tlv tlvs[2];
+};
+void receipt_write(const struct item *item, enum receipt_form form, uint64_t wall_ms,
+                   struct receipt_text *receipt, struct sm_out *message);
+
+/* Decimal digits, NUL-terminated; gives the length. */
+size_t digits_write(uint64_t value, char out[21]);
+
+#endif
