@@ -134,8 +134,8 @@ enum pause_reason {
     PAUSE_LINK_DOWN = 1 << 0,
     PAUSE_THROTTLED = 1 << 1, /* the carrier said ESME_RTHROTTLED or ESME_RMSGQFUL */
     PAUSE_GATE_AWAY = 1 << 2,
-    PAUSE_LEDGER = 1 << 3,    /* disk full, or the disk is behind */
-    PAUSE_RATE = 1 << 4,      /* the sliding second is used up */
+    PAUSE_LEDGER = 1 << 3, /* disk full, or the disk is behind */
+    PAUSE_RATE = 1 << 4,   /* the sliding second is used up */
     PAUSE_WINDOW = 1 << 5,
     PAUSE_DRAINING = 1 << 6,
 };
@@ -146,19 +146,19 @@ const char *pause_name(unsigned bit); /* 0.. : "link_down" */
  * tests set it. */
 enum plant {
     PLANT_NONE,
-    PLANT_CHECK_DROPPED,          /* P1: writes without asking Redis */
-    PLANT_UNKNOWN_PASSES,         /* P1: a failed check counts as a pass */
-    PLANT_DENY_NOT_CONSULTED,     /* P2: the deny set is passed over before the write */
-    PLANT_NO_CANCEL_ON_STOP,      /* P2: what waits stays */
-    PLANT_STOP_ACK_EARLY,         /* P3: deliver_sm_resp before the opt-out is durable */
-    PLANT_REPLAY_SKIPPED,         /* P3: Redis is trusted although it forgot */
-    PLANT_CONFIRM_TWICE,          /* P4 */
-    PLANT_ACK_BEFORE_FSYNC,       /* P5 */
-    PLANT_RESEND_AFTER_CRASH,     /* P6 */
-    PLANT_ATTEMPT_NOT_DURABLE,    /* P6: written before its intent is on disk */
-    PLANT_RATE_AT_DISPATCH,       /* P7: accounted when dispatched, not when written */
-    PLANT_TOKEN_NOT_RETURNED,     /* P7: under-use after denials */
-    PLANT_NO_PRIORITY,            /* P8 */
+    PLANT_CHECK_DROPPED,       /* P1: writes without asking Redis */
+    PLANT_UNKNOWN_PASSES,      /* P1: a failed check counts as a pass */
+    PLANT_DENY_NOT_CONSULTED,  /* P2: the deny set is passed over before the write */
+    PLANT_NO_CANCEL_ON_STOP,   /* P2: what waits stays */
+    PLANT_STOP_ACK_EARLY,      /* P3: deliver_sm_resp before the opt-out is durable */
+    PLANT_REPLAY_SKIPPED,      /* P3: Redis is trusted although it forgot */
+    PLANT_CONFIRM_TWICE,       /* P4 */
+    PLANT_ACK_BEFORE_FSYNC,    /* P5 */
+    PLANT_RESEND_AFTER_CRASH,  /* P6 */
+    PLANT_ATTEMPT_NOT_DURABLE, /* P6: written before its intent is on disk */
+    PLANT_RATE_AT_DISPATCH,    /* P7: accounted when dispatched, not when written */
+    PLANT_TOKEN_NOT_RETURNED,  /* P7: under-use after denials */
+    PLANT_NO_PRIORITY,         /* P8 */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -5,6 +5,7 @@
  *   dispatch.c  tokens, intent, gate, wire, answers  carrier.c    links and sessions
  *   receipts.c  correlation of receipts              inbound.c    replies from handsets
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
+ *   denial.c    the deny set and recent opt-outs
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
  * Only these files include this header. */
@@ -16,23 +17,24 @@
 #include "gateway/message.h"
 #include "gateway/queue.h"
 #include "gateway/throttle.h"
+#include "proto/base/arena.h"
 #include "smpp/session.h"
 
 /* ---- carriers ---- */
 
 struct carrier_link {
     struct engine *engine;
-    struct session *session;  /* NULL while there is no connection */
+    struct session *session; /* NULL while there is no connection */
     uint16_t carrier, index;
-    uint32_t generation;      /* counts connections: an owed answer to an older one is dropped */
-    bool opening;             /* link_open() called, no answer yet */
-    bool closing;             /* the session is over; cleaned up at the end of the turn */
+    uint32_t generation; /* counts connections: an owed answer to an older one is dropped */
+    bool opening;        /* link_open() called, no answer yet */
+    bool closing;        /* the session is over; cleaned up at the end of the turn */
     bool bound;
     bool reading_stopped;
-    uint32_t reserved;        /* window slots held by messages that are not written yet */
-    uint64_t open_at_us;      /* next attempt to connect; 0: none planned */
+    uint32_t reserved;   /* window slots held by messages that are not written yet */
+    uint64_t open_at_us; /* next attempt to connect; 0: none planned */
     uint64_t backoff_ms;
-    uint64_t tick_us;         /* when the session wants session_tick() */
+    uint64_t tick_us; /* when the session wants session_tick() */
     enum session_mode mode;
 };
 
@@ -40,13 +42,13 @@ struct carrier {
     const struct carrier_config *config;
     struct carrier_link *links;
     uint16_t link_count;
-    uint16_t next_link;       /* round robin */
+    uint16_t next_link; /* round robin */
     struct queue queue;
     struct throttle throttle;
     uint64_t throttled_until_us;
     uint64_t throttle_pause_ms;
     uint64_t awaiting_receipt;
-    uint32_t paused;          /* bits of enum pause_reason, as of the last turn */
+    uint32_t paused; /* bits of enum pause_reason, as of the last turn */
 };
 
 /* ---- answers that wait ---- */
@@ -86,7 +88,7 @@ enum store_phase { STORE_DOWN, STORE_RESOLVING, STORE_CATCHING_UP, STORE_LIVE };
 
 struct projection {
     enum store_phase phase;
-    const char *why;              /* not live: for people */
+    const char *why; /* not live: for people */
     char why_text[160];
     uint64_t applied;             /* Redis has everything up to here */
     uint64_t cursor;              /* CATCHING_UP: next ledger record to look at */
@@ -95,12 +97,14 @@ struct projection {
     struct projection_list queue; /* LIVE: waiting to be durable */
     struct projection_list sent;  /* handed to Redis, not acknowledged */
     uint32_t sent_count;
-    uint32_t resolving;           /* scope names asked for */
+    uint64_t rewind;    /* CATCHING_UP: Redis did not take this record's write */
+    uint32_t resolving; /* scope names asked for and not answered */
 };
 
 /* An opt-out of the last minutes: one confirmation each (P4). */
 struct recent_opt_out {
     TAILQ_ENTRY(recent_opt_out) link;
+    struct recent_opt_out *next_same_number;
     uint64_t number;
     uint64_t sequence;
     uint64_t wall_ms;
@@ -109,12 +113,13 @@ struct recent_opt_out {
     bool confirmed;
 };
 
-/* A number and scope denied in memory. `until_us` 0: Redis does not have it yet. */
+/* A number and scope denied in memory, until Redis has the opt-out and no verdict from before can
+ * still be waiting. `until_us` 0: Redis does not have it yet. */
 struct denial {
-    TAILQ_ENTRY(denial) link; /* in acknowledged order once until_us is set */
+    TAILQ_ENTRY(denial) link; /* denials_leaving, once until_us is set */
     uint64_t key;
+    uint64_t sequence; /* the newest opt-out of this key */
     uint64_t until_us;
-    uint32_t pending; /* opt-outs of this key that Redis has not acknowledged */
 };
 
 /* A lookup in Redis that somebody waits for: a consent call or a reply from a handset. */
@@ -140,8 +145,6 @@ struct parked_receipt {
     uint16_t carrier;
     uint8_t state;
     char error_code[12];
-    uint8_t length;
-    char id[MESSAGE_ID_MAX];
 };
 
 struct seen_reference {
@@ -163,26 +166,26 @@ struct engine {
     struct carrier *carriers;
 
     uint64_t durable;
-    uint64_t snapshot_at;        /* sequence at which the last snapshot began */
-    bool started, draining;
+    uint64_t snapshot_at; /* sequence at which the last snapshot began */
+    bool started, draining, unbinding, drained;
     uint64_t drain_by_us;
     uint64_t intents_after_crash;
 
     /* Scope numbers by index of the configuration; 0: not known yet. */
     uint16_t *program_scope;
-    uint16_t *brand_scope;       /* of the program's brand, by program index */
-    struct table scope_program;  /* scope number to program index + 1 */
+    uint16_t *brand_scope;      /* of the program's brand, by program index */
+    struct table scope_program; /* scope number to program index + 1 */
 
     struct projection projection;
     TAILQ_HEAD(, recent_opt_out) recent_opt_outs;
-    uint64_t recent_count;
-    struct table denials;        /* consent key to struct denial */
+    struct table recent_by_number;
+    struct table denials; /* consent key to struct denial */
     TAILQ_HEAD(, denial) denials_leaving;
 
-    struct table inquiries;      /* cookie to struct inquiry */
+    struct table inquiries; /* cookie to struct inquiry */
     uint64_t next_inquiry;
 
-    struct owed *owed;           /* ring */
+    struct owed *owed; /* ring */
     size_t owed_start, owed_count, owed_size;
     TAILQ_HEAD(, owed_stop) owed_stops;
 
@@ -192,17 +195,22 @@ struct engine {
     struct table parked_by_hash;
     uint64_t parked_count;
 
-    struct table references;     /* keyed hash to message id */
+    struct table references; /* keyed hash to message id */
     struct seen_reference *reference_ring;
     size_t reference_start, reference_count, reference_size;
 
-    struct table help_given;     /* keyed hash of number and sender to wall ms */
+    struct table help_given; /* keyed hash of number and sender to wall ms */
+    struct table orphans;    /* recovery: messages whose program is no longer configured */
 
-    uint8_t *scratch;            /* for packing one event */
+    uint8_t *scratch;   /* for packing one event */
+    struct arena arena; /* for unpacking one */
 };
 
-#define SCRATCH_SIZE (LEDGER_RECORD_MAX * 2)
+#define SCRATCH_SIZE     (LEDGER_RECORD_MAX * 2)
 #define INBOUND_TEXT_MAX 1024 /* UTF-8 of one received part */
+
+/* protobuf-c's strings are not const; packing does not write to them. */
+#define UNCONST(string) ((char *)(uintptr_t)(string))
 
 /* ---- record.c: appends an event; gives its sequence number ---- */
 #define EVENT_INIT(e)                                                                              \
@@ -281,6 +289,8 @@ void receipts_release(struct engine *e);
 void correlate_add(struct engine *e, struct message *m, uint8_t part, struct span carrier_id);
 void correlate_drop(struct engine *e, struct message *m);
 void receipt_came(struct engine *e, uint16_t carrier, const struct sm_body *body);
+/* A message that has just become SENT may have its receipts already. */
+void receipts_settle(struct engine *e, struct message *m);
 void receipts_turn(struct engine *e);
 /* Replay of a recorded receipt. */
 void receipt_apply(struct engine *e, struct message *m, uint8_t part, uint8_t state);
@@ -328,8 +338,8 @@ struct inquiry {
     uint8_t sender;
     /* INQUIRY_REPLY */
     struct owed owed;
-    struct keyword_match match;  /* while a question is pending */
-    struct keyword_match plain;  /* while none is */
+    struct keyword_match match; /* while a question is pending */
+    struct keyword_match plain; /* while none is */
     char address[22];
     char text[INBOUND_TEXT_MAX];
     uint8_t raw[256];
@@ -346,9 +356,35 @@ struct inquiry *inquiry_new(struct engine *e, enum inquiry_kind kind);
 void inquiry_free(struct engine *e, struct inquiry *q);
 /* Asks Redis about programs[at]; false when it is away. */
 bool inquiry_ask(struct engine *e, struct inquiry *q);
-uint64_t opt_in_confirm(struct engine *e, uint16_t program, uint8_t sender, uint64_t number,
-                        Assent__V1__ConsentSource source, uint64_t request, const char *language,
-                        const char *rule, const char *text, struct span raw, int carrier);
+/* The second step of a double opt-in: record, Redis, welcome text. */
+struct opt_in_proof {
+    uint16_t program;
+    const char *sender; /* address that the welcome comes from; "" for the program's first */
+    uint64_t number;
+    Assent__V1__ConsentSource source;
+    uint64_t request;
+    const char *language, *rule, *text;
+    struct span raw;
+    int carrier; /* -1: by route */
+};
+uint64_t opt_in_confirm(struct engine *e, const struct opt_in_proof *proof);
+
+/* ---- denial.c: the deny set, and recent opt-outs for P4 ---- */
+void deny_add(struct engine *e, uint64_t number, uint16_t scope, uint64_t sequence);
+void deny_lift(struct engine *e, uint64_t number, uint16_t scope);
+/* Redis has the opt-out of this record (and all before it). */
+void deny_acknowledged(struct engine *e, uint64_t number, uint16_t scope, uint64_t sequence);
+void deny_all_acknowledged(struct engine *e);
+/* The scope that denies, or -1. */
+int deny_find(const struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
+void recent_add(struct engine *e, const struct consent_write *write, uint64_t wall_ms);
+/* The opt-out of this record has its confirmation. */
+void recent_mark(struct engine *e, uint64_t number, uint64_t sequence);
+bool recent_confirmed(const struct engine *e, uint64_t number, const uint16_t *scopes,
+                      uint8_t count);
+void recent_lift(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
+void denials_turn(struct engine *e);
+void denials_release(struct engine *e);
 
 /* ---- projection.c ---- */
 void projection_init(struct engine *e);
@@ -365,19 +401,16 @@ static inline bool gate_is_open(const struct engine *e)
 {
     return e->projection.phase == STORE_LIVE;
 }
-void deny_add(struct engine *e, uint64_t number, uint16_t scope);
-void deny_lift(struct engine *e, uint64_t number, uint16_t scope);
-void deny_acknowledged(struct engine *e, uint64_t number, uint16_t scope);
-/* The scope that denies, or -1. */
-int deny_find(const struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
-void recent_add(struct engine *e, const struct consent_write *write, uint64_t wall_ms);
-struct recent_opt_out *recent_find(struct engine *e, uint64_t sequence);
-bool recent_confirmed(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
-void recent_lift(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
 void scope_learn(struct engine *e, const char *name, uint16_t number);
 int carrier_index(const struct engine *e, const char *name);
+int sender_index(const struct program_config *program, const char *sender);
 
 /* ---- recover.c: see engine_replay() ---- */
 void recover_finish(struct engine *e);
+bool may_send_again(const struct engine *e, const struct message *m);
+uint16_t all_parts(const struct message *m);
+void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
+                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
+void help_remember(struct engine *e, uint64_t number, const char *address, uint64_t wall_ms);
 
 #endif

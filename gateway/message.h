@@ -33,42 +33,43 @@ struct flow;
 struct correlation;
 
 struct message {
-    TAILQ_ENTRY(message) link;         /* the list of its state; in WAITING that of its flow */
-    struct wheel_timer timer;          /* send-at, retry, time-to-live or receipt timeout */
-    struct message *next_same_number;  /* open messages to one number */
+    TAILQ_ENTRY(message) link;        /* the list of its state; in WAITING that of its flow */
+    struct wheel_timer timer;         /* send-at, retry, time-to-live or receipt timeout */
+    struct message *next_same_number; /* open messages to one number */
     struct message *prev_same_number;
-    struct flow *flow;                 /* counted reference */
-    struct correlation *correlations;  /* carrier ids of its parts */
+    struct flow *flow;                /* counted reference */
+    struct correlation *correlations; /* carrier ids of its parts */
     uint64_t id;
     uint64_t number;
-    uint64_t cause;                    /* consent record that a service message answers */
-    uint64_t attempt_sequence;         /* INTENT: asked when durable */
-    uint64_t accepted_us;              /* monotonic */
-    uint64_t verdict_us;               /* CLEARED: when Redis answered; ON_WIRE: when written */
-    uint64_t expires_us;               /* monotonic */
-    uint64_t due_us;                   /* SCHEDULED, RETRY */
-    uint32_t command_status;           /* the last one that was not ESME_ROK */
+    uint64_t cause;            /* consent record that a service message answers */
+    uint64_t attempt_sequence; /* INTENT: asked when durable */
+    uint64_t accepted_us;      /* monotonic */
+    uint64_t verdict_us;       /* CLEARED: when Redis answered; ON_WIRE: when written */
+    uint64_t expires_us;       /* monotonic */
+    uint64_t due_us;           /* SCHEDULED, RETRY */
+    uint32_t command_status;   /* the last one that was not ESME_ROK */
     uint16_t program;
-    uint16_t client;                   /* index, or CLIENT_OPERATOR */
+    uint16_t client; /* index, or CLIENT_OPERATOR */
     uint16_t carrier;
     uint16_t todo, flying, done, reported; /* parts, one bit each */
     uint16_t text_length;
-    uint8_t link_index;                /* INTENT..ON_WIRE: the session that takes its parts */
-    uint8_t generation;                /* of the check: an answer to an older one is stale */
-    uint8_t sender;                    /* index in the program's senders */
+    uint8_t link_index; /* INTENT..ON_WIRE: the session that takes its parts */
+    uint8_t generation; /* of the check: an answer to an older one is stale */
+    uint8_t sender;     /* index in the program's senders */
     uint8_t message_class;
     uint8_t state;
     uint8_t service;
     uint8_t encoding;
     uint8_t parts;
     uint8_t attempts;
-    uint8_t reserved;                  /* parts holding a token and a slot, not written yet */
-    bool unknown;                      /* a part was written and its fate is not known */
-    bool failed;                       /* a part was refused for good */
+    uint8_t reserved; /* parts holding a token and a slot, not written yet */
+    bool unknown;     /* a part was written and its fate is not known */
+    bool failed;      /* a part was refused for good */
     bool throttled;
-    bool resent;                       /* after being unknown, by its program's policy */
-    bool intent;                       /* an attempt without outcome: matters to recovery */
-    uint8_t worst_receipt;             /* a part's final state that was not DELIVERED; 0 for none */
+    bool stopped;          /* a STOP came while parts were on the wire */
+    bool resent;           /* after being unknown, by its program's policy */
+    bool intent;           /* an attempt without outcome: matters to recovery */
+    uint8_t worst_receipt; /* a part's final state that was not DELIVERED; 0 for none */
     char text[];
 };
 

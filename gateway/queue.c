@@ -82,6 +82,23 @@ void queue_leave_flow(struct queue *queue, struct message *message)
     free(flow);
 }
 
+static bool in_part(const struct message *message)
+{
+    return message->flying != 0 || message->done != 0;
+}
+
+/* What comes back stands again in the order of acceptance; what is written in part stands first. */
+static void put_back(struct flow *flow, struct message *message)
+{
+    struct message *at = TAILQ_FIRST(&flow->messages);
+    while (at != NULL && !in_part(message) && (in_part(at) || at->id < message->id))
+        at = TAILQ_NEXT(at, link);
+    if (at != NULL)
+        TAILQ_INSERT_BEFORE(at, message, link);
+    else
+        TAILQ_INSERT_TAIL(&flow->messages, message, link);
+}
+
 void queue_put(struct queue *queue, struct message *message, bool front)
 {
     struct flow *flow = message->flow;
@@ -95,7 +112,7 @@ void queue_put(struct queue *queue, struct message *message, bool front)
         TAILQ_INSERT_TAIL(&flow->messages, message, link);
         return;
     }
-    TAILQ_INSERT_HEAD(&flow->messages, message, link);
+    put_back(flow, message);
     TAILQ_REMOVE(&lane->active, flow, link);
     TAILQ_INSERT_HEAD(&lane->active, flow, link);
 }

@@ -19,7 +19,7 @@
 
 struct throttle {
     uint32_t rate;
-    uint32_t written;  /* sum of the ring's window */
+    uint32_t written; /* sum of the ring's window */
     uint32_t reserved;
     uint64_t now_ms;   /* the ring stands here */
     uint64_t paced_us; /* credit is counted up to here */

@@ -9,9 +9,9 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define WHEEL_TICK_US  8192u
-#define WHEEL_LEVELS   4
-#define WHEEL_SLOTS    256
+#define WHEEL_TICK_US 8192u
+#define WHEEL_LEVELS  4
+#define WHEEL_SLOTS   256
 
 struct wheel_timer {
     LIST_ENTRY(wheel_timer) link;

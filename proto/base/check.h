@@ -11,7 +11,8 @@
     ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__, __func__))
 
 /* Prints the condition and its place on stderr and aborts. Never prints data. */
-_Noreturn void check_failed(const char *condition, const char *file, int line, const char *function);
+_Noreturn void check_failed(const char *condition, const char *file, int line,
+                            const char *function);
 
 /* malloc family that ends the process when memory is gone: every growable thing has a limit, so
  * this is a wrong limit, not a condition to handle. */

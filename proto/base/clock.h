@@ -7,9 +7,9 @@
 
 #include <stdint.h>
 
-#define US_PER_MS  1000ull
-#define US_PER_S   1000000ull
-#define MS_PER_S   1000ull
+#define US_PER_MS 1000ull
+#define US_PER_S  1000000ull
+#define MS_PER_S  1000ull
 
 struct instant {
     uint64_t mono_us; /* monotonic, arbitrary origin, never 0 */

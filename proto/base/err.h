@@ -7,17 +7,17 @@
 
 enum err {
     ERR_OK = 0,
-    ERR_AGAIN,       /* not now; the same call may succeed later */
-    ERR_FULL,        /* a named limit is reached */
-    ERR_BAD_INPUT,   /* the caller's data is wrong */
+    ERR_AGAIN,     /* not now; the same call may succeed later */
+    ERR_FULL,      /* a named limit is reached */
+    ERR_BAD_INPUT, /* the caller's data is wrong */
     ERR_NOT_FOUND,
     ERR_EXISTS,
-    ERR_DENIED,      /* not allowed to this caller */
-    ERR_AWAY,        /* a peer or store cannot be reached */
-    ERR_IO,          /* the operating system refused; errno says why */
-    ERR_CORRUPT,     /* stored data fails its checksum or makes no sense */
-    ERR_VERSION,     /* stored data of another version */
-    ERR_NO_SPACE,    /* disk full */
+    ERR_DENIED,   /* not allowed to this caller */
+    ERR_AWAY,     /* a peer or store cannot be reached */
+    ERR_IO,       /* the operating system refused; errno says why */
+    ERR_CORRUPT,  /* stored data fails its checksum or makes no sense */
+    ERR_VERSION,  /* stored data of another version */
+    ERR_NO_SPACE, /* disk full */
 };
 
 /* One lower-case word, for logs: "no_space". */

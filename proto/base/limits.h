@@ -7,8 +7,8 @@
 #include <assert.h>
 
 /* Log */
-#define LOG_LINE_MAX   1024 /* octets */
-#define LOG_REPEAT_MS  1000 /* one call site of log_limited() */
+#define LOG_LINE_MAX  1024 /* octets */
+#define LOG_REPEAT_MS 1000 /* one call site of log_limited() */
 
 /* Phone numbers: E.164 allows 15 digits; below 2^50, so scope << 50 | number fits 64 bits. */
 #define NUMBER_DIGITS_MIN 5
@@ -16,8 +16,9 @@
 #define SCOPE_MAX         16383u /* 14 bits */
 
 /* Submission protocol */
-#define FRAME_MAX              (4u << 20) /* octets after the length word */
-#define FRAME_ARENA_MAX        (24u << 20) /* decoded form of one frame; 1 MiB of empty submessages is 60 MiB */
+#define FRAME_MAX (4u << 20) /* octets after the length word */
+#define FRAME_ARENA_MAX                                                                            \
+    (24u << 20) /* decoded form of one frame; 1 MiB of empty submessages is 60 MiB */
 #define SUBMIT_MESSAGES_MAX    1000 /* messages in one Submit */
 #define TEXT_OCTETS_MAX        6400 /* UTF-8; 255 parts would be more, nobody reads that */
 #define TEXT_PARTS_MAX         10
@@ -31,44 +32,46 @@
 #define HELLO_TIMEOUT_MS       5000
 #define HELLO_FRAME_MAX        4096 /* octets of a frame before Hello: strangers get little memory */
 #define FRAME_TIMEOUT_MS       30000 /* a frame that has begun must be whole by then */
-#define CLIENT_LINGER_MS       2000 /* for the last words to a connection that is being closed */
-#define CLIENT_INPUT_TOTAL_MAX (256u << 20) /* octets read and not yet decoded, over all connections */
+#define CLIENT_LINGER_MS       2000  /* for the last words to a connection that is being closed */
+#define CLIENT_INPUT_TOTAL_MAX                                                                     \
+    (256u << 20)                       /* octets read and not yet decoded, over all connections */
 #define CLIENT_CONSENT_CALLS_MAX 65536 /* consent calls under way, over all connections */
-#define SUBMIT_PATIENCE_MS     1000 /* the engine refuses: back-pressure so long, then a refusal */
-#define WATCH_CHUNK_OCTETS     (256u << 10) /* read from the ledger for one watcher in one turn */
+#define SUBMIT_PATIENCE_MS       1000 /* the engine refuses: back-pressure so long, then a refusal */
+#define WATCH_CHUNK_OCTETS       (256u << 10) /* read from the ledger for one watcher in one turn */
 
 /* Time */
-#define TTL_MS_MIN         1000u
-#define TTL_MS_MAX         (7u * 24 * 3600 * 1000)
-#define SCHEDULE_AHEAD_MS  (90ull * 24 * 3600 * 1000) /* a send-at time further away is refused */
+#define TTL_MS_MIN        1000u
+#define TTL_MS_MAX        (7u * 24 * 3600 * 1000)
+#define SCHEDULE_AHEAD_MS (90ull * 24 * 3600 * 1000) /* a send-at time further away is refused */
 
 /* Ledger */
 #define LEDGER_SEGMENT_RECORDS 65536u
 #define LEDGER_RECORD_MAX      (64u << 10) /* octets: public and personal part */
-#define LEDGER_RESERVE_OCTETS  (8u << 20)  /* kept allocated ahead: a STOP is durable on a full disk */
-#define LEDGER_BATCH_OCTETS    (64u << 20) /* gathered while an fsync runs; full means back-pressure */
+#define LEDGER_RESERVE_OCTETS                                                                      \
+    (8u << 20)                          /* kept allocated ahead: a STOP is durable on a full disk */
+#define LEDGER_BATCH_OCTETS (64u << 20) /* gathered while an fsync runs; full means back-pressure */
 
 /* Consent */
-#define CHECK_SCOPES_MAX      3    /* global, brand, program */
-#define VERDICT_AGE_MAX_MS    50   /* P2: an older verdict is asked again */
-#define STORE_DEADLINE_MS     250  /* a reply that takes longer closes the connection */
-#define STOP_HOLD_MS          1000 /* P3: deliver_sm_resp waits this long for Redis */
-#define DENY_GRACE_MS         1000 /* a number stays in the deny set so long after Redis has it */
-#define CONFIRMATION_MAX_MS   (5 * 60 * 1000) /* P4: later than this, never */
-#define CONSENT_PENDING_MS    (24ull * 3600 * 1000)
-#define STORE_REPLY_ELEMENTS  64   /* array elements in one RESP reply */
-#define STORE_BULK_MAX        (64u << 10) /* octets in one RESP bulk string */
-#define STORE_CHECKS_MAX      65536 /* checks in flight; above it nothing is asked */
-#define STORE_OTHERS_MAX      8192  /* writes, lookups and the like in flight */
-#define STORE_REPLY_VALUES    256   /* values in one RESP reply, all levels together */
-#define STORE_REPLY_DEPTH     4     /* arrays in arrays; ROLE needs 3 */
-#define STORE_REPLY_LINE      1024  /* octets of a status, error or length line */
-#define STORE_REPLY_MAX       (256u << 10) /* octets of one whole RESP reply */
-#define STORE_OUTPUT_MAX      (32u << 20)  /* octets of commands not yet taken by the socket */
-#define STORE_BACKOFF_MIN_MS  10
-#define STORE_BACKOFF_MAX_MS  1000
-#define STORE_INTSET_MIN      512   /* set-max-intset-entries below this costs memory: warned */
-#define KEYWORD_TEXT_MAX      1600  /* octets of a reply; longer ones are ordinary replies */
+#define CHECK_SCOPES_MAX     3    /* global, brand, program */
+#define VERDICT_AGE_MAX_MS   50   /* P2: an older verdict is asked again */
+#define STORE_DEADLINE_MS    250  /* a reply that takes longer closes the connection */
+#define STOP_HOLD_MS         1000 /* P3: deliver_sm_resp waits this long for Redis */
+#define DENY_GRACE_MS        1000 /* a number stays in the deny set so long after Redis has it */
+#define CONFIRMATION_MAX_MS  (5 * 60 * 1000) /* P4: later than this, never */
+#define CONSENT_PENDING_MS   (24ull * 3600 * 1000)
+#define STORE_REPLY_ELEMENTS 64           /* array elements in one RESP reply */
+#define STORE_BULK_MAX       (64u << 10)  /* octets in one RESP bulk string */
+#define STORE_CHECKS_MAX     65536        /* checks in flight; above it nothing is asked */
+#define STORE_OTHERS_MAX     8192         /* writes, lookups and the like in flight */
+#define STORE_REPLY_VALUES   256          /* values in one RESP reply, all levels together */
+#define STORE_REPLY_DEPTH    4            /* arrays in arrays; ROLE needs 3 */
+#define STORE_REPLY_LINE     1024         /* octets of a status, error or length line */
+#define STORE_REPLY_MAX      (256u << 10) /* octets of one whole RESP reply */
+#define STORE_OUTPUT_MAX     (32u << 20)  /* octets of commands not yet taken by the socket */
+#define STORE_BACKOFF_MIN_MS 10
+#define STORE_BACKOFF_MAX_MS 1000
+#define STORE_INTSET_MIN     512  /* set-max-intset-entries below this costs memory: warned */
+#define KEYWORD_TEXT_MAX     1600 /* octets of a reply; longer ones are ordinary replies */
 
 /* SMPP */
 #define PDU_MAX            65536u /* octets, bound; command_length above it ends the session */
@@ -80,27 +83,27 @@
 #define SESSION_OUTPUT_MAX (4u << 20)
 #define SESSION_INPUT_MAX  (1u << 20) /* kept while a peer does not read our answers */
 #define BIND_TIMEOUT_MS    10000
-#define REASSEMBLY_MAX     4096   /* long MO messages being joined */
+#define REASSEMBLY_MAX     4096 /* long MO messages being joined */
 #define REASSEMBLY_MS      (5 * 60 * 1000)
 
 /* Gateway */
-#define CARRIERS_MAX       64
-#define SESSIONS_MAX       16  /* of one carrier */
-#define PROGRAMS_MAX       1024
-#define SENDERS_MAX        64  /* of one program */
-#define CLIENTS_MAX        256
-#define LISTENERS_MAX      16
-#define ROUTES_MAX         4096 /* of one carrier */
-#define CONFIG_OCTETS_MAX  (1u << 20) /* the configuration file */
-#define CONFIG_FAULTS_MAX  50   /* told in one go */
-#define HTTP_HEAD_MAX      8192 /* octets of a request; it has no body */
-#define HTTP_REPLY_MAX     (2u << 20)
+#define CARRIERS_MAX         64
+#define SESSIONS_MAX         16 /* of one carrier */
+#define PROGRAMS_MAX         1024
+#define SENDERS_MAX          64 /* of one program */
+#define CLIENTS_MAX          256
+#define LISTENERS_MAX        16
+#define ROUTES_MAX           4096       /* of one carrier */
+#define CONFIG_OCTETS_MAX    (1u << 20) /* the configuration file */
+#define CONFIG_FAULTS_MAX    50         /* told in one go */
+#define HTTP_HEAD_MAX        8192       /* octets of a request; it has no body */
+#define HTTP_REPLY_MAX       (2u << 20)
 #define HTTP_CONNECTIONS_MAX 32
-#define HTTP_TIMEOUT_MS    10000 /* from accept to close, whatever the peer does */
-#define CAMPAIGNS_MAX      4096 /* waiting at one carrier */
-#define PARKED_RECEIPTS_MAX 65536
-#define PARKED_RECEIPT_MS  60000
-#define THROTTLE_GUARD_MS  10  /* the carrier's second is measured with another clock and jitter */
+#define HTTP_TIMEOUT_MS      10000 /* from accept to close, whatever the peer does */
+#define CAMPAIGNS_MAX        4096  /* waiting at one carrier */
+#define PARKED_RECEIPTS_MAX  65536
+#define PARKED_RECEIPT_MS    60000
+#define THROTTLE_GUARD_MS    10 /* the carrier's second is measured with another clock and jitter */
 
 static_assert(1000000000000000ull < (1ull << 50), "a number must fit 50 bits");
 static_assert(TEXT_OCTETS_MAX + 1024 < LEDGER_RECORD_MAX, "an accepted message must fit a record");

@@ -43,8 +43,8 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
     va_end(arguments);
 }
 
-void log_limited(struct log_site *site, enum log_level level, const char *event,
-                 const char *format, ...)
+void log_limited(struct log_site *site, enum log_level level, const char *event, const char *format,
+                 ...)
 {
     if (level < threshold)
         return;

@@ -22,8 +22,8 @@ struct log_site {
     unsigned long long last_ms;
     unsigned long held;
 };
-void log_limited(struct log_site *site, enum log_level level, const char *event,
-                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+void log_limited(struct log_site *site, enum log_level level, const char *event, const char *format,
+                 ...) __attribute__((format(printf, 4, 5)));
 #define LOG_LIMITED(level, event, ...)                                                             \
     do {                                                                                           \
         static struct log_site log_site_;                                                          \

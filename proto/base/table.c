@@ -68,9 +68,9 @@ bool table_remove(struct table *table, uint64_t key)
     if (value == NULL)
         return false;
     size_t mask = table->capacity - 1;
-    size_t hole = (size_t)((struct table_slot *)((char *)value -
-                                                 offsetof(struct table_slot, value)) -
-                           table->slots);
+    size_t hole =
+        (size_t)((struct table_slot *)((char *)value - offsetof(struct table_slot, value)) -
+                 table->slots);
     for (size_t i = (hole + 1) & mask; table->slots[i].key != 0; i = (i + 1) & mask) {
         size_t distance = (i - home(table, table->slots[i].key)) & mask;
         if (distance >= ((i - hole) & mask)) {

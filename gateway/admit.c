@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way in: a submission is validated, routed, recorded and put where it waits; cancel and query. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "consent/reply.h"
+#include "gateway/engine_state.h"
+#include "proto/base/check.h"
+#include "proto/number.h"
+#include "smpp/text.h"
+
+/* ---- routes ---- */
+
+int route_find(const struct engine *e, uint64_t number)
+{
+    char digits[NUMBER_TEXT_SIZE];
+    number_format(number, digits);
+    int best = -1;
+    size_t best_length = 0;
+    for (int i = 0; i < e->config->carrier_count; i++) {
+        const struct carrier_config *carrier = &e->config->carriers[i];
+        for (int j = 0; j < carrier->route_count; j++) {
+            size_t length = strlen(carrier->routes[j]);
+            if ((best < 0 || length > best_length) &&
+                strncmp(digits, carrier->routes[j], length) == 0) {
+                best = i;
+                best_length = length;
+            }
+        }
+    }
+    return best;
+}
+
+/* ---- client references ---- */
+
+uint64_t reference_hash(const struct engine *e, const char *client, const char *reference)
+{
+    char key[NAME_OCTETS_MAX + REFERENCE_OCTETS_MAX + 2];
+    int n = snprintf(key, sizeof key, "%s%c%s", client, 0x1f, reference);
+    uint64_t hash = hash64(&e->key, key, (size_t)n);
+    return hash ? hash : 1;
+}
+
+static void reference_forget_oldest(struct engine *e)
+{
+    table_remove(&e->references, e->reference_ring[e->reference_start].hash);
+    e->reference_start = (e->reference_start + 1) % e->reference_size;
+    e->reference_count--;
+}
+
+static void reference_grow(struct engine *e)
+{
+    size_t size = e->reference_size ? e->reference_size * 2 : 1024;
+    struct seen_reference *ring = check_malloc(size * sizeof *ring);
+    for (size_t i = 0; i < e->reference_count; i++)
+        ring[i] = e->reference_ring[(e->reference_start + i) % e->reference_size];
+    free(e->reference_ring);
+    e->reference_ring = ring;
+    e->reference_size = size;
+    e->reference_start = 0;
+}
+
+void reference_remember(struct engine *e, uint64_t hash, uint64_t id, uint64_t wall_ms)
+{
+    while (
+        e->reference_count > 0 &&
+        (e->reference_count >= e->config->max_references ||
+         e->reference_ring[e->reference_start].wall_ms + e->config->reference_window_ms < wall_ms))
+        reference_forget_oldest(e);
+    uint64_t *slot = table_put(&e->references, hash);
+    if (*slot != 0)
+        return; /* replayed from snapshot and ledger both */
+    *slot = id;
+    if (e->reference_count == e->reference_size)
+        reference_grow(e);
+    e->reference_ring[(e->reference_start + e->reference_count++) % e->reference_size] =
+        (struct seen_reference){.hash = hash, .wall_ms = wall_ms};
+}
+
+/* ---- where an accepted message waits ---- */
+
+void message_wait(struct engine *e, struct message *m, bool front)
+{
+    uint64_t now_us = e->now.mono_us;
+    if (m->due_us > now_us) {
+        message_set_state(&e->messages, m,
+                          m->attempts > 0 || m->resent ? MESSAGE_RETRY : MESSAGE_SCHEDULED);
+        wheel_set(&e->wheel, &m->timer, m->due_us < m->expires_us ? m->due_us : m->expires_us);
+        return;
+    }
+    message_set_state(&e->messages, m, MESSAGE_WAITING);
+    queue_put(&e->carriers[m->carrier].queue, m, front);
+    wheel_set(&e->wheel, &m->timer, m->expires_us > now_us ? m->expires_us : now_us + 1);
+}
+
+void engine_timer_fired(struct engine *e, struct message *m)
+{
+    switch ((enum message_state)m->state) {
+    case MESSAGE_SCHEDULED:
+    case MESSAGE_RETRY:
+        if (e->now.mono_us >= m->expires_us) {
+            message_end(e, m, ASSENT__V1__OUTCOME__EXPIRED, ASSENT__V1__REASON__TIME_TO_LIVE, 0, 0);
+            return;
+        }
+        m->due_us = 0;
+        message_wait(e, m, false);
+        return;
+    case MESSAGE_WAITING:
+        if (m->flying == 0 && m->done == 0)
+            message_end(e, m, ASSENT__V1__OUTCOME__EXPIRED, ASSENT__V1__REASON__TIME_TO_LIVE, 0, 0);
+        return; /* written in part: the rest follows */
+    case MESSAGE_SENT:
+        message_end(e, m, ASSENT__V1__OUTCOME__SENT_NO_RECEIPT, ASSENT__V1__REASON__REASON_NONE, 0,
+                    0);
+        return;
+    case MESSAGE_IN_DOUBT:
+        message_finish(e, m, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
+        return;
+    case MESSAGE_NEW:
+    case MESSAGE_INTENT:
+    case MESSAGE_ASKED:
+    case MESSAGE_CLEARED:
+    case MESSAGE_ON_WIRE:
+    case MESSAGE_ENDED:
+    case MESSAGE_STATES:
+        return; /* on its way: its answer decides */
+    }
+}
+
+/* ---- validation ---- */
+
+bool program_knows_client(const struct engine *e, uint16_t client, int program)
+{
+    return client == CLIENT_OPERATOR || e->config->clients[client].programs[program];
+}
+
+bool engine_refuses(const struct engine *e, const char **ret_why)
+{
+    const char *why = NULL;
+    if (e->draining)
+        why = "the gateway is shutting down: submit again when it is back";
+    else if (e->ports->ledger_no_space(e->ports->context))
+        why = "the ledger's disk is full: free space in data_dir, then submit again";
+    else if (e->ports->ledger_room(e->ports->context) < LEDGER_BATCH_OCTETS / 2)
+        why = "the ledger's disk is behind: submit again in a moment";
+    if (why != NULL)
+        *ret_why = why;
+    return why != NULL;
+}
+
+/* What a message asks for, resolved. */
+struct submission {
+    uint64_t number;
+    struct span text;
+    struct text_plan plan;
+    uint64_t ttl_ms;
+    uint64_t send_at_wall_ms;
+    uint64_t reference; /* hash, 0 for none */
+    int program, carrier;
+    Assent__V1__Class message_class;
+    uint8_t sender;
+};
+
+static bool refuse(struct submit_verdict *v, Assent__V1__Code code, const char *why)
+{
+    v->code = code;
+    v->message = why;
+    return false;
+}
+
+static bool invalid(struct submit_verdict *v, const char *why)
+{
+    return refuse(v, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT, why);
+}
+
+static bool resolve_program(struct engine *e, uint16_t client, const Assent__V1__Message *in,
+                            struct submission *s, struct submit_verdict *v)
+{
+    s->program = config_find_program(e->config, in->program);
+    if (s->program < 0)
+        return invalid(v, "program: unknown; see `programs` in the configuration");
+    if (!program_knows_client(e, client, s->program))
+        return refuse(v, ASSENT__V1__CODE__CODE_PERMISSION_DENIED,
+                      "program: not one of this client's; see `clients` in the configuration");
+    const struct program_config *program = &e->config->programs[s->program];
+    s->message_class = in->class_;
+    if (s->message_class == ASSENT__V1__CLASS__CLASS_UNSPECIFIED) {
+        int count = 0;
+        for (int c = 1; c < CLASS_COUNT; c++)
+            if (program->classes[c]) {
+                s->message_class = (Assent__V1__Class)c;
+                count++;
+            }
+        if (count != 1)
+            return invalid(v, "class: the program has several; name one");
+    }
+    if (s->message_class <= 0 || s->message_class >= ASSENT__V1__CLASS__SERVICE ||
+        !program->classes[s->message_class])
+        return invalid(v, "class: not one of the program's");
+    s->sender = 0;
+    if (in->sender[0] == '\0')
+        return true;
+    const char *sender = in->sender[0] == '+' ? in->sender + 1 : in->sender;
+    while (s->sender < program->sender_count && strcmp(program->senders[s->sender], sender) != 0)
+        s->sender++;
+    return s->sender < program->sender_count || invalid(v, "sender: not one of the program's");
+}
+
+static bool resolve_text(const Assent__V1__Message *in, struct submission *s,
+                         struct submit_verdict *v)
+{
+    s->text = span_from_string(in->text);
+    if (s->text.length == 0)
+        return invalid(v, "text: empty");
+    if (s->text.length > TEXT_OCTETS_MAX)
+        return invalid(v, "text: too long; at most 10 parts");
+    switch (text_plan(s->text, &s->plan)) {
+    case ERR_OK:
+        return true;
+    case ERR_FULL:
+        return invalid(v, "text: too long; at most 10 parts");
+    default:
+        return invalid(v, "text: not valid UTF-8");
+    }
+}
+
+static bool resolve_times(struct engine *e, const Assent__V1__Message *in, struct submission *s,
+                          struct submit_verdict *v)
+{
+    s->ttl_ms = in->ttl_ms ? in->ttl_ms : e->config->ttl_ms[s->message_class];
+    if (s->ttl_ms < TTL_MS_MIN || s->ttl_ms > TTL_MS_MAX)
+        return invalid(v, "ttl: from 1 s to 7 days");
+    s->send_at_wall_ms = in->send_at_wall_ms;
+    if (s->send_at_wall_ms == 0)
+        return true;
+    if (s->send_at_wall_ms > e->now.wall_ms + SCHEDULE_AHEAD_MS)
+        return invalid(v, "send_at: more than 90 days away");
+    if (s->send_at_wall_ms + s->ttl_ms < e->now.wall_ms)
+        return invalid(v, "send_at: past, and its time-to-live too");
+    return true;
+}
+
+static bool resolve(struct engine *e, uint16_t client, const Assent__V1__Message *in,
+                    struct submission *s, struct submit_verdict *v)
+{
+    if (!resolve_program(e, client, in, s, v) || !resolve_text(in, s, v) ||
+        !resolve_times(e, in, s, v))
+        return false;
+    if (number_parse(span_from_string(in->number), &s->number) != ERR_OK)
+        return invalid(v, "number: not E.164 (5 to 15 digits with country code, + optional)");
+    if (strlen(in->campaign) > CAMPAIGN_OCTETS_MAX)
+        return invalid(v, "campaign: at most 64 octets");
+    if (strlen(in->reference) > REFERENCE_OCTETS_MAX)
+        return invalid(v, "reference: at most 64 octets");
+    s->carrier = route_find(e, s->number);
+    if (s->carrier < 0)
+        return invalid(v, "number: no carrier has a route for it; see `routes`");
+    return true;
+}
+
+static bool has_capacity(struct engine *e, const struct submission *s, struct submit_verdict *v)
+{
+    const char *why;
+    if (engine_refuses(e, &why))
+        return refuse(v,
+                      e->draining ? ASSENT__V1__CODE__CODE_UNAVAILABLE
+                                  : ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      why);
+    if (e->program_scope[s->program] == 0 || e->brand_scope[s->program] == 0)
+        return refuse(v, ASSENT__V1__CODE__CODE_UNAVAILABLE,
+                      "the consent store has never been reached: check redis.url, submit again");
+    if (e->messages.by_id.count >= e->config->max_open_messages)
+        return refuse(v, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      "limits.max_open_messages is reached: submit again later");
+    if (e->messages.octets + message_octets((uint16_t)s->text.length) >
+        e->config->max_memory_octets)
+        return refuse(v, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      "limits.max_memory is reached: submit again later");
+    return true;
+}
+
+/* ---- acceptance ---- */
+
+static const char *client_name(const struct engine *e, uint16_t client)
+{
+    return client == CLIENT_OPERATOR ? "" : e->config->clients[client].name;
+}
+
+struct acceptance {
+    const char *campaign, *reference;
+    uint64_t reference_hash;
+    uint64_t send_at_wall_ms;
+};
+
+static void record_accepted(struct engine *e, struct message *m, const struct acceptance *a,
+                            char *text)
+{
+    Assent__V1__Accepted body = ASSENT__V1__ACCEPTED__INIT;
+    body.class_ = (Assent__V1__Class)m->message_class;
+    body.client = UNCONST(client_name(e, m->client));
+    body.sender = UNCONST(e->config->programs[m->program].senders[m->sender]);
+    body.carrier = UNCONST(e->carriers[m->carrier].config->name);
+    body.campaign = UNCONST(a->campaign);
+    body.parts = m->parts;
+    body.encoding = m->encoding;
+    body.expires_wall_ms = e->now.wall_ms + (m->expires_us - e->now.mono_us) / US_PER_MS;
+    body.send_at_wall_ms = a->send_at_wall_ms;
+    body.service = (Assent__V1__ServiceKind)m->service;
+    body.cause = m->cause;
+    body.reference_hash = a->reference_hash;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = m->number;
+    personal.text = text;
+    personal.reference = UNCONST(a->reference);
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.program = e->program_scope[m->program];
+    event.body_case = ASSENT__V1__EVENT__BODY_ACCEPTED;
+    event.accepted = &body;
+    message_set_id(&e->messages, m, record_event(e, &event, &personal));
+}
+
+static void enter(struct engine *e, struct message *m, const struct acceptance *a, char *text)
+{
+    m->accepted_us = e->now.mono_us;
+    m->todo = (uint16_t)((1u << m->parts) - 1);
+    queue_join_flow(&e->carriers[m->carrier].queue, m, &e->key, a->campaign);
+    record_accepted(e, m, a, text);
+    e->metrics.accepted[m->message_class]++;
+    message_wait(e, m, false);
+}
+
+static void accept(struct engine *e, uint16_t client, const Assent__V1__Message *in,
+                   const struct submission *s, struct submit_verdict *v)
+{
+    struct message *m = message_new(&e->messages, s->number, s->text);
+    m->program = (uint16_t)s->program;
+    m->client = client;
+    m->carrier = (uint16_t)s->carrier;
+    m->sender = s->sender;
+    m->message_class = (uint8_t)s->message_class;
+    m->encoding = (uint8_t)s->plan.encoding;
+    m->parts = s->plan.parts;
+    uint64_t ahead_ms =
+        s->send_at_wall_ms > e->now.wall_ms ? s->send_at_wall_ms - e->now.wall_ms : 0;
+    m->due_us = ahead_ms ? e->now.mono_us + ahead_ms * US_PER_MS : 0;
+    m->expires_us = e->now.mono_us + (ahead_ms + s->ttl_ms) * US_PER_MS;
+    struct acceptance a = {.campaign = in->campaign,
+                           .reference = in->reference,
+                           .reference_hash = s->reference,
+                           .send_at_wall_ms = ahead_ms ? s->send_at_wall_ms : 0};
+    enter(e, m, &a, in->text);
+    if (s->reference != 0)
+        reference_remember(e, s->reference, m->id, e->now.wall_ms);
+    v->id = v->ready_at = m->id;
+}
+
+/* True when this client reference was seen: the first answer again. */
+static bool seen_before(struct engine *e, uint16_t client, const Assent__V1__Message *in,
+                        struct submission *s, struct submit_verdict *v)
+{
+    if (in->reference[0] == '\0')
+        return false;
+    s->reference = reference_hash(e, client_name(e, client), in->reference);
+    uint64_t *id = table_find(&e->references, s->reference);
+    if (id == NULL)
+        return false;
+    v->id = v->ready_at = *id;
+    v->repeated_reference = true;
+    e->metrics.counters[COUNT_REFERENCE_REPEATED]++;
+    return true;
+}
+
+void engine_submit(struct engine *e, uint16_t client, const Assent__V1__Message *in, bool dry_run,
+                   struct instant now, struct submit_verdict *ret)
+{
+    e->now = now;
+    *ret = (struct submit_verdict){.code = ASSENT__V1__CODE__CODE_OK, .message = ""};
+    struct submission s = {0};
+    if (!resolve(e, client, in, &s, ret)) {
+        e->metrics.counters[COUNT_SUBMIT_REFUSED]++;
+        return;
+    }
+    ret->parts = s.plan.parts;
+    ret->encoding = (uint32_t)s.plan.encoding;
+    if (dry_run || seen_before(e, client, in, &s, ret))
+        return;
+    if (!has_capacity(e, &s, ret)) {
+        e->metrics.counters[COUNT_SUBMIT_REFUSED]++;
+        return;
+    }
+    accept(e, client, in, &s, ret);
+}
+
+uint64_t admit_service(struct engine *e, Assent__V1__ServiceKind kind, uint16_t program,
+                       uint8_t sender, uint64_t number, const char *language, uint64_t cause,
+                       int carrier, uint64_t ttl_ms)
+{
+    const struct program_config *config = &e->config->programs[program];
+    struct reply_names names = {config->brand, config->name, config->contact};
+    char text[TEXT_OCTETS_MAX];
+    size_t length =
+        reply_text(kind, language[0] ? language : config->language, &names, text, sizeof text);
+    struct span span = span_of(text, length);
+    struct text_plan plan;
+    if (carrier < 0)
+        carrier = route_find(e, number);
+    if (carrier < 0 || text_plan(span, &plan) != ERR_OK)
+        return 0;
+    struct message *m = message_new(&e->messages, number, span);
+    m->program = program;
+    m->client = CLIENT_OPERATOR;
+    m->carrier = (uint16_t)carrier;
+    m->sender = sender;
+    m->message_class = ASSENT__V1__CLASS__SERVICE;
+    m->service = (uint8_t)kind;
+    m->cause = cause;
+    m->encoding = (uint8_t)plan.encoding;
+    m->parts = plan.parts;
+    m->expires_us = e->now.mono_us + ttl_ms * US_PER_MS;
+    struct acceptance a = {.campaign = "", .reference = ""};
+    enter(e, m, &a, text);
+    return m->id;
+}
+
+/* ---- cancel and query ---- */
+
+static struct message *find_of_client(struct engine *e, uint16_t client, uint64_t id)
+{
+    struct message *m = message_find(&e->messages, id);
+    return m != NULL && (client == CLIENT_OPERATOR || m->client == client) ? m : NULL;
+}
+
+void engine_cancel(struct engine *e, uint16_t client, uint64_t id, struct instant now,
+                   struct submit_verdict *ret)
+{
+    e->now = now;
+    *ret = (struct submit_verdict){.code = ASSENT__V1__CODE__CODE_OK, .id = id, .message = ""};
+    struct message *m = find_of_client(e, client, id);
+    if (m == NULL) {
+        refuse(ret, ASSENT__V1__CODE__CODE_NOT_FOUND,
+               "no open message of this client has this id; `assent trace` shows ended ones");
+        return;
+    }
+    if (m->flying != 0 || m->done != 0 || m->state >= MESSAGE_ON_WIRE) {
+        refuse(ret, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION, "already on its way or ended");
+        return;
+    }
+    message_end(e, m, ASSENT__V1__OUTCOME__CANCELLED, ASSENT__V1__REASON__BY_SUBMITTER, 0, 0);
+    ret->ready_at = e->ports->ledger_next(e->ports->context) - 1;
+}
+
+bool engine_query(struct engine *e, uint16_t client, uint64_t id, Assent__V1__MessageStatus *ret)
+{
+    struct message *m = find_of_client(e, client, id);
+    if (m == NULL)
+        return false;
+    ret->id = id;
+    ret->state = UNCONST(message_state_name((enum message_state)m->state));
+    ret->outcome = m->state == MESSAGE_IN_DOUBT ? ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME
+                                                : ASSENT__V1__OUTCOME__OUTCOME_OPEN;
+    ret->parts = m->parts;
+    ret->attempts = m->attempts;
+    ret->carrier = UNCONST(e->carriers[m->carrier].config->name);
+    return true;
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Links and sessions of the carriers: connecting with back-off and jitter, binding, what a session
+ * reports, answers to deliver_sm that wait for the ledger, and cleaning up. A session is freed at the
+ * end of the turn, never inside one of its own calls. */
+#include <stdlib.h>
+
+#include "gateway/engine_state.h"
+#include "proto/base/check.h"
+#include "smpp/receipt.h"
+
+#define THROTTLE_PAUSE_MIN_MS 500
+#define THROTTLE_PAUSE_MAX_MS 8000
+#define REFUSED_BACKOFF       5 /* a refused bind waits so many times the shortest back-off */
+
+/* ---- what a session reports ---- */
+
+static struct carrier *carrier_of(struct carrier_link *link)
+{
+    return &link->engine->carriers[link->carrier];
+}
+
+static void record_state(struct carrier_link *link, bool bound, const char *why)
+{
+    struct engine *e = link->engine;
+    Assent__V1__CarrierState body = ASSENT__V1__CARRIER_STATE__INIT;
+    body.carrier = UNCONST(carrier_of(link)->config->name);
+    body.session = link->index;
+    body.bound = bound;
+    body.why = UNCONST(why);
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.body_case = ASSENT__V1__EVENT__BODY_CARRIER_STATE;
+    event.carrier_state = &body;
+    record_event(e, &event, NULL);
+}
+
+static void on_bound(void *context, struct session *session)
+{
+    (void)session;
+    struct carrier_link *link = context;
+    link->bound = true;
+    link->backoff_ms = 0;
+    record_state(link, true, "");
+}
+
+static void on_request_ended(void *context, struct session *session, uint64_t cookie,
+                             enum request_end end, uint32_t command_status, struct span message_id)
+{
+    (void)session;
+    struct carrier_link *link = context;
+    message_request_ended(link->engine, cookie, end, command_status, message_id);
+}
+
+static void on_late_answer(void *context, struct session *session, uint64_t cookie,
+                           uint32_t command_status, struct span message_id)
+{
+    (void)session;
+    struct carrier_link *link = context;
+    message_late_answer(link->engine, cookie, command_status, message_id);
+}
+
+static void on_message(void *context, struct session *session, const struct pdu_header *header,
+                       const struct sm_body *body)
+{
+    (void)session;
+    struct carrier_link *link = context;
+    struct engine *e = link->engine;
+    struct owed owed = {.carrier = link->carrier,
+                        .link = link->index,
+                        .generation = link->generation,
+                        .sequence_number = header->sequence_number,
+                        .command_id = header->command_id};
+    e->metrics.counters[COUNT_DELIVER_SM]++;
+    if (!receipt_is(body)) {
+        inbound_came(e, &owed, body);
+        return;
+    }
+    receipt_came(e, link->carrier, body);
+    owed.ready_at = e->ports->ledger_next(e->ports->context) - 1;
+    owe_answer(e, &owed);
+}
+
+/* What holds a place on this link and is not written yet goes back to the queue. */
+static void hold_all(struct carrier_link *link)
+{
+    static const enum message_state states[] = {MESSAGE_CLEARED, MESSAGE_ASKED, MESSAGE_INTENT};
+    struct engine *e = link->engine;
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        struct message *m = TAILQ_LAST(&e->messages.lists[states[i]], message_list), *previous;
+        for (; m != NULL; m = previous) {
+            previous = TAILQ_PREV(m, message_list, link);
+            if (m->carrier == link->carrier && m->link_index == link->index)
+                message_hold(e, m, ASSENT__V1__REASON__LINK_LOST);
+        }
+    }
+    CHECK(link->reserved == 0 || e->plant != PLANT_NONE);
+    link->reserved = 0;
+}
+
+static void on_closed(void *context, struct session *session, const char *why,
+                      uint32_t command_status)
+{
+    (void)session;
+    struct carrier_link *link = context;
+    struct engine *e = link->engine;
+    if (link->bound) {
+        e->metrics.counters[COUNT_CARRIER_LOST]++;
+        record_state(link, false, why);
+    }
+    if (command_status != ESME_ROK)
+        link->backoff_ms = carrier_of(link)->config->reconnect_min_ms * REFUSED_BACKOFF;
+    link->bound = false;
+    link->closing = true;
+    hold_all(link);
+}
+
+static const struct session_handlers handlers = {
+    .bound = on_bound,
+    .request_ended = on_request_ended,
+    .late_answer = on_late_answer,
+    .message = on_message,
+    .closed = on_closed,
+};
+
+/* ---- connecting ---- */
+
+static enum session_mode mode_of(const struct carrier_config *config, uint16_t index)
+{
+    if (config->bind == BIND_TRANSCEIVER)
+        return SESSION_TRANSCEIVER;
+    return index % 2 == 0 ? SESSION_TRANSMITTER : SESSION_RECEIVER;
+}
+
+static void init_carrier(struct engine *e, uint16_t index)
+{
+    struct carrier *c = &e->carriers[index];
+    c->config = &e->config->carriers[index];
+    queue_init(&c->queue);
+    c->link_count = c->config->sessions * (c->config->bind == BIND_TRANSCEIVER ? 1 : 2);
+    c->links = check_calloc(c->link_count, sizeof *c->links);
+    for (uint16_t i = 0; i < c->link_count; i++) {
+        struct carrier_link *link = &c->links[i];
+        link->engine = e;
+        link->carrier = index;
+        link->index = i;
+        link->mode = mode_of(c->config, i);
+        link->tick_us = UINT64_MAX;
+    }
+}
+
+void carriers_init(struct engine *e)
+{
+    e->carriers = check_calloc(e->config->carrier_count, sizeof *e->carriers);
+    for (uint16_t i = 0; i < e->config->carrier_count; i++)
+        init_carrier(e, i);
+    TAILQ_INIT(&e->owed_stops);
+}
+
+void carriers_release(struct engine *e)
+{
+    for (uint16_t i = 0; i < e->config->carrier_count; i++) {
+        struct carrier *c = &e->carriers[i];
+        for (uint16_t j = 0; j < c->link_count; j++)
+            if (c->links[j].session != NULL)
+                session_free(c->links[j].session);
+        free(c->links);
+        queue_release(&c->queue);
+    }
+    free(e->carriers);
+    free(e->owed);
+    struct owed_stop *stop;
+    while ((stop = TAILQ_FIRST(&e->owed_stops)) != NULL) {
+        TAILQ_REMOVE(&e->owed_stops, stop, link);
+        free(stop);
+    }
+}
+
+static void plan_reconnect(struct engine *e, struct carrier_link *link)
+{
+    const struct carrier_config *config = carrier_of(link)->config;
+    if (link->backoff_ms == 0)
+        link->backoff_ms = config->reconnect_min_ms;
+    uint64_t delay_ms = link->backoff_ms / 2 + rng_below(&e->rng, link->backoff_ms / 2 + 1);
+    link->open_at_us = e->now.mono_us + delay_ms * US_PER_MS;
+    link->backoff_ms *= 2;
+    if (link->backoff_ms > config->reconnect_max_ms)
+        link->backoff_ms = config->reconnect_max_ms;
+}
+
+void engine_on_link_up(struct engine *e, uint16_t carrier, uint16_t index, struct instant now)
+{
+    e->now = now;
+    struct carrier_link *link = &e->carriers[carrier].links[index];
+    const struct carrier_config *config = e->carriers[carrier].config;
+    CHECK(link->session == NULL);
+    link->opening = false;
+    struct session_config session = {
+        .role = SESSION_CLIENT,
+        .mode = link->mode,
+        .window = config->window,
+        .request_timeout_ms = config->request_timeout_ms,
+        .enquire_link_ms = config->enquire_link_ms,
+        .enquire_timeout_ms = config->request_timeout_ms,
+    };
+    memcpy(session.system_id, config->system_id, sizeof session.system_id);
+    memcpy(session.password, config->password, sizeof session.password);
+    memcpy(session.system_type, config->system_type, sizeof session.system_type);
+    link->session = session_new(&session, &handlers, link);
+    link->tick_us = now.mono_us;
+    session_start(link->session, now.mono_us);
+}
+
+void engine_on_link_octets(struct engine *e, uint16_t carrier, uint16_t index, struct span octets,
+                           struct instant now)
+{
+    e->now = now;
+    struct carrier_link *link = &e->carriers[carrier].links[index];
+    if (link->session == NULL || link->closing)
+        return;
+    if (!session_receive(link->session, octets, now.mono_us))
+        link->closing = true;
+    link->tick_us = now.mono_us; /* its timers may have moved */
+}
+
+void engine_on_link_down(struct engine *e, uint16_t carrier, uint16_t index, const char *why,
+                         struct instant now)
+{
+    e->now = now;
+    struct carrier_link *link = &e->carriers[carrier].links[index];
+    if (link->session != NULL) {
+        session_close(link->session, why);
+        link->closing = true;
+        return;
+    }
+    if (!link->opening)
+        return;
+    link->opening = false;
+    e->ports->link_close(e->ports->context, carrier, index);
+    plan_reconnect(e, link);
+}
+
+/* ---- the turn ---- */
+
+static void each_link(struct engine *e, void (*act)(struct engine *e, struct carrier_link *link))
+{
+    for (uint16_t i = 0; i < e->config->carrier_count; i++)
+        for (uint16_t j = 0; j < e->carriers[i].link_count; j++)
+            act(e, &e->carriers[i].links[j]);
+}
+
+static void tick(struct engine *e, struct carrier_link *link)
+{
+    uint64_t now_us = e->now.mono_us;
+    if (link->session != NULL && !link->closing && link->tick_us <= now_us)
+        link->tick_us = session_tick(link->session, now_us);
+    if (link->open_at_us == 0 || link->open_at_us > now_us || e->draining)
+        return;
+    link->open_at_us = 0;
+    link->opening = true;
+    e->ports->link_open(e->ports->context, link->carrier, link->index);
+}
+
+void carriers_turn(struct engine *e)
+{
+    each_link(e, tick);
+}
+
+/* While the ledger has hardly any room left, nothing more is read: what would come must be recorded. */
+static void control_reading(struct engine *e, struct carrier_link *link)
+{
+    size_t room = e->ports->ledger_room(e->ports->context);
+    bool stop = room < LEDGER_BATCH_OCTETS / 8;
+    if (stop == link->reading_stopped || (link->reading_stopped && room < LEDGER_BATCH_OCTETS / 4))
+        return;
+    link->reading_stopped = stop;
+    e->ports->link_reading(e->ports->context, link->carrier, link->index, !stop);
+}
+
+static void flush(struct engine *e, struct carrier_link *link)
+{
+    if (link->session == NULL)
+        return;
+    struct buffer *output = session_output(link->session);
+    size_t length = buffer_length(output);
+    if (length > 0)
+        e->ports->link_flush(e->ports->context, link->carrier, link->index, output);
+    if (length > SESSION_OUTPUT_MAX / 2)
+        link->tick_us = e->now.mono_us; /* input that waited for room goes on */
+    control_reading(e, link);
+    if (!link->closing)
+        return;
+    e->ports->link_close(e->ports->context, link->carrier, link->index);
+    session_free(link->session);
+    link->session = NULL;
+    link->closing = link->reading_stopped = false;
+    link->tick_us = UINT64_MAX;
+    link->generation++;
+    plan_reconnect(e, link);
+}
+
+void carriers_flush(struct engine *e)
+{
+    each_link(e, flush);
+}
+
+uint64_t carriers_next_us(const struct engine *e)
+{
+    uint64_t next = UINT64_MAX;
+    for (uint16_t i = 0; i < e->config->carrier_count; i++)
+        for (uint16_t j = 0; j < e->carriers[i].link_count; j++) {
+            const struct carrier_link *link = &e->carriers[i].links[j];
+            if (link->session != NULL && link->tick_us < next)
+                next = link->tick_us;
+            if (link->open_at_us != 0 && !e->draining && link->open_at_us < next)
+                next = link->open_at_us;
+        }
+    return next;
+}
+
+/* The next link in turn that has a free place; NULL when none has. */
+struct carrier_link *carrier_pick_link(struct carrier *c)
+{
+    for (uint16_t i = 0; i < c->link_count; i++) {
+        struct carrier_link *link = &c->links[(c->next_link + i) % c->link_count];
+        if (link->session == NULL || link->closing || !session_may_submit(link->session) ||
+            session_window_free(link->session) <= link->reserved)
+            continue;
+        c->next_link = (uint16_t)((link->index + 1) % c->link_count);
+        return link;
+    }
+    return NULL;
+}
+
+uint32_t carrier_bound(const struct carrier *c)
+{
+    uint32_t count = 0;
+    for (uint16_t i = 0; i < c->link_count; i++)
+        count += c->links[i].session != NULL && !c->links[i].closing &&
+                 session_may_submit(c->links[i].session);
+    return count;
+}
+
+void carrier_throttled(struct engine *e, struct carrier *c)
+{
+    if (c->throttled_until_us > e->now.mono_us)
+        return; /* answers to what was on the wire already */
+    c->throttle_pause_ms = c->throttle_pause_ms ? c->throttle_pause_ms * 2 : THROTTLE_PAUSE_MIN_MS;
+    if (c->throttle_pause_ms > THROTTLE_PAUSE_MAX_MS)
+        c->throttle_pause_ms = THROTTLE_PAUSE_MAX_MS;
+    c->throttled_until_us = e->now.mono_us + c->throttle_pause_ms * US_PER_MS;
+}
+
+/* ---- answers ---- */
+
+void link_answer(struct engine *e, uint16_t carrier, uint16_t index, uint32_t generation,
+                 uint32_t command_id, uint32_t sequence_number, uint32_t status)
+{
+    struct carrier_link *link = &e->carriers[carrier].links[index];
+    if (link->session == NULL || link->generation != generation)
+        return; /* the carrier sends it again on its next session */
+    struct pdu_header header = {.command_id = command_id, .sequence_number = sequence_number};
+    session_respond(link->session, &header, status, (struct span){0});
+}
+
+static void answer(struct engine *e, const struct owed *owed, uint32_t status)
+{
+    link_answer(e, owed->carrier, owed->link, owed->generation, owed->command_id,
+                owed->sequence_number, status);
+}
+
+void owe_answer(struct engine *e, const struct owed *owed)
+{
+    if (owed->ready_at <= e->durable) {
+        answer(e, owed, ESME_ROK);
+        return;
+    }
+    if (e->owed_count == e->owed_size) {
+        size_t size = e->owed_size ? e->owed_size * 2 : 256;
+        struct owed *ring = check_malloc(size * sizeof *ring);
+        for (size_t i = 0; i < e->owed_count; i++)
+            ring[i] = e->owed[(e->owed_start + i) % e->owed_size];
+        free(e->owed);
+        e->owed = ring;
+        e->owed_size = size;
+        e->owed_start = 0;
+    }
+    e->owed[(e->owed_start + e->owed_count++) % e->owed_size] = *owed;
+}
+
+void owe_stop_answer(struct engine *e, const struct owed *owed)
+{
+    if (e->plant == PLANT_STOP_ACK_EARLY) {
+        answer(e, owed, ESME_ROK);
+        return;
+    }
+    struct owed_stop *stop = check_calloc(1, sizeof *stop);
+    stop->owed = *owed;
+    stop->deadline_us = e->now.mono_us + STOP_HOLD_MS * US_PER_MS;
+    TAILQ_INSERT_TAIL(&e->owed_stops, stop, link);
+}
+
+/* Durable and in Redis: ROK. Durable and Redis away, or too slow: ROK, the ledger will replay it. Not
+ * durable in time (the disk is full): an error that makes the carrier send it again (P3). */
+static bool stop_is_ready(const struct engine *e, const struct owed_stop *stop,
+                          uint32_t *ret_status)
+{
+    bool late = e->now.mono_us >= stop->deadline_us;
+    *ret_status = ESME_ROK;
+    if (stop->owed.ready_at > e->durable) {
+        *ret_status = ESME_RSYSERR;
+        return late;
+    }
+    return projection_done(e, stop->owed.ready_at) || e->projection.phase == STORE_DOWN || late;
+}
+
+void owed_turn(struct engine *e)
+{
+    while (e->owed_count > 0 && e->owed[e->owed_start].ready_at <= e->durable) {
+        answer(e, &e->owed[e->owed_start], ESME_ROK);
+        e->owed_start = (e->owed_start + 1) % e->owed_size;
+        e->owed_count--;
+    }
+    struct owed_stop *stop, *next;
+    for (stop = TAILQ_FIRST(&e->owed_stops); stop != NULL; stop = next) {
+        next = TAILQ_NEXT(stop, link);
+        uint32_t status;
+        if (!stop_is_ready(e, stop, &status))
+            continue;
+        answer(e, &stop->owed, status);
+        TAILQ_REMOVE(&e->owed_stops, stop, link);
+        free(stop);
+    }
+}
+
+uint64_t owed_next_us(const struct engine *e)
+{
+    const struct owed_stop *stop = TAILQ_FIRST(&e->owed_stops);
+    return stop ? stop->deadline_us : UINT64_MAX;
+}

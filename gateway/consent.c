@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What submitters may do about consent: ask for it, confirm it by token, record it, end it, see it.
+ * Questions about the present state go to Redis as inquiries; their answers come back through
+ * engine_on_looked_up(). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/engine_state.h"
+#include "proto/base/check.h"
+#include "proto/base/digest.h"
+#include "proto/number.h"
+
+#define TOKEN_OCTETS   16
+#define INQUIRIES_MAX  65536
+#define SERVICE_TTL_MS (30ull * 60 * 1000)
+
+/* ---- answers ---- */
+
+static void reply_with(struct engine *e, uint64_t call, Assent__V1__Code code, const char *state,
+                       const char *message, uint64_t sequence)
+{
+    Assent__V1__ConsentReply reply = ASSENT__V1__CONSENT_REPLY__INIT;
+    reply.code = code;
+    reply.state = UNCONST(state);
+    reply.message = UNCONST(message);
+    reply.sequence = sequence;
+    e->ports->consent_reply(e->ports->context, call, sequence, &reply);
+}
+
+static void reply_state(struct engine *e, uint64_t call, const char *state, uint64_t sequence)
+{
+    reply_with(e, call, ASSENT__V1__CODE__CODE_OK, state, "", sequence);
+}
+
+static void reply_refusal(struct engine *e, uint64_t call, Assent__V1__Code code, const char *why)
+{
+    reply_with(e, call, code, "", why, 0);
+}
+
+static void reply_away(struct engine *e, uint64_t call)
+{
+    reply_refusal(e, call, ASSENT__V1__CODE__CODE_UNAVAILABLE,
+                  "the consent store is away: ask again when `assent status` shows the gate open");
+}
+
+/* ---- inquiries ---- */
+
+struct inquiry *inquiry_new(struct engine *e, enum inquiry_kind kind)
+{
+    struct inquiry *q = check_calloc(1, sizeof *q);
+    q->kind = kind;
+    q->cookie = ++e->next_inquiry;
+    *table_put(&e->inquiries, q->cookie) = (uint64_t)(uintptr_t)q;
+    return q;
+}
+
+void inquiry_free(struct engine *e, struct inquiry *q)
+{
+    table_remove(&e->inquiries, q->cookie);
+    for (uint16_t i = 0; q->shown != NULL && i < q->at; i++) {
+        for (size_t j = 0; j < q->shown[i].n_denied_by; j++)
+            free(q->shown[i].denied_by[j]);
+        free(q->shown[i].denied_by);
+    }
+    free(q->shown);
+    free(q->evidence);
+    free(q);
+}
+
+bool inquiry_ask(struct engine *e, struct inquiry *q)
+{
+    uint16_t program = q->programs[q->at];
+    uint16_t scopes[CHECK_SCOPES_MAX] = {0, e->brand_scope[program], e->program_scope[program]};
+    return gate_is_open(e) && e->inquiries.count <= INQUIRIES_MAX &&
+           e->ports->store_lookup(e->ports->context, q->cookie, q->number, scopes, CHECK_SCOPES_MAX,
+                                  e->program_scope[program]);
+}
+
+/* ---- shared by the calls ---- */
+
+/* Program index and number of a call, or a refusal already sent. */
+static bool resolve(struct engine *e, uint16_t client, uint64_t call, const char *program_name,
+                    const char *number_text, int *ret_program, uint64_t *ret_number)
+{
+    int program = config_find_program(e->config, program_name);
+    uint64_t number;
+    const char *why;
+    if (engine_refuses(e, &why)) {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED, why);
+        return false;
+    }
+    if (program < 0) {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+                      "program: unknown; see `programs` in the configuration");
+        return false;
+    }
+    if (!program_knows_client(e, client, program)) {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_PERMISSION_DENIED,
+                      "program: not one of this client's; see `clients` in the configuration");
+        return false;
+    }
+    if (number_parse(span_from_string(number_text), &number) != ERR_OK) {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+                      "number: not E.164 (5 to 15 digits with country code, + optional)");
+        return false;
+    }
+    if (e->program_scope[program] == 0 || e->brand_scope[program] == 0) {
+        reply_away(e, call);
+        return false;
+    }
+    *ret_program = program;
+    *ret_number = number;
+    return true;
+}
+
+static bool opted_out(const struct consent_state *state)
+{
+    for (int i = 0; i < CHECK_SCOPES_MAX; i++)
+        if (state->opted_out[i])
+            return true;
+    return false;
+}
+
+static const char *client_name(const struct engine *e, uint16_t client)
+{
+    return client == CLIENT_OPERATOR ? "" : e->config->clients[client].name;
+}
+
+static bool too_long(struct engine *e, uint64_t call, const char *source, const char *evidence)
+{
+    if (strlen(source) <= 128 && strlen(evidence) <= EVIDENCE_OCTETS_MAX)
+        return false;
+    reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+                  "source: at most 128 octets; evidence: at most 2,048");
+    return true;
+}
+
+static struct inquiry *inquire(struct engine *e, enum inquiry_kind kind, uint16_t client,
+                               uint64_t call, int program, uint64_t number)
+{
+    struct inquiry *q = inquiry_new(e, kind);
+    q->client = client;
+    q->call = call;
+    q->number = number;
+    q->programs[0] = (uint16_t)program;
+    q->program_count = 1;
+    return q;
+}
+
+static void ask_or_refuse(struct engine *e, struct inquiry *q)
+{
+    if (inquiry_ask(e, q))
+        return;
+    reply_away(e, q->call);
+    inquiry_free(e, q);
+}
+
+/* ---- double opt-in, first step ---- */
+
+void engine_request_opt_in(struct engine *e, uint16_t client, uint64_t call,
+                           const Assent__V1__OptInRequest *in, struct instant now)
+{
+    e->now = now;
+    int program;
+    uint64_t number;
+    if (!resolve(e, client, call, in->program, in->number, &program, &number) ||
+        too_long(e, call, in->source, in->evidence))
+        return;
+    const struct program_config *config = &e->config->programs[program];
+    int sender = in->sender[0] ? sender_index(config, in->sender + (in->sender[0] == '+')) : 0;
+    if (sender < 0) {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+                      "sender: not one of the program's");
+        return;
+    }
+    struct inquiry *q = inquire(e, INQUIRY_REQUEST, client, call, program, number);
+    q->sender = (uint8_t)sender;
+    snprintf(q->source, sizeof q->source, "%s", in->source);
+    snprintf(q->language, sizeof q->language, "%s",
+             in->language[0] ? in->language : config->language);
+    q->evidence = check_strdup(in->evidence);
+    ask_or_refuse(e, q);
+}
+
+static uint64_t record_request(struct engine *e, struct inquiry *q, const char *token)
+{
+    const struct program_config *config = &e->config->programs[q->programs[0]];
+    uint8_t digest[DIGEST_SIZE];
+    digest_sha256(span_from_string(token), digest);
+    Assent__V1__OptInRequested body = ASSENT__V1__OPT_IN_REQUESTED__INIT;
+    body.client = UNCONST(client_name(e, q->client));
+    body.source = q->source;
+    body.language = q->language;
+    body.token_sha256.data = digest;
+    body.token_sha256.len = sizeof digest;
+    body.expires_wall_ms = e->now.wall_ms + CONSENT_PENDING_MS;
+    body.sender = UNCONST(config->senders[q->sender]);
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = q->number;
+    personal.evidence = q->evidence;
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.program = e->program_scope[q->programs[0]];
+    event.body_case = ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED;
+    event.opt_in_requested = &body;
+    e->metrics.counters[COUNT_OPT_INS_REQUESTED]++;
+    return record_event(e, &event, &personal);
+}
+
+static void request_question(struct engine *e, struct inquiry *q)
+{
+    uint8_t secret[TOKEN_OCTETS];
+    char token[2 * TOKEN_OCTETS + 1];
+    e->ports->random(e->ports->context, secret, sizeof secret);
+    hex_encode(span_of(secret, sizeof secret), token);
+    uint64_t sequence = record_request(e, q, token);
+    Assent__V1__ConsentReply reply = ASSENT__V1__CONSENT_REPLY__INIT;
+    reply.state = UNCONST("pending");
+    reply.token = token;
+    reply.sequence = sequence;
+    reply.question =
+        admit_service(e, ASSENT__V1__SERVICE_KIND__OPT_IN_QUESTION, q->programs[0], q->sender,
+                      q->number, q->language, sequence, -1, CONSENT_PENDING_MS);
+    if (reply.question == 0)
+        reply.message = UNCONST("no carrier has a route for this number: only the token confirms");
+    e->ports->consent_reply(e->ports->context, q->call, reply.question ? reply.question : sequence,
+                            &reply);
+}
+
+static void request_looked_up(struct engine *e, struct inquiry *q, const struct consent_state *s)
+{
+    uint16_t scope = e->program_scope[q->programs[0]];
+    uint16_t scopes[CHECK_SCOPES_MAX] = {0, e->brand_scope[q->programs[0]], scope};
+    if (opted_out(s) || deny_find(e, q->number, scopes, CHECK_SCOPES_MAX) >= 0)
+        reply_with(e, q->call, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION, "opted_out",
+                   "opted out: only START from the handset lifts it; nothing was sent", 0);
+    else if (s->opt_in || projection_pending(e, WRITE_OPT_IN, q->number, scope))
+        reply_state(e, q->call, "confirmed", 0);
+    else if (s->pending || projection_pending(e, WRITE_PENDING, q->number, scope))
+        reply_state(e, q->call, "pending", 0); /* one question inside its window */
+    else
+        request_question(e, q);
+}
+
+/* ---- double opt-in, second step ---- */
+
+uint64_t opt_in_confirm(struct engine *e, const struct opt_in_proof *proof)
+{
+    Assent__V1__OptInConfirmed body = ASSENT__V1__OPT_IN_CONFIRMED__INIT;
+    body.source = proof->source;
+    body.request = proof->request;
+    body.language = UNCONST(proof->language);
+    body.rule = UNCONST(proof->rule);
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = proof->number;
+    personal.text = UNCONST(proof->text);
+    personal.raw.data = (uint8_t *)(uintptr_t)proof->raw.data;
+    personal.raw.len = proof->raw.length;
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.program = e->program_scope[proof->program];
+    event.body_case = ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED;
+    event.opt_in_confirmed = &body;
+    uint64_t sequence = record_event(e, &event, &personal);
+    e->metrics.counters[COUNT_OPT_INS_CONFIRMED]++;
+    int sender = sender_index(&e->config->programs[proof->program], proof->sender);
+    admit_service(e, ASSENT__V1__SERVICE_KIND__WELCOME, proof->program,
+                  sender > 0 ? (uint8_t)sender : 0, proof->number, proof->language, sequence,
+                  proof->carrier, SERVICE_TTL_MS);
+    return sequence;
+}
+
+void engine_confirm_opt_in(struct engine *e, uint16_t client, uint64_t call,
+                           const Assent__V1__ConfirmRequest *in, struct instant now)
+{
+    e->now = now;
+    int program;
+    uint64_t number;
+    if (!resolve(e, client, call, in->program, in->number, &program, &number))
+        return;
+    struct inquiry *q = inquire(e, INQUIRY_CONFIRM, client, call, program, number);
+    snprintf(q->token, sizeof q->token, "%s", in->token);
+    ask_or_refuse(e, q);
+}
+
+static void confirm_looked_up(struct engine *e, struct inquiry *q, const struct consent_state *s)
+{
+    uint16_t program = q->programs[0];
+    uint8_t digest[DIGEST_SIZE];
+    digest_sha256(span_from_string(q->token), digest);
+    if (s->opt_in || projection_pending(e, WRITE_OPT_IN, q->number, e->program_scope[program])) {
+        reply_state(e, q->call, "confirmed", 0);
+        return;
+    }
+    if (!s->pending || !digest_equal(digest, s->token_sha256)) {
+        reply_refusal(e, q->call, ASSENT__V1__CODE__CODE_NOT_FOUND,
+                      "no open question to this number has this token; it may have expired: "
+                      "request the opt-in again");
+        return;
+    }
+    struct opt_in_proof proof = {.program = program,
+                                 .sender = "",
+                                 .number = q->number,
+                                 .source = ASSENT__V1__CONSENT_SOURCE__TOKEN,
+                                 .request = s->request,
+                                 .language = "",
+                                 .rule = "",
+                                 .text = "",
+                                 .carrier = -1};
+    reply_state(e, q->call, "confirmed", opt_in_confirm(e, &proof));
+}
+
+/* ---- one step: recorded with evidence ---- */
+
+void engine_record_opt_in(struct engine *e, uint16_t client, uint64_t call,
+                          const Assent__V1__RecordRequest *in, struct instant now)
+{
+    e->now = now;
+    int program;
+    uint64_t number;
+    if (!resolve(e, client, call, in->program, in->number, &program, &number) ||
+        too_long(e, call, in->source, in->evidence))
+        return;
+    if (e->config->programs[program].opt_in != OPT_IN_SINGLE) {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION,
+                      "the program asks for double opt-in: use `assent consent request`");
+        return;
+    }
+    if (in->source[0] == '\0' || in->evidence[0] == '\0') {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+                      "source and evidence: both are needed to record consent in one step");
+        return;
+    }
+    Assent__V1__OptInRecorded body = ASSENT__V1__OPT_IN_RECORDED__INIT;
+    body.source =
+        in->import ? ASSENT__V1__CONSENT_SOURCE__IMPORT : ASSENT__V1__CONSENT_SOURCE__SUBMITTER;
+    body.client = UNCONST(client_name(e, client));
+    body.how = in->source;
+    body.obtained_wall_ms = in->obtained_wall_ms;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = number;
+    personal.evidence = in->evidence;
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.program = e->program_scope[program];
+    event.body_case = ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED;
+    event.opt_in_recorded = &body;
+    e->metrics.counters[COUNT_OPT_INS_RECORDED]++;
+    reply_state(e, call, "single", record_event(e, &event, &personal));
+}
+
+/* ---- ending it ---- */
+
+void engine_opt_out(struct engine *e, uint16_t client, uint64_t call,
+                    const Assent__V1__OptOutRequest *in, struct instant now)
+{
+    e->now = now;
+    int program;
+    uint64_t number;
+    if (!resolve(e, client, call, in->program, in->number, &program, &number) ||
+        too_long(e, call, in->source, in->evidence))
+        return;
+    if (in->everything && client != CLIENT_OPERATOR) {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_PERMISSION_DENIED,
+                      "everything: only the gateway's operator may deny a number everywhere");
+        return;
+    }
+    struct opt_out o = {
+        .number = number,
+        .source =
+            in->import ? ASSENT__V1__CONSENT_SOURCE__IMPORT : ASSENT__V1__CONSENT_SOURCE__SUBMITTER,
+        .client = client_name(e, client),
+        .carrier = "",
+        .sender = "",
+        .rule = "",
+        .language = "",
+        .how = in->source,
+        .text = "",
+        .evidence = in->evidence,
+        .program = program,
+    };
+    add_scope(o.scopes, &o.scope_count, in->everything ? 0 : stop_scope(e, (uint16_t)program));
+    reply_state(e, call, "opted_out", opt_out_apply(e, &o));
+}
+
+/* ---- showing it ---- */
+
+void engine_show_consent(struct engine *e, uint16_t client, uint64_t call,
+                         const Assent__V1__ShowRequest *in, struct instant now)
+{
+    e->now = now;
+    Assent__V1__ShowReply reply = ASSENT__V1__SHOW_REPLY__INIT;
+    uint64_t number;
+    int only = in->program[0] ? config_find_program(e->config, in->program) : -1;
+    struct inquiry *q = inquiry_new(e, INQUIRY_SHOW);
+    for (int i = 0; i < e->config->program_count && q->program_count < SENDERS_MAX; i++)
+        if (program_knows_client(e, client, i) && (in->program[0] == '\0' || i == only))
+            q->programs[q->program_count++] = (uint16_t)i;
+    q->call = call;
+    if (number_parse(span_from_string(in->number), &number) != ERR_OK) {
+        reply.code = ASSENT__V1__CODE__CODE_INVALID_ARGUMENT;
+        reply.message = UNCONST("number: not E.164 (5 to 15 digits with country code, + optional)");
+    } else if (q->program_count == 0) {
+        reply.code = ASSENT__V1__CODE__CODE_NOT_FOUND;
+        reply.message = UNCONST("program: unknown, or not one of this client's");
+    } else {
+        q->number = number;
+        q->shown = check_calloc(q->program_count, sizeof *q->shown);
+        if (inquiry_ask(e, q))
+            return;
+        reply.code = ASSENT__V1__CODE__CODE_UNAVAILABLE;
+        reply.message = UNCONST("the consent store is away: ask again when `assent status` shows "
+                                "the gate open");
+    }
+    e->ports->show_reply(e->ports->context, call, &reply);
+    inquiry_free(e, q);
+}
+
+static void add_denial(Assent__V1__ProgramConsent *shown, const char *kind, const char *name)
+{
+    char text[NAME_OCTETS_MAX + 16];
+    snprintf(text, sizeof text, "%s%s", kind, name);
+    shown->denied_by =
+        check_realloc(shown->denied_by, (shown->n_denied_by + 1) * sizeof *shown->denied_by);
+    shown->denied_by[shown->n_denied_by++] = check_strdup(text);
+}
+
+static void show_one(struct engine *e, struct inquiry *q, const struct consent_state *s)
+{
+    uint16_t program = q->programs[q->at];
+    const struct program_config *config = &e->config->programs[program];
+    Assent__V1__ProgramConsent *shown = &q->shown[q->at++];
+    uint16_t scopes[CHECK_SCOPES_MAX] = {0, e->brand_scope[program], e->program_scope[program]};
+    static const char *const kinds[] = {"everything", "brand ", "program "};
+    const char *names[] = {"", config->brand, config->name};
+    assent__v1__program_consent__init(shown);
+    shown->program = UNCONST(config->name);
+    for (int i = 0; i < CHECK_SCOPES_MAX; i++)
+        if (s->opted_out[i] || deny_find(e, q->number, &scopes[i], 1) >= 0)
+            add_denial(shown, kinds[i], names[i]);
+    const char *consent = config->opt_in == OPT_IN_SINGLE ? "single" : "confirmed";
+    shown->state = UNCONST(shown->n_denied_by > 0 ? "opted_out"
+                           : s->opt_in            ? consent
+                           : s->pending           ? "pending"
+                                                  : "none");
+    shown->may_send_marketing =
+        config->classes[ASSENT__V1__CLASS__MARKETING] && s->opt_in && shown->n_denied_by == 0;
+}
+
+static void show_done(struct engine *e, struct inquiry *q)
+{
+    Assent__V1__ShowReply reply = ASSENT__V1__SHOW_REPLY__INIT;
+    Assent__V1__ProgramConsent *programs[SENDERS_MAX];
+    for (uint16_t i = 0; i < q->at; i++)
+        programs[i] = &q->shown[i];
+    reply.n_programs = q->at;
+    reply.programs = programs;
+    e->ports->show_reply(e->ports->context, q->call, &reply);
+    inquiry_free(e, q);
+}
+
+static void show_away(struct engine *e, struct inquiry *q)
+{
+    Assent__V1__ShowReply reply = ASSENT__V1__SHOW_REPLY__INIT;
+    reply.code = ASSENT__V1__CODE__CODE_UNAVAILABLE;
+    reply.message = UNCONST("the consent store went away: ask again");
+    e->ports->show_reply(e->ports->context, q->call, &reply);
+    inquiry_free(e, q);
+}
+
+static void show_looked_up(struct engine *e, struct inquiry *q, bool ok,
+                           const struct consent_state *state)
+{
+    if (!ok) {
+        show_away(e, q);
+        return;
+    }
+    show_one(e, q, state);
+    if (q->at == q->program_count)
+        show_done(e, q);
+    else if (!inquiry_ask(e, q))
+        show_away(e, q);
+}
+
+/* ---- Redis answered ---- */
+
+void engine_on_looked_up(struct engine *e, uint64_t cookie, bool ok,
+                         const struct consent_state *state, struct instant now)
+{
+    e->now = now;
+    struct inquiry *q = table_find_pointer(&e->inquiries, cookie);
+    if (q == NULL)
+        return;
+    if (q->kind == INQUIRY_REPLY) {
+        inbound_looked_up(e, q, ok, state);
+        return;
+    }
+    if (q->kind == INQUIRY_SHOW) {
+        show_looked_up(e, q, ok, state);
+        return;
+    }
+    if (!ok)
+        reply_away(e, q->call);
+    else if (q->kind == INQUIRY_REQUEST)
+        request_looked_up(e, q, state);
+    else
+        confirm_looked_up(e, q, state);
+    inquiry_free(e, q);
+}

@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the queue to the wire and to the carrier's answer:
+ *
+ *   WAITING --token, slot, attempt--> INTENT --durable--> ASKED --pass--> CLEARED --write--> ON_WIRE
+ *
+ * P1 and P6 are this order: the intent is durable before Redis is asked, Redis is asked before octets
+ * are made, and between answer and octets stands only the deny set (P2) and the verdict's age. What
+ * falls out anywhere on the way gives token and slot back. */
+#include <stdlib.h>
+
+#include "gateway/engine_state.h"
+#include "proto/base/check.h"
+#include "proto/number.h"
+#include "smpp/status.h"
+#include "smpp/text.h"
+
+#define PART_BITS 4 /* a request's cookie is message id << 4 | part - 1 */
+
+/* ---- leaving the pipeline ---- */
+
+static struct carrier *carrier_of(struct engine *e, const struct message *m)
+{
+    return &e->carriers[m->carrier];
+}
+
+static void give_back(struct engine *e, struct message *m)
+{
+    struct carrier *c = carrier_of(e, m);
+    if (m->reserved == 0)
+        return;
+    if (e->plant != PLANT_TOKEN_NOT_RETURNED && e->plant != PLANT_RATE_AT_DISPATCH)
+        throttle_give_back(&c->throttle, m->reserved);
+    c->links[m->link_index].reserved -= m->reserved;
+    m->reserved = 0;
+}
+
+static void leave_state(struct engine *e, struct message *m)
+{
+    struct carrier *c = carrier_of(e, m);
+    give_back(e, m);
+    wheel_cancel(&e->wheel, &m->timer);
+    if (m->state == MESSAGE_WAITING)
+        queue_remove(&c->queue, m);
+    if (m->state == MESSAGE_SENT)
+        c->awaiting_receipt--;
+}
+
+void message_finish(struct engine *e, struct message *m, Assent__V1__Outcome outcome)
+{
+    leave_state(e, m);
+    if (outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN)
+        e->metrics.ended[m->message_class][outcome]++;
+    correlate_drop(e, m);
+    queue_leave_flow(&carrier_of(e, m)->queue, m);
+    message_set_state(&e->messages, m, MESSAGE_ENDED);
+}
+
+void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
+                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause)
+{
+    Assent__V1__Ended body = ASSENT__V1__ENDED__INIT;
+    body.outcome = outcome;
+    body.reason = reason;
+    body.scope = scope;
+    body.cause = cause;
+    body.command_status = reason == ASSENT__V1__REASON__CARRIER_STATUS ? m->command_status : 0;
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.program = e->program_scope[m->program];
+    event.message = m->id;
+    event.body_case = ASSENT__V1__EVENT__BODY_ENDED;
+    event.ended = &body;
+    record_event(e, &event, NULL);
+}
+
+void message_end(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
+                 Assent__V1__Reason reason, uint16_t scope, uint64_t cause)
+{
+    record_ended(e, m, outcome, reason, scope, cause);
+    if (outcome == ASSENT__V1__OUTCOME__SUPPRESSED || outcome == ASSENT__V1__OUTCOME__CANCELLED)
+        e->metrics.suppressed[reason]++;
+    message_finish(e, m, outcome);
+}
+
+void message_hold(struct engine *e, struct message *m, Assent__V1__Reason reason)
+{
+    give_back(e, m);
+    if (m->flying == 0 && m->done == 0) {
+        record_held(e, m, reason);
+        m->attempts--;
+    }
+    m->due_us = 0;
+    message_wait(e, m, true);
+}
+
+void message_in_doubt(struct engine *e, struct message *m, uint64_t until_us)
+{
+    leave_state(e, m);
+    if (m->message_class == ASSENT__V1__CLASS__OTP)
+        message_wipe(m);
+    message_set_state(&e->messages, m, MESSAGE_IN_DOUBT);
+    wheel_set(&e->wheel, &m->timer, until_us);
+}
+
+uint16_t all_parts(const struct message *m)
+{
+    return (uint16_t)((1u << m->parts) - 1);
+}
+
+void message_to_sent(struct engine *e, struct message *m)
+{
+    struct carrier *c = carrier_of(e, m);
+    leave_state(e, m);
+    m->intent = false;
+    if (m->message_class == ASSENT__V1__CLASS__OTP)
+        message_wipe(m);
+    message_set_state(&e->messages, m, MESSAGE_SENT);
+    c->awaiting_receipt++;
+    wheel_set(&e->wheel, &m->timer, e->now.mono_us + c->config->receipt_timeout_ms * US_PER_MS);
+}
+
+/* ---- dispatch: tokens, slots, intent ---- */
+
+bool message_is_exempt(const struct message *m)
+{
+    return m->message_class == ASSENT__V1__CLASS__EMERGENCY ||
+           m->service == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION ||
+           m->service == ASSENT__V1__SERVICE_KIND__HELP_REPLY;
+}
+
+static uint32_t pause_bits(struct engine *e, struct carrier *c)
+{
+    uint32_t bits = 0;
+    if (carrier_bound(c) == 0)
+        bits |= PAUSE_LINK_DOWN;
+    if (c->throttled_until_us > e->now.mono_us)
+        bits |= PAUSE_THROTTLED;
+    if (!gate_is_open(e))
+        bits |= PAUSE_GATE_AWAY;
+    if (e->ports->ledger_no_space(e->ports->context) ||
+        e->ports->ledger_room(e->ports->context) < LEDGER_BATCH_OCTETS / 2)
+        bits |= PAUSE_LEDGER;
+    if (e->draining)
+        bits |= PAUSE_DRAINING;
+    return bits;
+}
+
+static struct carrier_link *link_for(struct carrier *c, const struct message *m)
+{
+    if (m->flying == 0)
+        return carrier_pick_link(c);
+    struct carrier_link *link = &c->links[m->link_index]; /* all parts on one session */
+    return link->session != NULL && session_may_submit(link->session) &&
+                   session_window_free(link->session) > link->reserved
+               ? link
+               : NULL;
+}
+
+static unsigned lowest(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+static void dispatch_one(struct engine *e, struct carrier *c, struct carrier_link *link,
+                         struct message *m, uint32_t room)
+{
+    unsigned slots = (unsigned)(session_window_free(link->session) - link->reserved);
+    unsigned todo = (unsigned)__builtin_popcount(m->todo);
+    unsigned count = lowest(todo, lowest(room, slots));
+    queue_take(&c->queue, m, count);
+    throttle_reserve(&c->throttle, count);
+    for (unsigned i = 0; i < count && e->plant == PLANT_RATE_AT_DISPATCH; i++)
+        throttle_write(&c->throttle, e->now.mono_us);
+    link->reserved += count;
+    m->reserved = (uint8_t)count;
+    m->link_index = (uint8_t)link->index;
+    wheel_cancel(&e->wheel, &m->timer);
+    message_set_state(&e->messages, m, MESSAGE_INTENT);
+    if (!m->intent) {
+        m->attempts++;
+        record_attempt(e, m);
+    }
+}
+
+/* False when the carrier can take no more this turn. */
+static bool dispatch_class(struct engine *e, struct carrier *c, Assent__V1__Class message_class)
+{
+    struct message *m;
+    while ((m = queue_peek(&c->queue, message_class)) != NULL) {
+        if (e->now.mono_us >= m->expires_us && m->flying == 0 && m->done == 0) {
+            message_end(e, m, ASSENT__V1__OUTCOME__EXPIRED, ASSENT__V1__REASON__TIME_TO_LIVE, 0, 0);
+            continue;
+        }
+        uint32_t room = throttle_room(&c->throttle, e->now.mono_us, class_is_urgent(message_class));
+        if (room == 0) {
+            c->paused |= PAUSE_RATE;
+            return true; /* an urgent class has room of its own, a lower one has less */
+        }
+        struct carrier_link *link = link_for(c, m);
+        if (link == NULL) {
+            c->paused |= PAUSE_WINDOW;
+            return false;
+        }
+        dispatch_one(e, c, link, m, room);
+    }
+    return true;
+}
+
+static void dispatch_carrier(struct engine *e, struct carrier *c)
+{
+    c->paused = pause_bits(e, c);
+    if (c->paused != 0)
+        return;
+    for (int i = 0; i < CLASS_COUNT - 1; i++) {
+        int at = e->plant == PLANT_NO_PRIORITY ? CLASS_COUNT - 2 - i : i;
+        if (!dispatch_class(e, c, queue_order[at]) ||
+            (c->paused & PAUSE_RATE && !class_is_urgent(queue_order[at])))
+            return;
+    }
+}
+
+void dispatch_turn(struct engine *e)
+{
+    for (uint16_t i = 0; i < e->config->carrier_count; i++)
+        dispatch_carrier(e, &e->carriers[i]);
+}
+
+uint64_t dispatch_next_us(struct engine *e)
+{
+    uint64_t next = UINT64_MAX, now_us = e->now.mono_us;
+    for (uint16_t i = 0; i < e->config->carrier_count; i++) {
+        struct carrier *c = &e->carriers[i];
+        uint64_t at = UINT64_MAX;
+        if (c->paused & PAUSE_THROTTLED)
+            at = c->throttled_until_us;
+        else if (c->paused == PAUSE_RATE)
+            at = throttle_next(&c->throttle, now_us,
+                               queue_peek(&c->queue, ASSENT__V1__CLASS__OTP) != NULL);
+        else if (c->paused & PAUSE_LEDGER)
+            at = now_us + 100 * US_PER_MS;
+        if (at < now_us + US_PER_MS)
+            at = now_us + US_PER_MS; /* a turn a millisecond is enough at any rate */
+        next = at < next ? at : next;
+    }
+    return next;
+}
+
+/* ---- gate ---- */
+
+uint8_t message_scopes(const struct engine *e, const struct message *m,
+                       uint16_t out[CHECK_SCOPES_MAX])
+{
+    out[0] = 0;
+    out[1] = e->brand_scope[m->program];
+    out[2] = e->program_scope[m->program];
+    return 3;
+}
+
+static void clear(struct engine *e, struct message *m)
+{
+    m->verdict_us = e->now.mono_us;
+    message_set_state(&e->messages, m, MESSAGE_CLEARED);
+}
+
+static void ask(struct engine *e, struct message *m)
+{
+    struct check check = {.number = m->number,
+                          .need_opt_in = m->message_class == ASSENT__V1__CLASS__MARKETING,
+                          .opt_in_scope = e->program_scope[m->program]};
+    check.scope_count = (uint8_t)message_scopes(e, m, check.scopes);
+    check.cookie = m->id << 8 | ++m->generation;
+    if (!gate_is_open(e) || !e->ports->store_check(e->ports->context, &check)) {
+        message_hold(e, m, ASSENT__V1__REASON__GATE_AWAY);
+        return;
+    }
+    e->metrics.counters[COUNT_CHECKS]++;
+    m->verdict_us = e->now.mono_us; /* a verdict's age counts from the question: the safe side */
+    message_set_state(&e->messages, m, MESSAGE_ASKED);
+}
+
+void gate_turn(struct engine *e)
+{
+    struct message *m;
+    uint64_t last = e->messages.counts[MESSAGE_INTENT];
+    while (last-- > 0 && (m = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT])) != NULL) {
+        if (m->attempt_sequence > e->durable && e->plant != PLANT_ATTEMPT_NOT_DURABLE)
+            return;
+        if (message_is_exempt(m) || e->plant == PLANT_CHECK_DROPPED)
+            clear(e, m);
+        else
+            ask(e, m);
+    }
+}
+
+static void settle(struct engine *e, struct message *m);
+
+/* Parts of it are on the wire: it ends when they are answered. */
+static void write_no_more(struct engine *e, struct message *m)
+{
+    give_back(e, m);
+    message_set_state(&e->messages, m, MESSAGE_ON_WIRE);
+    settle(e, m);
+}
+
+static void suppress(struct engine *e, struct message *m, Assent__V1__Reason reason, uint16_t scope)
+{
+    if (m->flying != 0) {
+        m->stopped = true;
+        write_no_more(e, m);
+        return;
+    }
+    message_end(e, m, ASSENT__V1__OUTCOME__SUPPRESSED, reason, scope, 0);
+}
+
+static void checked(struct engine *e, const struct check_result *result)
+{
+    struct message *m = message_find(&e->messages, result->cookie >> 8);
+    if (m == NULL || m->state != MESSAGE_ASKED || m->generation != (uint8_t)result->cookie)
+        return; /* cancelled or held meanwhile */
+    histogram_add(&e->metrics.timings[TIME_CHECK], e->now.mono_us - m->verdict_us);
+    enum verdict verdict = result->verdict;
+    if (verdict == VERDICT_UNKNOWN && e->plant == PLANT_UNKNOWN_PASSES)
+        verdict = VERDICT_PASS;
+    switch (verdict) {
+    case VERDICT_PASS:
+        message_set_state(&e->messages, m, MESSAGE_CLEARED);
+        return;
+    case VERDICT_OPTED_OUT:
+        suppress(e, m, ASSENT__V1__REASON__OPTED_OUT, result->scope);
+        return;
+    case VERDICT_NO_OPT_IN:
+        suppress(e, m, ASSENT__V1__REASON__NO_OPT_IN, 0);
+        return;
+    case VERDICT_UNKNOWN:
+        e->metrics.counters[COUNT_CHECKS_UNKNOWN]++;
+        message_hold(e, m, ASSENT__V1__REASON__GATE_AWAY);
+        return;
+    }
+}
+
+void engine_on_checked(struct engine *e, const struct check_result *results, size_t count,
+                       struct instant now)
+{
+    e->now = now;
+    for (size_t i = 0; i < count; i++)
+        checked(e, &results[i]);
+}
+
+/* ---- wire ---- */
+
+static bool is_alphanumeric(const char *sender)
+{
+    return strspn(sender, "0123456789") != strlen(sender);
+}
+
+static void make_addresses(const struct engine *e, const struct message *m, struct sm_out *out)
+{
+    const char *sender = e->config->programs[m->program].senders[m->sender];
+    size_t digits = strlen(sender);
+    memcpy(out->source.digits, sender, digits + 1);
+    if (is_alphanumeric(sender)) {
+        out->source.ton = 5; /* alphanumeric */
+    } else if (digits > 8) {
+        out->source.ton = 1; /* international */
+        out->source.npi = 1; /* E.164 */
+    } else {
+        out->source.ton = 3; /* network specific: a short code */
+    }
+    out->destination.ton = 1;
+    out->destination.npi = 1;
+    number_format(m->number, out->destination.digits);
+}
+
+static enum err write_part(struct engine *e, struct message *m, struct session *session,
+                           unsigned part)
+{
+    uint8_t octets[TEXT_PART_MAX];
+    struct text_plan plan = {.encoding = (enum text_encoding)m->encoding, .parts = m->parts};
+    struct sm_out out = {.data_coding = m->encoding, .registered_delivery = 1};
+    if (m->parts > 1)
+        out.esm_class = ESM_UDHI;
+    make_addresses(e, m, &out);
+    out.short_message =
+        span_of(octets, text_part(message_text(m), &plan, (uint8_t)part, (uint8_t)m->id, octets));
+    return session_submit(session, &out, m->id << PART_BITS | (part - 1), e->now.mono_us);
+}
+
+static void written(struct engine *e, struct message *m)
+{
+    if (m->done == 0 && m->attempts == 1) {
+        enum timing timing =
+            m->message_class == ASSENT__V1__CLASS__OTP ? TIME_OTP_TO_WIRE : TIME_TO_WIRE;
+        histogram_add(&e->metrics.timings[timing], e->now.mono_us - m->accepted_us);
+    }
+    m->verdict_us = e->now.mono_us;
+    if (m->todo == 0) {
+        message_set_state(&e->messages, m, MESSAGE_ON_WIRE);
+        return;
+    }
+    m->due_us = 0;
+    message_wait(e, m, true); /* the other parts, as tokens come */
+}
+
+/* Writes the parts that hold tokens. */
+static void write_message(struct engine *e, struct message *m)
+{
+    struct carrier *c = carrier_of(e, m);
+    struct carrier_link *link = &c->links[m->link_index];
+    while (m->reserved > 0) {
+        unsigned part = (unsigned)__builtin_ctz(m->todo) + 1;
+        enum err err = write_part(e, m, link->session, part);
+        if (err == ERR_BAD_INPUT) {
+            m->failed = true;
+            m->command_status = ESME_RINVMSGLEN;
+            give_back(e, m);
+            break;
+        }
+        if (err != ERR_OK) { /* the carrier does not read, or is leaving */
+            message_hold(e, m, ASSENT__V1__REASON__LINK_LOST);
+            return;
+        }
+        if (e->plant != PLANT_RATE_AT_DISPATCH)
+            throttle_write(&c->throttle, e->now.mono_us);
+        link->reserved--;
+        m->reserved--;
+        m->todo &= (uint16_t) ~(1u << (part - 1));
+        m->flying |= (uint16_t)(1u << (part - 1));
+        e->metrics.counters[COUNT_SUBMIT_SM]++;
+    }
+    if (m->failed && m->flying == 0)
+        message_end(e, m, ASSENT__V1__OUTCOME__REJECTED, ASSENT__V1__REASON__CARRIER_STATUS, 0, 0);
+    else
+        written(e, m);
+}
+
+static void wire_one(struct engine *e, struct message *m)
+{
+    if (m->failed || m->stopped) { /* while this part was on its way */
+        write_no_more(e, m);
+        return;
+    }
+    if (!message_is_exempt(m)) {
+        uint16_t scopes[CHECK_SCOPES_MAX];
+        uint8_t count = message_scopes(e, m, scopes);
+        int denied = deny_find(e, m->number, scopes, count);
+        if (denied >= 0 && e->plant != PLANT_DENY_NOT_CONSULTED) {
+            suppress(e, m, ASSENT__V1__REASON__OPTED_OUT, (uint16_t)denied);
+            return;
+        }
+        if (e->now.mono_us > m->verdict_us + VERDICT_AGE_MAX_MS * US_PER_MS) {
+            e->metrics.counters[COUNT_CHECKS_AGED]++;
+            message_set_state(&e->messages, m, MESSAGE_INTENT); /* asked again next turn */
+            return;
+        }
+    }
+    write_message(e, m);
+}
+
+void wire_turn(struct engine *e)
+{
+    struct message *m;
+    while ((m = TAILQ_FIRST(&e->messages.lists[MESSAGE_CLEARED])) != NULL)
+        wire_one(e, m);
+}
+
+/* ---- the carrier's answer ---- */
+
+static void retry_later(struct engine *e, struct message *m)
+{
+    if (m->throttled) {
+        m->throttled = false;
+        m->attempts--; /* the lane's fault, not the message's */
+        m->due_us = 0;
+        record_deferred(e, m);
+        message_wait(e, m, true);
+        return;
+    }
+    uint64_t delay_ms = e->config->retry_min_ms;
+    for (uint8_t i = 1; i < m->attempts && delay_ms < e->config->retry_max_ms; i++)
+        delay_ms *= 2;
+    if (delay_ms > e->config->retry_max_ms)
+        delay_ms = e->config->retry_max_ms;
+    delay_ms = delay_ms / 2 + rng_below(&e->rng, delay_ms / 2 + 1);
+    m->due_us = e->now.mono_us + delay_ms * US_PER_MS;
+    record_deferred(e, m);
+    message_wait(e, m, false);
+}
+
+bool may_send_again(const struct engine *e, const struct message *m)
+{
+    return m->message_class != ASSENT__V1__CLASS__MARKETING &&
+           m->message_class != ASSENT__V1__CLASS__SERVICE && !m->resent &&
+           e->config->programs[m->program].on_unknown == UNKNOWN_SEND_AGAIN;
+}
+
+static void settle_unknown(struct engine *e, struct message *m)
+{
+    if (may_send_again(e, m)) {
+        m->unknown = false;
+        m->resent = true;
+        m->todo = all_parts(m) & (uint16_t)~m->done;
+        retry_later(e, m);
+        return;
+    }
+    record_ended(e, m, ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME, ASSENT__V1__REASON__NO_ANSWER, 0, 0);
+    e->metrics.ended[m->message_class][ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME]++;
+    message_in_doubt(e, m,
+                     e->now.mono_us + carrier_of(e, m)->config->receipt_timeout_ms * US_PER_MS);
+}
+
+/* Every part that was written has its answer: what becomes of the message? */
+static void settle(struct engine *e, struct message *m)
+{
+    bool waits_for_tokens = m->state == MESSAGE_WAITING && !m->failed && !m->unknown && !m->stopped;
+    if (m->flying != 0 || m->reserved != 0 || waits_for_tokens)
+        return;
+    if (m->state != MESSAGE_ON_WIRE && m->state != MESSAGE_WAITING)
+        return;
+    if (m->state == MESSAGE_WAITING) { /* written in part, and the rest is not wanted any more */
+        queue_remove(&carrier_of(e, m)->queue, m);
+        wheel_cancel(&e->wheel, &m->timer);
+        message_set_state(&e->messages, m, MESSAGE_ON_WIRE);
+    }
+    if (m->unknown)
+        settle_unknown(e, m);
+    else if (m->failed)
+        message_end(e, m, ASSENT__V1__OUTCOME__REJECTED, ASSENT__V1__REASON__CARRIER_STATUS, 0, 0);
+    else if (m->stopped && m->todo != 0)
+        message_end(e, m, ASSENT__V1__OUTCOME__CANCELLED, ASSENT__V1__REASON__STOP_CANCELLED, 0, 0);
+    else if (m->todo == 0) {
+        message_to_sent(e, m);
+        receipts_settle(e, m);
+    } else if (m->attempts > e->config->retry_max)
+        message_end(e, m, ASSENT__V1__OUTCOME__REJECTED, ASSENT__V1__REASON__CARRIER_STATUS, 0, 0);
+    else
+        retry_later(e, m);
+}
+
+static void part_taken(struct engine *e, struct message *m, uint16_t bit, struct span carrier_id)
+{
+    uint8_t part = (uint8_t)(__builtin_ctz(bit) + 1);
+    m->done |= bit;
+    carrier_of(e, m)->throttle_pause_ms = 0;
+    record_sent(e, m, part, carrier_id);
+    if (carrier_id.length == 0)
+        m->reported |= bit; /* no id: no receipt can be matched, none is expected */
+    else
+        correlate_add(e, m, part, carrier_id);
+}
+
+static void part_refused(struct engine *e, struct message *m, uint16_t bit, uint32_t status)
+{
+    m->command_status = status;
+    switch (status_policy(status)) {
+    case STATUS_THROTTLE:
+        e->metrics.counters[COUNT_SUBMIT_SM_THROTTLED]++;
+        carrier_throttled(e, carrier_of(e, m));
+        m->throttled = true;
+        m->todo |= bit;
+        return;
+    case STATUS_RETRY:
+        e->metrics.counters[COUNT_SUBMIT_SM_RETRY]++;
+        m->todo |= bit;
+        return;
+    case STATUS_OK:
+    case STATUS_PERMANENT:
+    case STATUS_UNKNOWN_PERMANENT:
+        m->failed = true;
+        return;
+    }
+}
+
+void message_request_ended(struct engine *e, uint64_t cookie, enum request_end end,
+                           uint32_t command_status, struct span carrier_id)
+{
+    struct message *m = message_find(&e->messages, cookie >> PART_BITS);
+    uint16_t bit = (uint16_t)(1u << (cookie & ((1u << PART_BITS) - 1)));
+    if (m == NULL || (m->flying & bit) == 0)
+        return;
+    m->flying &= (uint16_t)~bit;
+    switch (end) {
+    case REQUEST_ANSWERED:
+        histogram_add(&e->metrics.timings[TIME_SUBMIT_RESPONSE], e->now.mono_us - m->verdict_us);
+        if (command_status == ESME_ROK)
+            part_taken(e, m, bit, carrier_id);
+        else
+            part_refused(e, m, bit, command_status);
+        break;
+    case REQUEST_NACKED:
+        part_refused(e, m, bit, command_status ? command_status : ESME_RINVCMDID);
+        break;
+    case REQUEST_TIMEOUT:
+    case REQUEST_LOST:
+        m->unknown = true;
+        break;
+    }
+    settle(e, m);
+}
+
+/* The answer to a request that had been given up: it still says what became of the message. */
+void message_late_answer(struct engine *e, uint64_t cookie, uint32_t command_status,
+                         struct span carrier_id)
+{
+    struct message *m = message_find(&e->messages, cookie >> PART_BITS);
+    uint16_t bit = (uint16_t)(1u << (cookie & ((1u << PART_BITS) - 1)));
+    if (m == NULL || m->state != MESSAGE_IN_DOUBT || (m->done & bit) != 0)
+        return;
+    if (command_status != ESME_ROK) {
+        m->command_status = command_status;
+        message_end(e, m, ASSENT__V1__OUTCOME__REJECTED, ASSENT__V1__REASON__CARRIER_STATUS, 0, 0);
+        return;
+    }
+    part_taken(e, m, bit, carrier_id);
+    if (m->done != all_parts(m))
+        return;
+    message_to_sent(e, m);
+    receipts_settle(e, m);
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's life and its turn. What each phase may assume stands in engine_turn(); what the engine
+ * promises stands in README.md, and tests/sim holds it to that. */
+#include "gateway/engine.h"
+
+#include <stdlib.h>
+
+#include "gateway/engine_state.h"
+#include "proto/base/check.h"
+
+#define FORCE_CLOSE_US (3 * US_PER_S) /* after unbinding, a carrier that does not answer is left */
+
+struct engine *engine_new(const struct config *config, const struct ports *ports,
+                          const struct hash_key *key, uint64_t seed)
+{
+    struct engine *e = check_calloc(1, sizeof *e);
+    e->config = config;
+    e->ports = ports;
+    e->key = *key;
+    e->rng.state = seed;
+    e->scratch = check_malloc(SCRATCH_SIZE);
+    e->program_scope = check_calloc(config->program_count, sizeof *e->program_scope);
+    e->brand_scope = check_calloc(config->program_count, sizeof *e->brand_scope);
+    arena_init(&e->arena, LEDGER_RECORD_MAX * 16);
+    message_store_init(&e->messages);
+    TAILQ_INIT(&e->recent_opt_outs);
+    TAILQ_INIT(&e->denials_leaving);
+    projection_init(e);
+    receipts_init(e);
+    carriers_init(e);
+    wheel_init(&e->wheel, 0);
+    return e;
+}
+
+void engine_free(struct engine *e)
+{
+    carriers_release(e);
+    receipts_release(e);
+    projection_release(e);
+    denials_release(e);
+    for (size_t i = 0; i < e->inquiries.capacity; i++)
+        if (e->inquiries.slots[i].key != 0)
+            inquiry_free(e, (struct inquiry *)(uintptr_t)e->inquiries.slots[i--].value);
+    table_release(&e->inquiries);
+    message_store_release(&e->messages);
+    table_release(&e->scope_program);
+    table_release(&e->references);
+    table_release(&e->help_given);
+    table_release(&e->orphans);
+    free(e->reference_ring);
+    free(e->program_scope);
+    free(e->brand_scope);
+    free(e->scratch);
+    arena_release(&e->arena);
+    free(e);
+}
+
+static void record_started(struct engine *e)
+{
+    Assent__V1__NodeStarted body = ASSENT__V1__NODE_STARTED__INIT;
+    body.node = UNCONST(e->config->node);
+    body.version = UNCONST(ASSENT_VERSION);
+    body.open_messages = e->messages.by_id.count;
+    body.unknown_messages = e->intents_after_crash;
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.body_case = ASSENT__V1__EVENT__BODY_NODE_STARTED;
+    event.node_started = &body;
+    record_event(e, &event, NULL);
+}
+
+void engine_start(struct engine *e, struct instant now)
+{
+    e->now = now;
+    wheel_init(&e->wheel, now.mono_us);
+    e->snapshot_at = e->ports->ledger_next(e->ports->context);
+    e->durable = e->snapshot_at - 1;
+    for (uint16_t i = 0; i < e->config->carrier_count; i++) {
+        struct carrier *c = &e->carriers[i];
+        throttle_init(&c->throttle, c->config->rate, now.mono_us);
+        /* What the process before this one wrote in its last second is not known. */
+        throttle_reserve(&c->throttle, e->snapshot_at > 1 ? c->config->rate : 0);
+        for (uint32_t n = c->throttle.reserved; n > 0; n--)
+            throttle_write(&c->throttle, now.mono_us);
+        for (uint16_t j = 0; j < c->link_count; j++)
+            c->links[j].open_at_us = now.mono_us;
+    }
+    recover_finish(e);
+    record_started(e);
+    e->started = true;
+}
+
+/* ---- the turn ---- */
+
+static void fire(void *context, struct wheel_timer *timer)
+{
+    struct message *m = (struct message *)(void *)((char *)timer - offsetof(struct message, timer));
+    engine_timer_fired(context, m);
+}
+
+static uint64_t minimum(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool pipeline_is_empty(const struct engine *e)
+{
+    const uint64_t *counts = e->messages.counts;
+    return counts[MESSAGE_INTENT] == 0 && counts[MESSAGE_ASKED] == 0 &&
+           counts[MESSAGE_CLEARED] == 0 && counts[MESSAGE_ON_WIRE] == 0;
+}
+
+/* A turn is due at once where work was put back after its phase had passed. */
+static uint64_t next_turn(struct engine *e)
+{
+    uint64_t now_us = e->now.mono_us;
+    uint64_t next = minimum(wheel_next(&e->wheel), carriers_next_us(e));
+    next = minimum(next, minimum(owed_next_us(e), dispatch_next_us(e)));
+    const struct message *intent = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
+    if (intent != NULL && intent->attempt_sequence <= e->durable)
+        next = minimum(next, now_us + US_PER_MS);
+    if (e->projection.phase == STORE_CATCHING_UP)
+        next = minimum(next, now_us + US_PER_MS);
+    for (uint16_t i = 0; i < e->config->carrier_count; i++)
+        for (int c = 0; c < CLASS_COUNT && e->carriers[i].paused == 0; c++)
+            if (e->carriers[i].queue.lanes[c].waiting > 0)
+                next = minimum(next, now_us + US_PER_MS);
+    if (e->draining)
+        next = minimum(next, now_us + 10 * US_PER_MS);
+    return next;
+}
+
+static void drain_turn(struct engine *e);
+
+uint64_t engine_turn(struct engine *e, struct instant now)
+{
+    e->now = now;
+    /* What time brings: schedules, retries, time-to-live, enquire_link, connections. */
+    wheel_advance(&e->wheel, now.mono_us, fire, e);
+    carriers_turn(e);
+    denials_turn(e);
+    receipts_turn(e);
+    /* Opt-outs go to Redis before any check of this turn does. */
+    projection_turn(e);
+    /* Tokens, slots and intents; then questions for the intents that are durable; then, at once,
+     * what the answers of this turn's input allow. */
+    dispatch_turn(e);
+    gate_turn(e);
+    wire_turn(e);
+    owed_turn(e);
+    if (e->draining)
+        drain_turn(e);
+    /* One batch each to the ledger, to Redis and to every link. */
+    e->ports->ledger_flush(e->ports->context);
+    e->ports->store_flush(e->ports->context);
+    carriers_flush(e);
+    message_free_ended(&e->messages);
+    return next_turn(e);
+}
+
+void engine_on_durable(struct engine *e, uint64_t sequence)
+{
+    if (sequence > e->durable)
+        e->durable = sequence;
+}
+
+/* ---- drain ---- */
+
+void engine_drain(struct engine *e, struct instant now, uint64_t by_us)
+{
+    e->now = now;
+    e->draining = true;
+    e->drain_by_us = by_us;
+}
+
+static void unbind(struct engine *e, struct carrier_link *link)
+{
+    if (link->opening) {
+        link->opening = false;
+        e->ports->link_close(e->ports->context, link->carrier, link->index);
+    }
+    if (link->session == NULL || link->closing)
+        return;
+    if (e->now.mono_us >= e->drain_by_us + FORCE_CLOSE_US)
+        session_close(link->session, "draining");
+    else if (session_state(link->session) != SESSION_UNBINDING)
+        session_unbind(link->session, e->now.mono_us);
+    link->tick_us = e->now.mono_us;
+}
+
+static bool all_closed(const struct engine *e)
+{
+    for (uint16_t i = 0; i < e->config->carrier_count; i++)
+        for (uint16_t j = 0; j < e->carriers[i].link_count; j++)
+            if (e->carriers[i].links[j].session != NULL || e->carriers[i].links[j].opening)
+                return false;
+    return true;
+}
+
+static void drain_turn(struct engine *e)
+{
+    bool settled = pipeline_is_empty(e) && e->owed_count == 0 && TAILQ_EMPTY(&e->owed_stops);
+    if (settled || e->now.mono_us >= e->drain_by_us)
+        e->unbinding = true;
+    if (!e->unbinding || e->drained)
+        return;
+    for (uint16_t i = 0; i < e->config->carrier_count; i++)
+        for (uint16_t j = 0; j < e->carriers[i].link_count; j++)
+            unbind(e, &e->carriers[i].links[j]);
+    if (!all_closed(e))
+        return;
+    Assent__V1__NodeStopped body = ASSENT__V1__NODE_STOPPED__INIT;
+    body.drained = pipeline_is_empty(e);
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.body_case = ASSENT__V1__EVENT__BODY_NODE_STOPPED;
+    event.node_stopped = &body;
+    record_event(e, &event, NULL);
+    e->drained = true;
+}
+
+bool engine_drained(const struct engine *e)
+{
+    return e->drained;
+}
+
+/* ---- snapshots ---- */
+
+bool engine_snapshot_due(const struct engine *e)
+{
+    return e->ports->ledger_next(e->ports->context) >= e->snapshot_at + e->config->snapshot_records;
+}
+
+void engine_snapshot_begun(struct engine *e)
+{
+    e->snapshot_at = e->ports->ledger_next(e->ports->context);
+}
+
+/* ---- what the world may see ---- */
+
+const struct metrics *engine_metrics(const struct engine *e)
+{
+    return &e->metrics;
+}
+
+void engine_status(const struct engine *e, struct engine_status *ret)
+{
+    const uint64_t *counts = e->messages.counts;
+    *ret = (struct engine_status){
+        .open_messages = e->messages.by_id.count,
+        .scheduled = counts[MESSAGE_SCHEDULED],
+        .waiting = counts[MESSAGE_WAITING] + counts[MESSAGE_RETRY],
+        .awaiting_receipt = counts[MESSAGE_SENT],
+        .memory_octets = e->messages.octets,
+        .gate_open = gate_is_open(e),
+        .gate_why = e->projection.why,
+        .draining = e->draining,
+    };
+}
+
+void engine_carrier_status(const struct engine *engine, uint16_t index, struct instant now,
+                           struct carrier_status *ret)
+{
+    struct carrier *c = &engine->carriers[index];
+    *ret = (struct carrier_status){
+        .name = c->config->name,
+        .sessions = c->config->sessions,
+        .sessions_bound = carrier_bound(c),
+        .rate = c->config->rate,
+        .sent_last_second = throttle_written(&c->throttle, now.mono_us),
+        .window = (uint32_t)c->config->window * c->config->sessions,
+        .awaiting_receipt = c->awaiting_receipt,
+        .paused = c->paused,
+    };
+    for (int i = 0; i < CLASS_COUNT; i++)
+        ret->waiting[i] = c->queue.lanes[i].waiting;
+    for (uint16_t i = 0; i < c->link_count; i++)
+        if (c->links[i].session != NULL)
+            ret->window_used +=
+                (uint32_t)session_window_used(c->links[i].session) + c->links[i].reserved;
+}
+
+const char *pause_name(unsigned bit)
+{
+    static const char *const names[PAUSE_REASONS] = {
+        "link_down", "throttled", "gate_away", "ledger", "rate", "window", "draining",
+    };
+    return bit < PAUSE_REASONS ? names[bit] : "unknown";
+}
+
+void engine_plant(struct engine *e, enum plant plant)
+{
+    e->plant = plant;
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Replies from handsets. What a STOP does, in this order and in one call (P2, P3): the number is
+ * denied in memory; what waits or is scheduled for it is cancelled; the opt-out is appended with the
+ * list of what is on the wire. Its deliver_sm_resp leaves when the record is durable and Redis has it
+ * (gateway/carrier.c); its confirmation is made when Redis says that it was news
+ * (gateway/projection.c). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/engine_state.h"
+#include "proto/number.h"
+#include "smpp/text.h"
+
+#define IN_FLIGHT_MAX   256 /* message ids listed in one opt-out record */
+#define HELP_EVERY_MS   (24ull * 3600 * 1000)
+#define HELP_REMEMBERED 65536
+#define SERVICE_TTL_MS  (30ull * 60 * 1000)
+
+/* A reply from a handset, decoded. */
+struct reply {
+    struct owed owed;
+    uint64_t number;     /* 0: the source address is no number */
+    const char *address; /* of ours */
+    const char *text;    /* UTF-8 */
+    struct span raw;
+    uint16_t programs[SENDERS_MAX]; /* that send from this address */
+    uint16_t program_count;
+    uint8_t sender; /* index in the first program's senders */
+};
+
+/* ---- scopes ---- */
+
+bool add_scope(uint16_t *scopes, uint8_t *count, uint16_t scope)
+{
+    for (uint8_t i = 0; i < *count; i++)
+        if (scopes[i] == scope)
+            return true;
+    if (*count == WRITE_SCOPES_MAX)
+        return false;
+    scopes[(*count)++] = scope;
+    return true;
+}
+
+uint16_t stop_scope(const struct engine *e, uint16_t program)
+{
+    switch (e->config->programs[program].stop_reach) {
+    case REACH_BRAND:
+        return e->brand_scope[program];
+    case REACH_PROGRAM:
+        return e->program_scope[program];
+    case REACH_GLOBAL:
+        break;
+    }
+    return 0;
+}
+
+/* Where an address serves several programs, STOP ends them all; where it serves none that is known,
+ * everything. More scopes than a record holds become everything too. */
+static uint8_t reply_scopes(const struct engine *e, const struct reply *r, bool everything,
+                            uint16_t scopes[WRITE_SCOPES_MAX])
+{
+    uint8_t count = 0;
+    if (everything || r->program_count == 0)
+        add_scope(scopes, &count, 0);
+    for (uint16_t i = 0; i < r->program_count && !everything; i++)
+        if (!add_scope(scopes, &count, stop_scope(e, r->programs[i]))) {
+            count = 0;
+            add_scope(scopes, &count, 0);
+            break;
+        }
+    return count;
+}
+
+/* ---- opting out ---- */
+
+static bool in_scopes(const struct engine *e, const struct message *m, const uint16_t *scopes,
+                      uint8_t count)
+{
+    uint16_t own[CHECK_SCOPES_MAX];
+    uint8_t own_count = message_scopes(e, m, own);
+    for (uint8_t i = 0; i < count; i++)
+        for (uint8_t j = 0; j < own_count; j++)
+            if (scopes[i] == own[j])
+                return true;
+    return false;
+}
+
+/* Parts of it have left, and not all is settled. */
+static bool is_in_flight(const struct message *m)
+{
+    return m->flying != 0 || (m->done != 0 && m->state < MESSAGE_SENT);
+}
+
+static bool can_be_cancelled(const struct message *m)
+{
+    return m->state < MESSAGE_ON_WIRE && m->flying == 0;
+}
+
+/* What waits is cancelled after the record is appended, which names its sequence number. */
+static void cancel_waiting(struct engine *e, const struct opt_out *o, uint64_t cause)
+{
+    struct message *m = message_first_of_number(&e->messages, o->number), *next;
+    for (; m != NULL; m = next) {
+        next = m->next_same_number;
+        if (message_is_exempt(m) || !in_scopes(e, m, o->scopes, o->scope_count))
+            continue;
+        if (can_be_cancelled(m))
+            message_end(e, m, ASSENT__V1__OUTCOME__CANCELLED, ASSENT__V1__REASON__STOP_CANCELLED,
+                        o->scopes[0], cause);
+        else if (m->state < MESSAGE_SENT)
+            m->stopped = true; /* ends when the parts on the wire are answered */
+    }
+}
+
+static size_t list_in_flight(struct engine *e, const struct opt_out *o, uint64_t *ids,
+                             uint32_t *ret_cancelled)
+{
+    size_t count = 0;
+    struct message *m = message_first_of_number(&e->messages, o->number);
+    for (; m != NULL; m = m->next_same_number) {
+        if (message_is_exempt(m) || !in_scopes(e, m, o->scopes, o->scope_count))
+            continue;
+        if (can_be_cancelled(m))
+            ++*ret_cancelled;
+        if (is_in_flight(m) && count < IN_FLIGHT_MAX)
+            ids[count++] = m->id;
+    }
+    return count;
+}
+
+uint64_t opt_out_apply(struct engine *e, const struct opt_out *o)
+{
+    uint64_t in_flight[IN_FLIGHT_MAX];
+    uint32_t scopes[WRITE_SCOPES_MAX];
+    for (uint8_t i = 0; i < o->scope_count; i++)
+        scopes[i] = o->scopes[i];
+    Assent__V1__OptedOut body = ASSENT__V1__OPTED_OUT__INIT;
+    body.n_scopes = o->scope_count;
+    body.scopes = scopes;
+    body.source = o->source;
+    body.client = UNCONST(o->client);
+    body.carrier = UNCONST(o->carrier);
+    body.sender = UNCONST(o->sender);
+    body.rule = UNCONST(o->rule);
+    body.language = UNCONST(o->language);
+    body.how = UNCONST(o->how);
+    body.received_wall_ms = e->now.wall_ms;
+    body.n_in_flight = list_in_flight(e, o, in_flight, &body.cancelled);
+    body.in_flight = in_flight;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = o->number;
+    personal.text = UNCONST(o->text);
+    personal.raw.data = (uint8_t *)(uintptr_t)o->raw.data;
+    personal.raw.len = o->raw.length;
+    personal.evidence = UNCONST(o->evidence);
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.program = o->program < 0 ? 0 : e->program_scope[o->program];
+    event.body_case = ASSENT__V1__EVENT__BODY_OPTED_OUT;
+    event.opted_out = &body;
+    uint64_t sequence = record_event(e, &event, &personal);
+    for (uint8_t i = 0; i < o->scope_count; i++)
+        deny_add(e, o->number, o->scopes[i], sequence);
+    if (e->plant != PLANT_NO_CANCEL_ON_STOP)
+        cancel_waiting(e, o, sequence);
+    e->metrics.counters[COUNT_OPT_OUTS]++;
+    return sequence;
+}
+
+static void stop(struct engine *e, struct reply *r, const struct keyword_match *match)
+{
+    struct opt_out o = {
+        .number = r->number,
+        .source = ASSENT__V1__CONSENT_SOURCE__REPLY,
+        .client = "",
+        .carrier = e->carriers[r->owed.carrier].config->name,
+        .sender = r->address,
+        .rule = match->rule,
+        .language = match->language,
+        .how = meaning_name(match->meaning),
+        .text = r->text,
+        .evidence = "",
+        .raw = r->raw,
+        .program = r->program_count > 0 ? r->programs[0] : -1,
+    };
+    o.scope_count = reply_scopes(e, r, match->meaning == MEANING_OPT_OUT_ALL, o.scopes);
+    r->owed.ready_at = opt_out_apply(e, &o);
+    owe_stop_answer(e, &r->owed);
+}
+
+/* ---- the other meanings ---- */
+
+static void answer_when_durable(struct engine *e, struct reply *r)
+{
+    r->owed.ready_at = e->ports->ledger_next(e->ports->context) - 1;
+    owe_answer(e, &r->owed);
+}
+
+static void ordinary(struct engine *e, struct reply *r, const struct keyword_match *match)
+{
+    Assent__V1__Inbound body = ASSENT__V1__INBOUND__INIT;
+    body.carrier = UNCONST(e->carriers[r->owed.carrier].config->name);
+    body.sender = UNCONST(r->address);
+    body.meaning = UNCONST(meaning_name(match->meaning));
+    body.language = UNCONST(match->language);
+    body.rule = UNCONST(match->rule);
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = r->number;
+    personal.text = UNCONST(r->text);
+    personal.raw.data = (uint8_t *)(uintptr_t)r->raw.data;
+    personal.raw.len = r->raw.length;
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.program = r->program_count > 0 ? e->program_scope[r->programs[0]] : 0;
+    event.body_case = ASSENT__V1__EVENT__BODY_INBOUND;
+    event.inbound = &body;
+    record_event(e, &event, &personal);
+    e->metrics.counters[COUNT_REPLIES]++;
+    answer_when_durable(e, r);
+}
+
+static uint64_t *help_slot(struct engine *e, uint64_t number, const char *address)
+{
+    char key[64];
+    int n = snprintf(key, sizeof key, "%llu %s", (unsigned long long)number, address);
+    uint64_t hash = hash64(&e->key, key, (size_t)n);
+    if (e->help_given.count >= HELP_REMEMBERED) {
+        table_release(&e->help_given); /* forgetting costs one more help text, never less */
+        table_init(&e->help_given);
+    }
+    return table_put(&e->help_given, hash ? hash : 1);
+}
+
+void help_remember(struct engine *e, uint64_t number, const char *address, uint64_t wall_ms)
+{
+    *help_slot(e, number, address) = wall_ms;
+}
+
+static bool help_is_due(struct engine *e, const struct reply *r)
+{
+    uint64_t *at = help_slot(e, r->number, r->address);
+    if (*at != 0 && e->now.wall_ms < *at + HELP_EVERY_MS)
+        return false;
+    *at = e->now.wall_ms;
+    return true;
+}
+
+static void help(struct engine *e, struct reply *r, const struct keyword_match *match)
+{
+    e->metrics.counters[COUNT_HELP]++;
+    uint64_t cause = e->ports->ledger_next(e->ports->context);
+    bool due = r->program_count > 0 && r->number != 0 && help_is_due(e, r);
+    ordinary(e, r, match);
+    if (due)
+        admit_service(e, ASSENT__V1__SERVICE_KIND__HELP_REPLY, r->programs[0], r->sender, r->number,
+                      match->language, cause, r->owed.carrier, SERVICE_TTL_MS);
+}
+
+/* START: what was before the STOP stands again; the opt-in was never taken out of Redis. */
+static void start(struct engine *e, struct reply *r, const struct keyword_match *match)
+{
+    uint16_t scopes[WRITE_SCOPES_MAX];
+    uint8_t count = reply_scopes(e, r, r->program_count == 0, scopes);
+    if (count < WRITE_SCOPES_MAX)
+        add_scope(scopes, &count, 0); /* STOPALL is undone by the same person as well */
+    uint32_t wide[WRITE_SCOPES_MAX];
+    for (uint8_t i = 0; i < count; i++) {
+        wide[i] = scopes[i];
+        deny_lift(e, r->number, scopes[i]);
+    }
+    recent_lift(e, r->number, scopes, count);
+    Assent__V1__OptedInAgain body = ASSENT__V1__OPTED_IN_AGAIN__INIT;
+    body.n_scopes = count;
+    body.scopes = wide;
+    body.source = ASSENT__V1__CONSENT_SOURCE__REPLY;
+    body.rule = UNCONST(match->rule);
+    body.language = UNCONST(match->language);
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = r->number;
+    personal.text = UNCONST(r->text);
+    personal.raw.data = (uint8_t *)(uintptr_t)r->raw.data;
+    personal.raw.len = r->raw.length;
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.program = r->program_count > 0 ? e->program_scope[r->programs[0]] : 0;
+    event.body_case = ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN;
+    event.opted_in_again = &body;
+    uint64_t sequence = record_event(e, &event, &personal);
+    e->metrics.counters[COUNT_OPT_INS_AGAIN]++;
+    if (r->program_count > 0)
+        admit_service(e, ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN, r->programs[0], r->sender,
+                      r->number, match->language, sequence, r->owed.carrier, SERVICE_TTL_MS);
+    answer_when_durable(e, r);
+}
+
+static void act(struct engine *e, struct reply *r, const struct keyword_match *match)
+{
+    switch (match->meaning) {
+    case MEANING_OPT_OUT:
+    case MEANING_OPT_OUT_ALL:
+    case MEANING_OPT_OUT_INTENT:
+        stop(e, r, match);
+        return;
+    case MEANING_OPT_IN:
+        start(e, r, match);
+        return;
+    case MEANING_HELP:
+        help(e, r, match);
+        return;
+    case MEANING_REPLY:
+    case MEANING_REVIEW:
+    case MEANING_CONFIRM:
+    case MEANING_DECLINE:
+        ordinary(e, r, match);
+        return;
+    }
+}
+
+/* ---- yes and no: they mean something only while a question of ours is open ---- */
+
+static void ask_for_question(struct engine *e, struct reply *r, const struct keyword_match *pending,
+                             const struct keyword_match *plain)
+{
+    struct inquiry *q = inquiry_new(e, INQUIRY_REPLY);
+    q->owed = r->owed;
+    q->number = r->number;
+    q->sender = r->sender;
+    q->match = *pending;
+    q->plain = *plain;
+    q->program_count = r->program_count;
+    memcpy(q->programs, r->programs, sizeof q->programs);
+    snprintf(q->address, sizeof q->address, "%s", r->address);
+    snprintf(q->text, sizeof q->text, "%s", r->text);
+    q->raw_length = (uint16_t)(r->raw.length < sizeof q->raw ? r->raw.length : sizeof q->raw);
+    memcpy(q->raw, r->raw.data, q->raw_length);
+    if (!inquiry_ask(e, q))
+        inbound_looked_up(e, q, false, NULL);
+}
+
+static void decline(struct engine *e, struct reply *r, uint16_t program, uint64_t request)
+{
+    Assent__V1__OptInDeclined body = ASSENT__V1__OPT_IN_DECLINED__INIT;
+    body.request = request;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = r->number;
+    personal.text = UNCONST(r->text);
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.program = e->program_scope[program];
+    event.body_case = ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED;
+    event.opt_in_declined = &body;
+    record_event(e, &event, &personal);
+    e->metrics.counters[COUNT_OPT_INS_DECLINED]++;
+    answer_when_durable(e, r);
+}
+
+void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
+                       const struct consent_state *state)
+{
+    struct reply r = {.owed = q->owed,
+                      .number = q->number,
+                      .address = q->address,
+                      .text = q->text,
+                      .raw = span_of(q->raw, q->raw_length),
+                      .program_count = q->program_count,
+                      .sender = q->sender};
+    memcpy(r.programs, q->programs, sizeof r.programs);
+    uint16_t program = q->programs[q->at];
+    bool answered = ok && projection_pending(e, WRITE_OPT_IN, q->number, e->program_scope[program]);
+    if (!ok) { /* not known whether a question is open: the carrier sends the reply again */
+        link_answer(e, q->owed.carrier, q->owed.link, q->owed.generation, q->owed.command_id,
+                    q->owed.sequence_number, ESME_RSYSERR);
+    } else if (state->pending && !answered && q->match.meaning == MEANING_CONFIRM) {
+        struct opt_in_proof proof = {.program = program,
+                                     .sender = q->address,
+                                     .number = q->number,
+                                     .source = ASSENT__V1__CONSENT_SOURCE__REPLY,
+                                     .request = state->request,
+                                     .language = q->match.language,
+                                     .rule = q->match.rule,
+                                     .text = q->text,
+                                     .raw = r.raw,
+                                     .carrier = q->owed.carrier};
+        opt_in_confirm(e, &proof);
+        answer_when_durable(e, &r);
+    } else if (state->pending && !answered) {
+        decline(e, &r, program, state->request);
+    } else if (++q->at < q->program_count) {
+        if (inquiry_ask(e, q))
+            return;
+        q->at = 0;
+        inbound_looked_up(e, q, false, NULL);
+        return;
+    } else {
+        act(e, &r, &q->plain);
+    }
+    inquiry_free(e, q);
+}
+
+/* ---- the way in ---- */
+
+static void find_programs(const struct engine *e, struct reply *r)
+{
+    for (uint16_t i = 0; i < e->config->program_count; i++) {
+        const struct program_config *program = &e->config->programs[i];
+        for (uint8_t j = 0; j < program->sender_count && r->program_count < SENDERS_MAX; j++) {
+            if (strcmp(program->senders[j], r->address) != 0)
+                continue;
+            if (r->program_count == 0)
+                r->sender = j;
+            r->programs[r->program_count++] = i;
+        }
+    }
+}
+
+static struct span without_header(const struct sm_body *body)
+{
+    struct udh udh;
+    if ((body->esm_class & ESM_UDHI) != 0 && udh_parse(body->text, &udh))
+        return udh.text;
+    return body->text;
+}
+
+void inbound_came(struct engine *e, const struct owed *owed, const struct sm_body *body)
+{
+    char text[INBOUND_TEXT_MAX];
+    struct reply r = {.owed = *owed, .text = text, .raw = without_header(body)};
+    if (number_parse(span_from_string(body->source.digits), &r.number) != ERR_OK)
+        r.number = 0;
+    r.address = body->destination.digits + (body->destination.digits[0] == '+');
+    if (r.raw.length > (INBOUND_TEXT_MAX - 1) / 3)
+        r.raw.length = (INBOUND_TEXT_MAX - 1) / 3;
+    size_t length = text_decode(body->data_coding, r.raw, text, sizeof text - 1);
+    text[length] = '\0';
+    find_programs(e, &r);
+    struct keyword_match plain = keyword_match(span_of(text, length), false);
+    struct keyword_match pending = keyword_match(span_of(text, length), true);
+    if (r.number == 0)
+        plain.meaning = pending.meaning = MEANING_REPLY;
+    bool may_answer = pending.meaning == MEANING_CONFIRM || pending.meaning == MEANING_DECLINE;
+    if (may_answer && r.program_count > 0)
+        ask_for_question(e, &r, &pending, &plain);
+    else
+        act(e, &r, &plain);
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The consent sets in Redis are a projection of the ledger; this file keeps them so.
+ *
+ * Every consent record is written into Redis in the order of its sequence number, after it is durable,
+ * and each write moves this node's position in the same MULTI. When Redis comes (back), its position
+ * says what it has forgotten: exactly those records are read from the ledger and written again, and
+ * nothing is checked before they have been sent. Checks follow the writes on the same connection, so
+ * they see them.
+ *
+ *   DOWN --up--> RESOLVING (scope numbers not known yet) --> CATCHING_UP --> LIVE
+ *
+ * In LIVE new records are queued in memory until durable; in all other phases the ledger itself is
+ * the queue, so that an absent Redis costs no memory. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/engine_state.h"
+#include "proto/base/check.h"
+
+#define CATCH_UP_RECORDS 4096  /* ledger records looked at in one step */
+#define CATCH_UP_WRITES  4096  /* not acknowledged at a time */
+#define POSITION_LAG     65536 /* records without consent after which the position is moved */
+
+void projection_init(struct engine *e)
+{
+    e->projection.phase = STORE_DOWN;
+    e->projection.why = "Redis has not been reached yet";
+    TAILQ_INIT(&e->projection.queue);
+    TAILQ_INIT(&e->projection.sent);
+}
+
+static void drop_all(struct projection_list *list)
+{
+    struct projection_entry *entry;
+    while ((entry = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, entry, link);
+        free(entry);
+    }
+}
+
+void projection_release(struct engine *e)
+{
+    drop_all(&e->projection.queue);
+    drop_all(&e->projection.sent);
+}
+
+int carrier_index(const struct engine *e, const char *name)
+{
+    for (int i = 0; i < e->config->carrier_count; i++)
+        if (strcmp(e->config->carriers[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+int sender_index(const struct program_config *program, const char *sender)
+{
+    for (int i = 0; i < program->sender_count; i++)
+        if (strcmp(program->senders[i], sender) == 0)
+            return i;
+    return -1;
+}
+
+/* ---- from an event to a write ---- */
+
+static void take_scopes(struct consent_write *write, const uint32_t *scopes, size_t count)
+{
+    for (size_t i = 0; i < count && write->scope_count < WRITE_SCOPES_MAX; i++)
+        write->scopes[write->scope_count++] = (uint16_t)scopes[i];
+}
+
+static void take_confirmation(const struct engine *e, struct projection_entry *entry,
+                              const Assent__V1__Event *event)
+{
+    const Assent__V1__OptedOut *body = event->opted_out;
+    int program = engine_program_of_scope(e, event->program);
+    int carrier = carrier_index(e, body->carrier);
+    if (body->source != ASSENT__V1__CONSENT_SOURCE__REPLY || program < 0 || carrier < 0)
+        return;
+    int sender = sender_index(&e->config->programs[program], body->sender);
+    if (sender < 0)
+        return;
+    entry->confirm = true;
+    entry->program = (uint16_t)program;
+    entry->carrier = (uint16_t)carrier;
+    entry->sender = (uint8_t)sender;
+    entry->received_wall_ms = body->received_wall_ms;
+    snprintf(entry->language, sizeof entry->language, "%s", body->language);
+}
+
+/* False when the event asks for no write. */
+static bool entry_from_event(const struct engine *e, struct projection_entry *entry,
+                             uint64_t sequence, const Assent__V1__Event *event,
+                             const Assent__V1__Personal *personal)
+{
+    struct consent_write *write = &entry->write;
+    write->sequence = sequence;
+    write->number = personal ? personal->number : 0;
+    uint32_t program = event->program;
+    switch (event->body_case) {
+    case ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED:
+        write->kind = WRITE_PENDING;
+        take_scopes(write, &program, 1);
+        write->expires_wall_ms = event->opt_in_requested->expires_wall_ms;
+        write->request = sequence;
+        if (event->opt_in_requested->token_sha256.len == sizeof write->token_sha256)
+            memcpy(write->token_sha256, event->opt_in_requested->token_sha256.data,
+                   sizeof write->token_sha256);
+        return true;
+    case ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED:
+    case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:
+        write->kind = WRITE_OPT_IN;
+        take_scopes(write, &program, 1);
+        return true;
+    case ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED:
+        write->kind = WRITE_DROP_PENDING;
+        take_scopes(write, &program, 1);
+        return true;
+    case ASSENT__V1__EVENT__BODY_OPTED_OUT:
+        write->kind = WRITE_OPT_OUT;
+        take_scopes(write, event->opted_out->scopes, event->opted_out->n_scopes);
+        take_confirmation(e, entry, event);
+        return true;
+    case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
+        write->kind = WRITE_LIFT_OPT_OUT;
+        take_scopes(write, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
+        return true;
+    case ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED:
+        write->kind = WRITE_SCOPE;
+        write->number = 0;
+        program = event->scope_registered->number;
+        take_scopes(write, &program, 1);
+        snprintf(write->name, sizeof write->name, "%s", event->scope_registered->name);
+        return true;
+    default:
+        return false;
+    }
+}
+
+void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+                     const Assent__V1__Personal *personal)
+{
+    struct projection_entry entry = {0};
+    e->projection.last_consent = sequence;
+    if (!entry_from_event(e, &entry, sequence, event, personal))
+        return;
+    if (entry.write.kind == WRITE_OPT_OUT)
+        recent_add(e, &entry.write, event->wall_ms);
+    if (e->projection.phase != STORE_LIVE)
+        return;
+    struct projection_entry *queued = check_malloc(sizeof *queued);
+    *queued = entry;
+    queued->received_us = e->now.mono_us;
+    TAILQ_INSERT_TAIL(&e->projection.queue, queued, link);
+}
+
+bool projection_pending(const struct engine *e, enum consent_write_kind kind, uint64_t number,
+                        uint16_t scope)
+{
+    const struct projection_list *lists[] = {&e->projection.queue, &e->projection.sent};
+    for (size_t i = 0; i < 2; i++) {
+        const struct projection_entry *entry;
+        TAILQ_FOREACH(entry, lists[i], link)
+        if (entry->write.kind == kind && entry->write.number == number &&
+            entry->write.scopes[0] == scope)
+            return true;
+    }
+    return false;
+}
+
+bool projection_done(const struct engine *e, uint64_t sequence)
+{
+    return e->projection.applied >= sequence;
+}
+
+/* ---- scope numbers ---- */
+
+void scope_learn(struct engine *e, const char *name, uint16_t number)
+{
+    for (uint16_t i = 0; i < e->config->program_count; i++) {
+        const struct program_config *program = &e->config->programs[i];
+        if (strncmp(name, "program:", 8) == 0 && strcmp(name + 8, program->name) == 0) {
+            e->program_scope[i] = number;
+            *table_put(&e->scope_program, number) = i + 1u;
+        }
+        if (strncmp(name, "brand:", 6) == 0 && strcmp(name + 6, program->brand) == 0)
+            e->brand_scope[i] = number;
+    }
+}
+
+int engine_program_of_scope(const struct engine *e, uint32_t scope)
+{
+    uint64_t *found = table_find(&e->scope_program, scope);
+    return found ? (int)*found - 1 : -1;
+}
+
+#define SCOPE_NAME_SIZE (NAME_OCTETS_MAX + 16)
+
+/* Name of the scope that a cookie asks for: programs first, then the brands of programs. */
+static void scope_name(const struct engine *e, uint64_t cookie, char out[SCOPE_NAME_SIZE])
+{
+    uint16_t count = e->config->program_count;
+    if (cookie < count)
+        snprintf(out, SCOPE_NAME_SIZE, "program:%s", e->config->programs[cookie].name);
+    else
+        snprintf(out, SCOPE_NAME_SIZE, "brand:%s", e->config->programs[cookie - count].brand);
+}
+
+static bool scope_known(const struct engine *e, uint64_t cookie)
+{
+    uint16_t count = e->config->program_count;
+    return cookie < count ? e->program_scope[cookie] != 0 : e->brand_scope[cookie - count] != 0;
+}
+
+static void enter_catching_up(struct engine *e)
+{
+    struct projection *p = &e->projection;
+    p->phase = STORE_CATCHING_UP;
+    p->why = "Redis is being caught up from the ledger";
+    p->cursor = p->applied + 1;
+    p->rewind = 0;
+}
+
+/* Asks for one name at a time: programs that share a brand learn it with the first answer. */
+static void resolve_next(struct engine *e)
+{
+    struct projection *p = &e->projection;
+    for (uint64_t cookie = 0; cookie < 2u * e->config->program_count; cookie++) {
+        if (scope_known(e, cookie))
+            continue;
+        char name[SCOPE_NAME_SIZE];
+        scope_name(e, cookie, name);
+        if (e->ports->store_resolve_scope(e->ports->context, cookie, name))
+            p->resolving++;
+        return;
+    }
+    enter_catching_up(e);
+}
+
+void engine_on_scope_resolved(struct engine *e, uint64_t cookie, uint16_t number,
+                              struct instant now)
+{
+    e->now = now;
+    if (e->projection.phase != STORE_RESOLVING)
+        return;
+    e->projection.resolving--;
+    if (number == 0)
+        return; /* away: engine_on_store_down() follows */
+    char name[SCOPE_NAME_SIZE];
+    scope_name(e, cookie, name);
+    Assent__V1__ScopeRegistered body = ASSENT__V1__SCOPE_REGISTERED__INIT;
+    body.number = number;
+    body.name = name;
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.body_case = ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED;
+    event.scope_registered = &body;
+    record_event(e, &event, NULL);
+    scope_learn(e, name, number);
+    resolve_next(e);
+}
+
+/* ---- up and down ---- */
+
+static void record_gate(struct engine *e, bool open, const char *why)
+{
+    Assent__V1__GateState body = ASSENT__V1__GATE_STATE__INIT;
+    body.open = open;
+    body.why = UNCONST(why);
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.body_case = ASSENT__V1__EVENT__BODY_GATE_STATE;
+    event.gate_state = &body;
+    record_event(e, &event, NULL);
+}
+
+void engine_on_store_up(struct engine *e, uint64_t applied)
+{
+    struct projection *p = &e->projection;
+    if (applied >= e->ports->ledger_next(e->ports->context)) {
+        p->why = "Redis has records of this node that its ledger lacks: wrong data_dir, or an old "
+                 "copy of it";
+        return;
+    }
+    p->applied = p->position_sent = applied;
+    p->phase = STORE_RESOLVING;
+    p->why = "scope numbers are being read";
+    resolve_next(e);
+}
+
+void engine_on_store_down(struct engine *e, const char *why)
+{
+    struct projection *p = &e->projection;
+    if (p->phase == STORE_LIVE) {
+        e->metrics.counters[COUNT_STORE_LOST]++;
+        record_gate(e, false, why);
+    }
+    p->phase = STORE_DOWN;
+    snprintf(p->why_text, sizeof p->why_text, "%s", why);
+    p->why = p->why_text;
+    drop_all(&p->queue);
+    drop_all(&p->sent);
+    p->sent_count = 0;
+    p->resolving = 0;
+}
+
+static void go_live(struct engine *e)
+{
+    e->projection.phase = STORE_LIVE;
+    e->projection.why = "";
+    deny_all_acknowledged(e);
+    record_gate(e, true, "");
+}
+
+/* ---- the turn ---- */
+
+static bool send_write(struct engine *e, struct projection_entry *entry)
+{
+    struct projection *p = &e->projection;
+    if (!e->ports->store_write(e->ports->context, &entry->write))
+        return false;
+    p->position_sent = entry->write.sequence;
+    p->sent_count++;
+    TAILQ_INSERT_TAIL(&p->sent, entry, link);
+    return true;
+}
+
+static void replay_record(void *context, uint64_t sequence, struct span public_part,
+                          struct span personal_part)
+{
+    struct engine *e = context;
+    if (e->projection.rewind != 0)
+        return;
+    Assent__V1__Event *event =
+        assent__v1__event__unpack(NULL, public_part.length, public_part.data);
+    Assent__V1__Personal *personal = NULL;
+    if (personal_part.length > 0)
+        personal = assent__v1__personal__unpack(NULL, personal_part.length, personal_part.data);
+    struct projection_entry *entry = check_calloc(1, sizeof *entry);
+    if (event == NULL || !event_is_consent(event) ||
+        !entry_from_event(e, entry, sequence, event, personal)) {
+        free(entry);
+    } else if (send_write(e, entry)) {
+        e->metrics.counters[COUNT_STORE_REPLAYED]++;
+    } else {
+        e->projection.rewind = sequence;
+        free(entry);
+    }
+    if (event != NULL)
+        assent__v1__event__free_unpacked(event, NULL);
+    if (personal != NULL)
+        assent__v1__personal__free_unpacked(personal, NULL);
+}
+
+static void catch_up(struct engine *e)
+{
+    struct projection *p = &e->projection;
+    if (e->plant == PLANT_REPLAY_SKIPPED)
+        p->cursor = p->last_consent + 1;
+    uint64_t until = (e->durable < p->last_consent ? e->durable : p->last_consent) + 1;
+    if (p->cursor < until && p->sent_count < CATCH_UP_WRITES) {
+        uint64_t next = e->ports->ledger_scan(e->ports->context, p->cursor, until, CATCH_UP_RECORDS,
+                                              replay_record, e);
+        if (next == 0) {
+            p->why = "the ledger cannot be read: see the log";
+            return;
+        }
+        p->cursor = p->rewind != 0 ? p->rewind : next;
+        p->rewind = 0;
+    }
+    if (p->cursor > p->last_consent)
+        go_live(e);
+}
+
+static void write_queued(struct engine *e)
+{
+    struct projection *p = &e->projection;
+    struct projection_entry *entry;
+    while ((entry = TAILQ_FIRST(&p->queue)) != NULL && entry->write.sequence <= e->durable) {
+        TAILQ_REMOVE(&p->queue, entry, link);
+        if (send_write(e, entry))
+            continue;
+        TAILQ_INSERT_HEAD(&p->queue, entry, link);
+        return;
+    }
+    if (entry != NULL || p->sent_count > 0 || e->durable < p->position_sent + POSITION_LAG)
+        return;
+    struct projection_entry *position = check_calloc(1, sizeof *position);
+    position->write.kind = WRITE_POSITION;
+    position->write.sequence = e->durable;
+    if (!send_write(e, position))
+        free(position);
+}
+
+void projection_turn(struct engine *e)
+{
+    if (e->projection.phase == STORE_CATCHING_UP)
+        catch_up(e);
+    if (e->projection.phase == STORE_LIVE)
+        write_queued(e);
+}
+
+/* ---- acknowledgements ---- */
+
+static void confirm(struct engine *e, const struct projection_entry *entry, bool added)
+{
+    const struct consent_write *write = &entry->write;
+    uint64_t until = entry->received_wall_ms + CONFIRMATION_MAX_MS;
+    if (!entry->confirm || e->now.wall_ms + TTL_MS_MIN >= until)
+        return;
+    bool once = added && !recent_confirmed(e, write->number, write->scopes, write->scope_count);
+    if (!once && e->plant != PLANT_CONFIRM_TWICE)
+        return;
+    if (admit_service(e, ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION, entry->program,
+                      entry->sender, write->number, entry->language, write->sequence,
+                      entry->carrier, until - e->now.wall_ms) != 0)
+        recent_mark(e, write->number, write->sequence);
+}
+
+void engine_on_written(struct engine *e, uint64_t sequence, bool added, struct instant now)
+{
+    e->now = now;
+    struct projection *p = &e->projection;
+    struct projection_entry *entry = TAILQ_FIRST(&p->sent);
+    CHECK(entry != NULL && entry->write.sequence == sequence);
+    TAILQ_REMOVE(&p->sent, entry, link);
+    p->sent_count--;
+    p->applied = sequence;
+    const struct consent_write *write = &entry->write;
+    if (write->kind == WRITE_OPT_OUT) {
+        for (uint8_t i = 0; i < write->scope_count; i++)
+            deny_acknowledged(e, write->number, write->scopes[i], sequence);
+        if (entry->received_us != 0)
+            histogram_add(&e->metrics.timings[TIME_STOP_EFFECTIVE],
+                          now.mono_us - entry->received_us);
+        confirm(e, entry, added);
+    }
+    free(entry);
+}

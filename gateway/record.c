@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events into the ledger. Everything the engine decides passes through record_event(). */
+#include "gateway/engine_state.h"
+#include "proto/base/check.h"
+
+void record_pack(struct engine *e, const Assent__V1__Event *event,
+                 const Assent__V1__Personal *personal, struct span *ret_public,
+                 struct span *ret_personal)
+{
+    size_t n = assent__v1__event__get_packed_size(event);
+    size_t m = personal ? assent__v1__personal__get_packed_size(personal) : 0;
+    CHECK(n + m < LEDGER_RECORD_MAX);
+    assent__v1__event__pack(event, e->scratch);
+    if (personal)
+        assent__v1__personal__pack(personal, e->scratch + n);
+    *ret_public = span_of(e->scratch, n);
+    *ret_personal = span_of(e->scratch + n, m);
+}
+
+bool event_is_consent(const Assent__V1__Event *event)
+{
+    return event->body_case >= ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED &&
+           event->body_case <= ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED;
+}
+
+uint64_t record_event(struct engine *e, Assent__V1__Event *event,
+                      const Assent__V1__Personal *personal)
+{
+    struct span public_part, personal_part;
+    record_pack(e, event, personal, &public_part, &personal_part);
+    uint64_t sequence = e->ports->ledger_append(e->ports->context, public_part, personal_part);
+    if (event_is_consent(event))
+        projection_note(e, sequence, event, personal);
+    return sequence;
+}
+
+static void message_event(struct engine *e, const struct message *m, Assent__V1__Event *event)
+{
+    event->program = e->program_scope[m->program];
+    event->message = m->id;
+}
+
+void record_attempt(struct engine *e, struct message *m)
+{
+    Assent__V1__Attempt body = ASSENT__V1__ATTEMPT__INIT;
+    body.carrier = UNCONST(e->carriers[m->carrier].config->name);
+    body.number = m->attempts;
+    Assent__V1__Event event = EVENT_INIT(e);
+    message_event(e, m, &event);
+    event.body_case = ASSENT__V1__EVENT__BODY_ATTEMPT;
+    event.attempt = &body;
+    m->attempt_sequence = record_event(e, &event, NULL);
+    m->intent = true;
+}
+
+void record_sent(struct engine *e, struct message *m, uint8_t part, struct span carrier_id)
+{
+    char id[MESSAGE_ID_MAX + 1];
+    size_t length = carrier_id.length < MESSAGE_ID_MAX ? carrier_id.length : MESSAGE_ID_MAX;
+    if (length > 0)
+        memcpy(id, carrier_id.data, length);
+    id[length] = '\0';
+    Assent__V1__Sent body = ASSENT__V1__SENT__INIT;
+    body.part = part;
+    body.carrier_message_id = id;
+    body.carrier = UNCONST(e->carriers[m->carrier].config->name);
+    body.verdict_wall_ms = e->now.wall_ms - (e->now.mono_us - m->verdict_us) / US_PER_MS;
+    Assent__V1__Event event = EVENT_INIT(e);
+    message_event(e, m, &event);
+    event.body_case = ASSENT__V1__EVENT__BODY_SENT;
+    event.sent = &body;
+    record_event(e, &event, NULL);
+}
+
+void record_held(struct engine *e, struct message *m, Assent__V1__Reason reason)
+{
+    Assent__V1__Held body = ASSENT__V1__HELD__INIT;
+    body.reason = reason;
+    Assent__V1__Event event = EVENT_INIT(e);
+    message_event(e, m, &event);
+    event.body_case = ASSENT__V1__EVENT__BODY_HELD;
+    event.held = &body;
+    record_event(e, &event, NULL);
+    m->intent = false;
+}
+
+void record_deferred(struct engine *e, struct message *m)
+{
+    Assent__V1__Deferred body = ASSENT__V1__DEFERRED__INIT;
+    body.command_status = m->command_status;
+    body.due_wall_ms = e->now.wall_ms +
+                       (m->due_us > e->now.mono_us ? (m->due_us - e->now.mono_us) / US_PER_MS : 0);
+    body.after_unknown = m->resent;
+    Assent__V1__Event event = EVENT_INIT(e);
+    message_event(e, m, &event);
+    event.body_case = ASSENT__V1__EVENT__BODY_DEFERRED;
+    event.deferred = &body;
+    record_event(e, &event, NULL);
+    m->intent = false;
+}

@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Recovery: the state is a fold over the ledger's records. A snapshot is a shorter ledger that folds
+ * to the same state, so both pass through engine_replay().
+ *
+ * While records are replayed no clock is known: messages stay in state NEW, and their times hold wall
+ * time in microseconds. recover_finish() turns them into monotonic times and puts every message where
+ * it belongs. An intent without an outcome is the one thing that cannot be known (P6). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/engine_state.h"
+#include "proto/base/check.h"
+#include "smpp/text.h"
+
+/* ---- replay ---- */
+
+static int client_index(const struct engine *e, const char *name)
+{
+    int client = name[0] ? config_find_client(e->config, name) : -1;
+    return client < 0 ? CLIENT_OPERATOR : client;
+}
+
+static void replay_service(struct engine *e, const Assent__V1__Event *event,
+                           const Assent__V1__Personal *personal)
+{
+    const Assent__V1__Accepted *body = event->accepted;
+    if (body->service == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION)
+        recent_mark(e, personal->number, body->cause);
+    if (body->service == ASSENT__V1__SERVICE_KIND__HELP_REPLY)
+        help_remember(e, personal->number, body->sender, event->wall_ms);
+}
+
+static void replay_accepted(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+                            const Assent__V1__Personal *personal)
+{
+    const Assent__V1__Accepted *body = event->accepted;
+    uint64_t id = body->id ? body->id : sequence;
+    int program = engine_program_of_scope(e, event->program);
+    if (body->reference_hash != 0)
+        reference_remember(e, body->reference_hash, id, event->wall_ms);
+    replay_service(e, event, personal);
+    int carrier = carrier_index(e, body->carrier);
+    if (carrier < 0)
+        carrier = route_find(e, personal->number);
+    if (program < 0 || carrier < 0) {
+        *table_put(&e->orphans, id) = event->program;
+        return;
+    }
+    struct message *m =
+        message_new(&e->messages, personal->number, span_from_string(personal->text));
+    int sender = sender_index(&e->config->programs[program], body->sender);
+    m->program = (uint16_t)program;
+    m->client = (uint16_t)client_index(e, body->client);
+    m->carrier = (uint16_t)carrier;
+    m->sender = sender < 0 ? 0 : (uint8_t)sender;
+    m->message_class = (uint8_t)body->class_;
+    m->service = (uint8_t)body->service;
+    m->cause = body->cause;
+    m->encoding = (uint8_t)body->encoding;
+    m->parts = (uint8_t)body->parts;
+    m->todo = all_parts(m);
+    m->accepted_us = event->wall_ms * US_PER_MS;
+    m->expires_us = body->expires_wall_ms * US_PER_MS;
+    m->due_us = body->send_at_wall_ms * US_PER_MS;
+    message_set_id(&e->messages, m, id);
+    queue_join_flow(&e->carriers[carrier].queue, m, &e->key, body->campaign);
+}
+
+static void replay_sent(struct engine *e, struct message *m, const Assent__V1__Sent *body)
+{
+    if (body->part < 1 || body->part > m->parts)
+        return;
+    uint16_t bit = (uint16_t)(1u << (body->part - 1));
+    m->done |= bit;
+    m->todo &= (uint16_t)~bit;
+    if (body->carrier_message_id[0] == '\0')
+        m->reported |= bit;
+    else
+        correlate_add(e, m, (uint8_t)body->part, span_from_string(body->carrier_message_id));
+}
+
+static void replay_ended(struct engine *e, struct message *m, const Assent__V1__Event *event)
+{
+    const Assent__V1__Ended *body = event->ended;
+    bool may_be_resolved = body->outcome == ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME &&
+                           (body->reason == ASSENT__V1__REASON__NO_ANSWER ||
+                            body->reason == ASSENT__V1__REASON__CRASH);
+    if (!may_be_resolved) {
+        message_finish(e, m, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
+        return;
+    }
+    m->unknown = true;
+    m->due_us = (event->wall_ms + e->carriers[m->carrier].config->receipt_timeout_ms) * US_PER_MS;
+}
+
+static void replay_of_message(struct engine *e, struct message *m, const Assent__V1__Event *event)
+{
+    switch (event->body_case) {
+    case ASSENT__V1__EVENT__BODY_ATTEMPT:
+        m->intent = true;
+        m->attempts = (uint8_t)event->attempt->number;
+        return;
+    case ASSENT__V1__EVENT__BODY_SENT:
+        replay_sent(e, m, event->sent);
+        return;
+    case ASSENT__V1__EVENT__BODY_HELD:
+        m->intent = false;
+        m->attempts--;
+        return;
+    case ASSENT__V1__EVENT__BODY_DEFERRED:
+        m->intent = false;
+        m->due_us = event->deferred->due_wall_ms * US_PER_MS;
+        m->resent = event->deferred->after_unknown;
+        m->todo = all_parts(m) & (uint16_t)~m->done;
+        return;
+    case ASSENT__V1__EVENT__BODY_ENDED:
+        replay_ended(e, m, event);
+        return;
+    case ASSENT__V1__EVENT__BODY_RECEIPT:
+        if (event->receipt->outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN)
+            message_finish(e, m, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
+        else if (event->receipt->part >= 1 && event->receipt->part <= m->parts)
+            receipt_apply(e, m, (uint8_t)event->receipt->part, (uint8_t)event->receipt->state);
+        return;
+    default:
+        return;
+    }
+}
+
+static void replay_opt_out(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+                           const Assent__V1__Personal *personal)
+{
+    struct consent_write write = {.sequence = sequence, .number = personal->number};
+    for (size_t i = 0; i < event->opted_out->n_scopes; i++)
+        add_scope(write.scopes, &write.scope_count, (uint16_t)event->opted_out->scopes[i]);
+    recent_add(e, &write, event->wall_ms);
+}
+
+static void replay_again(struct engine *e, const Assent__V1__Event *event,
+                         const Assent__V1__Personal *personal)
+{
+    uint16_t scopes[WRITE_SCOPES_MAX];
+    uint8_t count = 0;
+    for (size_t i = 0; i < event->opted_in_again->n_scopes; i++)
+        add_scope(scopes, &count, (uint16_t)event->opted_in_again->scopes[i]);
+    recent_lift(e, personal->number, scopes, count);
+}
+
+static void replay_seen_opt_out(struct engine *e, const Assent__V1__SeenOptOut *body,
+                                uint64_t number)
+{
+    struct consent_write write = {.sequence = body->sequence, .number = number};
+    for (size_t i = 0; i < body->n_scopes; i++)
+        add_scope(write.scopes, &write.scope_count, (uint16_t)body->scopes[i]);
+    recent_add(e, &write, body->wall_ms);
+    if (body->confirmed)
+        recent_mark(e, number, body->sequence);
+}
+
+/* Events that need a personal part and came without one have been erased: nothing to fold. */
+static void replay_with_person(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+                               const Assent__V1__Personal *personal)
+{
+    switch (event->body_case) {
+    case ASSENT__V1__EVENT__BODY_ACCEPTED:
+        replay_accepted(e, sequence, event, personal);
+        return;
+    case ASSENT__V1__EVENT__BODY_OPTED_OUT:
+        replay_opt_out(e, sequence, event, personal);
+        return;
+    case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
+        replay_again(e, event, personal);
+        return;
+    case ASSENT__V1__EVENT__BODY_SEEN_OPT_OUT:
+        replay_seen_opt_out(e, event->seen_opt_out, personal->number);
+        return;
+    case ASSENT__V1__EVENT__BODY_RECEIPT:
+        receipt_park_again(e, carrier_index(e, event->receipt->carrier),
+                           span_from_string(event->receipt->carrier_message_id),
+                           (uint8_t)event->receipt->state, event->receipt->error_code,
+                           personal->number);
+        return;
+    default:
+        return;
+    }
+}
+
+static void replay_plain(struct engine *e, const Assent__V1__Event *event)
+{
+    switch (event->body_case) {
+    case ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED:
+        scope_learn(e, event->scope_registered->name, (uint16_t)event->scope_registered->number);
+        return;
+    case ASSENT__V1__EVENT__BODY_SEEN_SCOPE:
+        scope_learn(e, event->seen_scope->name, (uint16_t)event->seen_scope->number);
+        return;
+    case ASSENT__V1__EVENT__BODY_SEEN_REFERENCE:
+        reference_remember(e, event->seen_reference->hash, event->seen_reference->message,
+                           event->seen_reference->seen_wall_ms);
+        return;
+    case ASSENT__V1__EVENT__BODY_SNAPSHOT_HEAD:
+        e->projection.last_consent = event->snapshot_head->last_consent;
+        return;
+    default:
+        return;
+    }
+}
+
+static void replay(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+                   const Assent__V1__Personal *personal)
+{
+    if (event_is_consent(event) && sequence != 0)
+        e->projection.last_consent = sequence;
+    if (event->message != 0) {
+        struct message *m = message_find(&e->messages, event->message);
+        if (m != NULL)
+            replay_of_message(e, m, event);
+        else if (event->body_case == ASSENT__V1__EVENT__BODY_ENDED)
+            table_remove(&e->orphans, event->message);
+    } else if (personal != NULL) {
+        replay_with_person(e, sequence, event, personal);
+    } else {
+        replay_plain(e, event);
+    }
+    message_free_ended(&e->messages);
+}
+
+enum err engine_replay(struct engine *e, uint64_t sequence, struct span public_part,
+                       struct span personal_part, const char **ret_why)
+{
+    arena_reset(&e->arena);
+    ProtobufCAllocator *allocator = &e->arena.allocator;
+    Assent__V1__Event *event =
+        assent__v1__event__unpack(allocator, public_part.length, public_part.data);
+    Assent__V1__Personal *personal = NULL;
+    if (personal_part.length > 0)
+        personal =
+            assent__v1__personal__unpack(allocator, personal_part.length, personal_part.data);
+    if (event == NULL || (personal_part.length > 0 && personal == NULL)) {
+        *ret_why = "a record is no event of this program: wrong data_dir, or a newer version's";
+        return ERR_CORRUPT;
+    }
+    if (event->body_case == ASSENT__V1__EVENT__BODY_ACCEPTED &&
+        (event->accepted->parts < 1 || event->accepted->parts > TEXT_PARTS_MAX ||
+         event->accepted->class_ >= CLASS_COUNT ||
+         (personal != NULL &&
+          (strlen(personal->text) > TEXT_OCTETS_MAX || personal->number == 0)))) {
+        *ret_why = "an accepted message has impossible fields";
+        return ERR_CORRUPT;
+    }
+    replay(e, sequence, event, personal);
+    return ERR_OK;
+}
+
+/* ---- after the last record ---- */
+
+static uint64_t to_monotonic(const struct engine *e, uint64_t wall_us)
+{
+    uint64_t now_us = e->now.wall_ms * US_PER_MS;
+    if (wall_us > now_us)
+        return e->now.mono_us + (wall_us - now_us);
+    uint64_t ago = now_us - wall_us;
+    return ago < e->now.mono_us ? e->now.mono_us - ago : 1;
+}
+
+static void settle_intent(struct engine *e, struct message *m)
+{
+    e->intents_after_crash++;
+    if (e->plant == PLANT_RESEND_AFTER_CRASH) {
+        m->intent = false;
+        message_wait(e, m, false);
+    } else if (may_send_again(e, m)) {
+        m->resent = true;
+        m->due_us = e->now.mono_us + e->config->retry_min_ms * US_PER_MS;
+        record_deferred(e, m);
+        message_wait(e, m, false);
+    } else {
+        record_ended(e, m, ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME, ASSENT__V1__REASON__CRASH, 0, 0);
+        e->metrics.ended[m->message_class][ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME]++;
+        message_in_doubt(
+            e, m, e->now.mono_us + e->carriers[m->carrier].config->receipt_timeout_ms * US_PER_MS);
+    }
+}
+
+static void place(struct engine *e, struct message *m)
+{
+    m->accepted_us = to_monotonic(e, m->accepted_us);
+    m->expires_us = to_monotonic(e, m->expires_us);
+    m->due_us = m->due_us ? to_monotonic(e, m->due_us) : 0;
+    if (m->unknown) {
+        message_in_doubt(e, m, m->due_us);
+    } else if (m->done == all_parts(m)) {
+        message_to_sent(e, m);
+        receipts_settle(e, m);
+    } else if (m->intent) {
+        settle_intent(e, m);
+    } else {
+        message_wait(e, m, false);
+    }
+}
+
+static void end_orphans(struct engine *e)
+{
+    for (size_t i = 0; i < e->orphans.capacity; i++) {
+        if (e->orphans.slots[i].key == 0)
+            continue;
+        Assent__V1__Ended body = ASSENT__V1__ENDED__INIT;
+        body.outcome = ASSENT__V1__OUTCOME__CANCELLED;
+        body.reason = ASSENT__V1__REASON__PROGRAM_REMOVED;
+        Assent__V1__Event event = EVENT_INIT(e);
+        event.program = (uint32_t)e->orphans.slots[i].value;
+        event.message = e->orphans.slots[i].key;
+        event.body_case = ASSENT__V1__EVENT__BODY_ENDED;
+        event.ended = &body;
+        record_event(e, &event, NULL);
+    }
+    table_release(&e->orphans);
+}
+
+void recover_finish(struct engine *e)
+{
+    struct message *m;
+    while ((m = TAILQ_FIRST(&e->messages.lists[MESSAGE_NEW])) != NULL)
+        place(e, m);
+    struct parked_receipt *parked;
+    TAILQ_FOREACH(parked, &e->parked, link)
+    parked->until_us = e->now.mono_us + PARKED_RECEIPT_MS * US_PER_MS;
+    end_orphans(e);
+}
+
+/* ---- snapshot ---- */
+
+struct snapshot {
+    struct engine *e;
+    struct instant now;
+    bool (*add)(void *context, struct span public_part, struct span personal_part);
+    void *context;
+    bool ok;
+};
+
+static void put(struct snapshot *s, Assent__V1__Event *event, const Assent__V1__Personal *personal)
+{
+    struct span public_part, personal_part;
+    if (!s->ok)
+        return;
+    record_pack(s->e, event, personal, &public_part, &personal_part);
+    s->ok = s->add(s->context, public_part, personal_part);
+}
+
+static uint64_t to_wall_ms(const struct snapshot *s, uint64_t mono_us)
+{
+    if (mono_us >= s->now.mono_us)
+        return s->now.wall_ms + (mono_us - s->now.mono_us) / US_PER_MS;
+    return s->now.wall_ms - (s->now.mono_us - mono_us) / US_PER_MS;
+}
+
+static void put_accepted(struct snapshot *s, const struct message *m)
+{
+    const struct engine *e = s->e;
+    char text[TEXT_OCTETS_MAX + 1];
+    bool needs_text = m->state < MESSAGE_SENT;
+    size_t length = needs_text ? m->text_length : 0;
+    memcpy(text, m->text, length);
+    text[length] = '\0';
+    Assent__V1__Accepted body = ASSENT__V1__ACCEPTED__INIT;
+    body.id = m->id;
+    body.class_ = (Assent__V1__Class)m->message_class;
+    body.client = UNCONST(m->client == CLIENT_OPERATOR ? "" : e->config->clients[m->client].name);
+    body.sender = UNCONST(e->config->programs[m->program].senders[m->sender]);
+    body.carrier = UNCONST(e->config->carriers[m->carrier].name);
+    body.campaign = m->flow->label;
+    body.parts = m->parts;
+    body.encoding = m->encoding;
+    body.expires_wall_ms = to_wall_ms(s, m->expires_us);
+    body.send_at_wall_ms = m->state == MESSAGE_SCHEDULED ? to_wall_ms(s, m->due_us) : 0;
+    body.service = (Assent__V1__ServiceKind)m->service;
+    body.cause = m->cause;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = m->number;
+    personal.text = text;
+    Assent__V1__Event event = {PROTOBUF_C_MESSAGE_INIT(&assent__v1__event__descriptor),
+                               .wall_ms = to_wall_ms(s, m->accepted_us)};
+    event.program = e->program_scope[m->program];
+    event.body_case = ASSENT__V1__EVENT__BODY_ACCEPTED;
+    event.accepted = &body;
+    put(s, &event, &personal);
+}
+
+static void put_of_message(struct snapshot *s, const struct message *m, Assent__V1__Event *event)
+{
+    event->program = s->e->program_scope[m->program];
+    event->message = m->id;
+    put(s, event, NULL);
+}
+
+static void put_attempt(struct snapshot *s, const struct message *m)
+{
+    Assent__V1__Attempt body = ASSENT__V1__ATTEMPT__INIT;
+    body.number = m->attempts;
+    Assent__V1__Event event = EVENT_INIT(s);
+    event.body_case = ASSENT__V1__EVENT__BODY_ATTEMPT;
+    event.attempt = &body;
+    put_of_message(s, m, &event);
+}
+
+static void put_part(struct snapshot *s, const struct message *m, uint8_t part)
+{
+    char id[MESSAGE_ID_MAX + 1] = "";
+    for (const struct correlation *c = m->correlations; c != NULL; c = c->next_of_message)
+        if (c->part == part) {
+            memcpy(id, c->id, c->length);
+            id[c->length] = '\0';
+        }
+    Assent__V1__Sent body = ASSENT__V1__SENT__INIT;
+    body.part = part;
+    body.carrier_message_id = id;
+    Assent__V1__Event event = EVENT_INIT(s);
+    event.body_case = ASSENT__V1__EVENT__BODY_SENT;
+    event.sent = &body;
+    put_of_message(s, m, &event);
+    if (id[0] == '\0' || (m->reported & (1u << (part - 1))) == 0)
+        return;
+    Assent__V1__Receipt receipt = ASSENT__V1__RECEIPT__INIT;
+    receipt.part = part;
+    receipt.state = m->worst_receipt ? (Assent__V1__ReceiptState)m->worst_receipt
+                                     : ASSENT__V1__RECEIPT_STATE__RECEIPT_DELIVERED;
+    event.body_case = ASSENT__V1__EVENT__BODY_RECEIPT;
+    event.receipt = &receipt;
+    put_of_message(s, m, &event);
+}
+
+static void put_deferred(struct snapshot *s, const struct message *m)
+{
+    Assent__V1__Deferred body = ASSENT__V1__DEFERRED__INIT;
+    body.due_wall_ms = m->due_us ? to_wall_ms(s, m->due_us) : 0;
+    body.after_unknown = m->resent;
+    Assent__V1__Event event = EVENT_INIT(s);
+    event.body_case = ASSENT__V1__EVENT__BODY_DEFERRED;
+    event.deferred = &body;
+    put_of_message(s, m, &event);
+}
+
+static void put_doubt(struct snapshot *s, const struct message *m)
+{
+    Assent__V1__Ended body = ASSENT__V1__ENDED__INIT;
+    body.outcome = ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME;
+    body.reason = ASSENT__V1__REASON__NO_ANSWER;
+    Assent__V1__Event event = EVENT_INIT(s);
+    event.wall_ms =
+        to_wall_ms(s, m->timer.due_us) - s->e->carriers[m->carrier].config->receipt_timeout_ms;
+    event.body_case = ASSENT__V1__EVENT__BODY_ENDED;
+    event.ended = &body;
+    put_of_message(s, m, &event);
+}
+
+static void put_message(struct snapshot *s, const struct message *m)
+{
+    put_accepted(s, m);
+    if (m->attempts > 0)
+        put_attempt(s, m);
+    if (m->attempts > 0 && !m->intent && m->state < MESSAGE_ON_WIRE)
+        put_deferred(s, m);
+    for (uint8_t part = 1; part <= m->parts; part++)
+        if (m->done & (1u << (part - 1)))
+            put_part(s, m, part);
+    if (m->state == MESSAGE_IN_DOUBT)
+        put_doubt(s, m);
+}
+
+static void put_head(struct snapshot *s)
+{
+    Assent__V1__SnapshotHead body = ASSENT__V1__SNAPSHOT_HEAD__INIT;
+    body.sequence = s->e->ports->ledger_next(s->e->ports->context);
+    body.last_consent = s->e->projection.last_consent;
+    Assent__V1__Event event = EVENT_INIT(s);
+    event.body_case = ASSENT__V1__EVENT__BODY_SNAPSHOT_HEAD;
+    event.snapshot_head = &body;
+    put(s, &event, NULL);
+}
+
+static void put_scope(struct snapshot *s, const char *kind, const char *of, uint16_t number)
+{
+    char name[NAME_OCTETS_MAX + 16];
+    snprintf(name, sizeof name, "%s:%s", kind, of);
+    Assent__V1__SeenScope body = ASSENT__V1__SEEN_SCOPE__INIT;
+    body.number = number;
+    body.name = name;
+    Assent__V1__Event event = EVENT_INIT(s);
+    event.body_case = ASSENT__V1__EVENT__BODY_SEEN_SCOPE;
+    event.seen_scope = &body;
+    if (number != 0)
+        put(s, &event, NULL);
+}
+
+static void put_references(struct snapshot *s)
+{
+    const struct engine *e = s->e;
+    for (size_t i = 0; i < e->reference_count; i++) {
+        const struct seen_reference *seen =
+            &e->reference_ring[(e->reference_start + i) % e->reference_size];
+        const uint64_t *id = table_find(&e->references, seen->hash);
+        Assent__V1__SeenReference body = ASSENT__V1__SEEN_REFERENCE__INIT;
+        body.hash = seen->hash;
+        body.message = id ? *id : 0;
+        body.seen_wall_ms = seen->wall_ms;
+        Assent__V1__Event event = EVENT_INIT(s);
+        event.body_case = ASSENT__V1__EVENT__BODY_SEEN_REFERENCE;
+        event.seen_reference = &body;
+        put(s, &event, NULL);
+    }
+}
+
+static void put_opt_outs(struct snapshot *s)
+{
+    const struct recent_opt_out *recent;
+    TAILQ_FOREACH(recent, &s->e->recent_opt_outs, link)
+    {
+        uint32_t scopes[WRITE_SCOPES_MAX];
+        for (uint8_t i = 0; i < recent->scope_count; i++)
+            scopes[i] = recent->scopes[i];
+        Assent__V1__SeenOptOut body = ASSENT__V1__SEEN_OPT_OUT__INIT;
+        body.n_scopes = recent->scope_count;
+        body.scopes = scopes;
+        body.sequence = recent->sequence;
+        body.wall_ms = recent->wall_ms;
+        body.confirmed = recent->confirmed;
+        Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+        personal.number = recent->number;
+        Assent__V1__Event event = EVENT_INIT(s);
+        event.body_case = ASSENT__V1__EVENT__BODY_SEEN_OPT_OUT;
+        event.seen_opt_out = &body;
+        put(s, &event, &personal);
+    }
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct message *const *x = a, *const *y = b;
+    return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+}
+
+/* In the order of acceptance, so that queues are rebuilt in their order. */
+static void put_messages(struct snapshot *s)
+{
+    const struct table *table = &s->e->messages.by_id;
+    const struct message **all = check_malloc(table->count * sizeof *all);
+    size_t count = 0;
+    for (size_t i = 0; i < table->capacity; i++)
+        if (table->slots[i].key != 0)
+            all[count++] = (const struct message *)(uintptr_t)table->slots[i].value;
+    qsort(all, count, sizeof *all, by_id);
+    for (size_t i = 0; i < count && s->ok; i++)
+        put_message(s, all[i]);
+    free(all);
+}
+
+bool engine_snapshot(const struct engine *engine, struct instant now,
+                     bool (*add)(void *context, struct span public_part, struct span personal_part),
+                     void *context)
+{
+    struct engine *e = (struct engine *)(uintptr_t)engine; /* packs into its scratch */
+    struct snapshot s = {.e = e, .now = now, .add = add, .context = context, .ok = true};
+    put_head(&s);
+    for (uint16_t i = 0; i < e->config->program_count; i++) {
+        put_scope(&s, "program", e->config->programs[i].name, e->program_scope[i]);
+        put_scope(&s, "brand", e->config->programs[i].brand, e->brand_scope[i]);
+    }
+    put_references(&s);
+    put_opt_outs(&s);
+    put_messages(&s);
+    return s.ok;
+}
