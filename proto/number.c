@@ -24,6 +24,6 @@ enum err number_parse(struct span text, uint64_t *ret_number)
 
 char *number_format(uint64_t number, char out[NUMBER_TEXT_SIZE])
 {
-    snprintf(out, NUMBER_TEXT_SIZE, "%" PRIu64, number % 1000000000000000ull);
+    snprintf(out, NUMBER_TEXT_SIZE, "%" PRIu64, number % UINT64_C(1000000000000000));
     return out;
 }
