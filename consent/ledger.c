@@ -16,7 +16,8 @@ struct ledger {
     struct ledger_writer writer;
     struct batch batches[2];
     struct batch *gathering;
-    bool offered; /* `gathering` was offered and may be gone */
+    bool offered;        /* `gathering` was offered and may be gone: not to be looked into */
+    size_t offered_used; /* what it held */
     uint64_t next;
     int folder;
     int lock;
@@ -120,7 +121,7 @@ static void settle(struct ledger *ledger)
     if (!ledger->offered)
         return;
     ledger->offered = false;
-    if (writer_take_back(&ledger->writer))
+    if (writer_take_back(&ledger->writer, ledger->gathering))
         return;
     ledger->gathering = &ledger->batches[ledger->gathering == &ledger->batches[0]];
     CHECK(ledger->gathering->used == 0);
@@ -133,9 +134,9 @@ uint64_t ledger_next(const struct ledger *ledger)
 
 size_t ledger_room(const struct ledger *ledger)
 {
-    if (ledger->offered && atomic_load(&ledger->writer.offered) == NULL)
+    if (ledger->offered && writer_keeps(&ledger->writer, ledger->gathering))
         return LEDGER_BATCH_OCTETS; /* the other batch */
-    size_t used = ledger->gathering->used;
+    size_t used = ledger->offered ? ledger->offered_used : ledger->gathering->used;
     return used < LEDGER_BATCH_OCTETS ? LEDGER_BATCH_OCTETS - used : 0;
 }
 
@@ -156,8 +157,8 @@ void ledger_flush(struct ledger *ledger)
 {
     if (ledger->offered || ledger->gathering->used == 0)
         return;
-    ledger->offered = true;
-    writer_offer(&ledger->writer, ledger->gathering);
+    ledger->offered_used = ledger->gathering->used;
+    ledger->offered = writer_offer(&ledger->writer, ledger->gathering);
 }
 
 uint64_t ledger_durable(const struct ledger *ledger)
@@ -191,6 +192,10 @@ void ledger_close(struct ledger *ledger)
 {
     settle(ledger);
     ledger_flush(ledger);
+    while (!ledger->offered && ledger->gathering->used > 0) { /* an offer still stands */
+        usleep(100);
+        ledger_flush(ledger);
+    }
     writer_stop(&ledger->writer);
     batch_release(&ledger->batches[0]);
     batch_release(&ledger->batches[1]);

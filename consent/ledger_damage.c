@@ -27,7 +27,8 @@ struct search {
 static struct span view(struct search *search, uint64_t offset)
 {
     uint64_t end = search->window_offset + search->window_length;
-    if (offset < search->window_offset || offset + RECORD_SIZE_MAX > end) {
+    bool at_end = search->window_length > 0 && search->window_length < WINDOW;
+    if (offset + RECORD_SIZE_MAX > end && !at_end) {
         ssize_t n = read_at(search->fd, search->window, WINDOW, offset);
         search->window_offset = offset;
         search->window_length = n > 0 ? (size_t)n : 0;

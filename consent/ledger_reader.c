@@ -104,14 +104,12 @@ static enum err scan_failed(struct ledger_reader *reader)
     return fail(reader, ERR_IO, ledger_why("The ledger cannot be read: %s.", strerror(errno)));
 }
 
-/* No valid record here. In the newest segment that is the end for now; in another one it is damage,
- * unless the segment was still being written when it was looked at. */
+/* No valid record in what was read, maybe a while ago: looks again. In the newest segment it is the
+ * end for now; in another one it is damage. Which it is must be asked before looking. */
 static enum err at_invalid(struct ledger_reader *reader, struct record *ret_record)
 {
     bool newest = !segment_exists(reader, reader->segment + LEDGER_SEGMENT_RECORDS);
     scan_refresh(&reader->scan);
-    if (newest)
-        return ERR_AGAIN;
     switch (scan_next(&reader->scan, ret_record)) {
     case SCAN_RECORD:
         return ERR_OK;
@@ -120,7 +118,7 @@ static enum err at_invalid(struct ledger_reader *reader, struct record *ret_reco
     case SCAN_END:
         break;
     }
-    return damaged(reader);
+    return newest ? ERR_AGAIN : damaged(reader);
 }
 
 static void fill(struct ledger_record *out, uint64_t sequence, const struct record *record)

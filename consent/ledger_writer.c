@@ -201,11 +201,21 @@ static void wait_for_change(struct ledger_writer *writer, bool timed)
     until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&writer->mutex);
     int result = 0;
-    while (atomic_load(&writer->offered) == NULL && !atomic_load(&writer->stopping) &&
+    while (atomic_load(&writer->handover) == WRITER_IDLE && !atomic_load(&writer->stopping) &&
            result != ETIMEDOUT)
         result = timed ? pthread_cond_timedwait(&writer->changed, &writer->mutex, &until)
                        : pthread_cond_wait(&writer->changed, &writer->mutex);
     pthread_mutex_unlock(&writer->mutex);
+}
+
+/* The batch on offer; or NULL, and the thread is idle from now on. */
+static struct batch *take_batch(struct ledger_writer *writer)
+{
+    uintptr_t seen = atomic_load(&writer->handover);
+    while (!atomic_compare_exchange_weak(&writer->handover, &seen,
+                                         seen > WRITER_IDLE ? WRITER_BUSY : WRITER_IDLE))
+        ;
+    return seen > WRITER_IDLE ? (struct batch *)(seen & ~(uintptr_t)1) : NULL;
 }
 
 static void *run(void *context)
@@ -214,7 +224,7 @@ static void *run(void *context)
     for (;;) {
         bool stopping =
             atomic_load(&writer->stopping); /* read first: nothing is offered after it */
-        struct batch *batch = atomic_exchange(&writer->offered, NULL);
+        struct batch *batch = take_batch(writer);
         if (batch != NULL) {
             if (!write_batch(writer, batch))
                 return NULL;
@@ -257,15 +267,28 @@ void writer_start(struct ledger_writer *writer, const struct segment *segment)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void writer_offer(struct ledger_writer *writer, struct batch *batch)
+bool writer_offer(struct ledger_writer *writer, struct batch *batch)
 {
-    atomic_store(&writer->offered, batch);
-    signal_change(writer);
+    uintptr_t seen = atomic_load(&writer->handover);
+    do {
+        if (seen > WRITER_IDLE)
+            return false;
+    } while (!atomic_compare_exchange_weak(&writer->handover, &seen,
+                                           (uintptr_t)batch | (seen == WRITER_IDLE)));
+    if (seen == WRITER_IDLE)
+        signal_change(writer);
+    return true;
 }
 
-bool writer_take_back(struct ledger_writer *writer)
+bool writer_take_back(struct ledger_writer *writer, struct batch *batch)
 {
-    return atomic_exchange(&writer->offered, NULL) != NULL;
+    uintptr_t offer = (uintptr_t)batch;
+    return atomic_compare_exchange_strong(&writer->handover, &offer, WRITER_BUSY);
+}
+
+bool writer_keeps(const struct ledger_writer *writer, const struct batch *batch)
+{
+    return atomic_load(&writer->handover) != (uintptr_t)batch;
 }
 
 void writer_stop(struct ledger_writer *writer)

@@ -2,9 +2,10 @@
 /* The ledger's thread, and the batches that go to it. Its octets and the crash argument stand at the
  * top of ledger_writer.c.
  *
- * There are two batches. The loop fills one and offers it; whoever swaps the pointer out of `offered`
- * owns the batch: the thread, to write it, or the loop, to fill it further while the thread is busy
- * with the other one. A batch that the thread has taken is empty again when the next one is taken. */
+ * There are two batches. The loop fills one and hands it over in one atomic word; whoever swaps it
+ * out owns the batch. While the thread writes the other one, the loop may take an offer back to fill it
+ * further. An offer to an idle thread stands: a loop that never rests would otherwise take each one
+ * back before the thread has woken. */
 #ifndef CONSENT_LEDGER_WRITER_H
 #define CONSENT_LEDGER_WRITER_H
 
@@ -23,9 +24,12 @@ struct batch {
 void batch_init(struct batch *batch);
 void batch_release(struct batch *batch);
 
+#define WRITER_BUSY ((uintptr_t)0) /* nothing on offer, the thread may have a batch */
+#define WRITER_IDLE ((uintptr_t)1) /* nothing on offer, the thread has no batch and waits */
+
 struct ledger_writer {
     /* Shared. */
-    struct batch *_Atomic offered;
+    _Atomic uintptr_t handover; /* WRITER_BUSY, WRITER_IDLE, or a batch; with bit 0 set it stands */
     _Atomic uint64_t durable;
     atomic_bool failed;
     atomic_bool no_space;
@@ -44,11 +48,15 @@ struct ledger_writer {
 /* Takes the segment over and starts the thread. */
 void writer_start(struct ledger_writer *writer, const struct segment *segment);
 
-/* Nothing may be on offer. */
-void writer_offer(struct ledger_writer *writer, struct batch *batch);
+/* False while an earlier batch still waits to be taken. */
+MUST_CHECK bool writer_offer(struct ledger_writer *writer, struct batch *batch);
 
-/* False when the thread has it. */
-bool writer_take_back(struct ledger_writer *writer);
+/* Takes `batch` back after it was offered. False when the thread has it, or will: then the other
+ * batch is free. */
+MUST_CHECK bool writer_take_back(struct ledger_writer *writer, struct batch *batch);
+
+/* Whether writer_take_back() can only give false. */
+bool writer_keeps(const struct ledger_writer *writer, const struct batch *batch);
 
 /* Writes what is on offer, ends the thread, releases all but the batches. */
 void writer_stop(struct ledger_writer *writer);

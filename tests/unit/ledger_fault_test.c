@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger on a bad disk: each call failing in turn, full disks that get room again, kills. */
+#include "proto/base/rng.h"
+#include "tests/unit/ledger_fixture.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+/* The call that fails, counted over all kinds from when it was set; 0: none. */
+static atomic_int fail_at;
+static atomic_int fail_errno;
+static atomic_bool fail_forever;
+static atomic_int calls;
+
+static bool fails(void)
+{
+    int call = atomic_fetch_add(&calls, 1) + 1;
+    int at = atomic_load(&fail_at);
+    if (at == 0 || call < at || (call > at && !atomic_load(&fail_forever)))
+        return false;
+    errno = atomic_load(&fail_errno);
+    return true;
+}
+
+static int bad_open(int folder, const char *name, int flags, mode_t mode)
+{
+    return fails() ? -1 : real_io.open(folder, name, flags, mode);
+}
+
+/* A short write first: what a full disk does. */
+static ssize_t bad_pwrite(int fd, const void *data, size_t length, off_t offset)
+{
+    if (!fails())
+        return real_io.pwrite(fd, data, length, offset);
+    int problem = errno;
+    ssize_t n = real_io.pwrite(fd, data, length / 2, offset);
+    errno = problem;
+    return n > 0 ? -1 : n;
+}
+
+static int bad_fallocate(int fd, int mode, off_t offset, off_t length)
+{
+    return fails() ? -1 : real_io.fallocate(fd, mode, offset, length);
+}
+
+static int bad_ftruncate(int fd, off_t length)
+{
+    return fails() ? -1 : real_io.ftruncate(fd, length);
+}
+
+static int bad_fdatasync(int fd)
+{
+    (void)fd;
+    return fails() ? -1 : 0;
+}
+
+static int bad_fsync(int folder)
+{
+    (void)folder;
+    return fails() ? -1 : 0;
+}
+
+static int bad_rename(int from_folder, const char *from, int to_folder, const char *to)
+{
+    return fails() ? -1 : real_io.rename(from_folder, from, to_folder, to);
+}
+
+static void fail_call(int at, int problem, bool forever)
+{
+    atomic_store(&calls, 0);
+    atomic_store(&fail_errno, problem);
+    atomic_store(&fail_forever, forever);
+    atomic_store(&fail_at, at);
+}
+
+static int setup_bad(void **state)
+{
+    fail_call(0, 0, false);
+    int result = setup(state);
+    ledger_io = (struct ledger_io){.open = bad_open,
+                                   .pwrite = bad_pwrite,
+                                   .fallocate = bad_fallocate,
+                                   .ftruncate = bad_ftruncate,
+                                   .fdatasync = bad_fdatasync,
+                                   .fsync = bad_fsync,
+                                   .rename = bad_rename};
+    return result;
+}
+
+/* A run that meets every call: open, a batch, a roll, close. Gives what was durable. */
+static uint64_t scripted_run(bool *ret_opened)
+{
+    struct ledger *ledger;
+    const char *why = "";
+    *ret_opened = ledger_open(directory, &ledger, &why) == ERR_OK;
+    if (!*ret_opened) {
+        assert_string_not_equal(why, "");
+        return 0;
+    }
+    append_numbered(ledger, 10);
+    settle_ledger(ledger);
+    if (!ledger_failed(ledger))
+        append_numbered(ledger, LEDGER_SEGMENT_RECORDS);
+    settle_ledger(ledger);
+    uint64_t durable = ledger_durable(ledger);
+    ledger_close(ledger);
+    return durable;
+}
+
+static void start_afresh(void **state)
+{
+    fail_call(0, 0, false);
+    assert_int_equal(nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+    assert_int_equal(mkdir(directory, 0700), 0);
+    (void)state;
+}
+
+static int count_calls(void)
+{
+    bool opened;
+    fail_call(0, 0, false);
+    assert_int_equal(scripted_run(&opened), LEDGER_SEGMENT_RECORDS + 10);
+    return atomic_load(&calls);
+}
+
+static void any_failing_call_loses_nothing_durable(void **state)
+{
+    int total = count_calls();
+    assert_true(total > 15);
+    for (int at = 1; at <= total; at++) {
+        bool opened;
+        start_afresh(state);
+        fail_call(at, EIO, true);
+        uint64_t durable = scripted_run(&opened);
+        fail_call(0, 0, false);
+        struct ledger *ledger = open_ledger();
+        assert_true(ledger_next(ledger) > durable);
+        append_numbered(ledger, 3);
+        uint64_t next = ledger_next(ledger);
+        ledger_close(ledger);
+        assert_holds(next);
+    }
+}
+
+/* One refusal for lack of space at each call: goes on, or for a sync (which may not be tried again) fails. */
+static void a_moment_without_space_loses_nothing(void **state)
+{
+    start_afresh(state);
+    int total = count_calls();
+    for (int at = 1; at <= total; at++) {
+        bool opened;
+        start_afresh(state);
+        fail_call(at, ENOSPC, false);
+        uint64_t durable = scripted_run(&opened);
+        fail_call(0, 0, false);
+        struct ledger *ledger = open_ledger();
+        uint64_t next = ledger_next(ledger);
+        assert_true(next > durable);
+        if (opened && durable == LEDGER_SEGMENT_RECORDS + 10)
+            assert_int_equal(next, durable + 1);
+        ledger_close(ledger);
+        assert_holds(next);
+    }
+}
+
+static void a_failed_sync_is_final(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger();
+    append_numbered(ledger, 5);
+    settle_ledger(ledger);
+    ledger_io.pwrite = real_io.pwrite;
+    ledger_io.fallocate = real_io.fallocate;
+    fail_call(1, EIO, false); /* only the next sync */
+    append_numbered(ledger, 5);
+    settle_ledger(ledger);
+    assert_true(ledger_failed(ledger));
+    append_numbered(ledger, 5);
+    ledger_flush(ledger);
+    usleep(20000);
+    assert_int_equal(ledger_durable(ledger), 5);
+    assert_int_equal(atomic_load(&calls), 1); /* nothing was tried again */
+    ledger_close(ledger);
+    assert_int_equal(atomic_load(&calls), 1);
+}
+
+static void await(struct ledger *ledger, bool no_space)
+{
+    for (int i = 0; i < 500 && ledger_no_space(ledger) != no_space; i++)
+        usleep(10000);
+    assert_int_equal(ledger_no_space(ledger), no_space);
+}
+
+static void a_full_disk_is_told_early_and_writing_goes_on_in_the_reserve(void **state)
+{
+    (void)state;
+    static uint8_t part[LEDGER_RECORD_MAX];
+    struct ledger *ledger = open_ledger();
+    ledger_io.pwrite = real_io.pwrite;
+    ledger_io.fdatasync = sync_nothing;
+    fail_call(1, ENOSPC, true); /* each fallocate */
+    while (!ledger_no_space(ledger)) {
+        ledger_append(ledger, span_of(part, sizeof part), (struct span){0});
+        settle_ledger(ledger);
+    }
+    for (uint64_t i = 0; i < LEDGER_RESERVE_OCTETS / RECORD_SIZE_MAX - 1; i++) {
+        ledger_append(ledger, span_of(part, sizeof part), (struct span){0});
+        settle_ledger(ledger);
+        assert_int_equal(ledger_durable(ledger), ledger_next(ledger) - 1);
+    }
+    uint64_t durable = ledger_durable(ledger);
+    for (int i = 0; i < 5; i++)
+        ledger_append(ledger, span_of(part, sizeof part), (struct span){0});
+    ledger_flush(ledger);
+    usleep(150000);
+    assert_true(ledger_no_space(ledger) && !ledger_failed(ledger));
+    assert_int_equal(ledger_durable(ledger), durable);
+    fail_call(0, 0, false);
+    settle_ledger(ledger);
+    assert_int_equal(ledger_durable(ledger), durable + 5);
+    await(ledger, false);
+    ledger_close(ledger);
+}
+
+/* Tells that space has come back without being asked to write. */
+static void space_that_comes_back_is_noticed_when_idle(void **state)
+{
+    (void)state;
+    static uint8_t part[LEDGER_RECORD_MAX];
+    struct ledger *ledger = open_ledger();
+    ledger_io.pwrite = real_io.pwrite;
+    ledger_io.fdatasync = sync_nothing;
+    fail_call(1, ENOSPC, true);
+    while (!ledger_no_space(ledger)) {
+        ledger_append(ledger, span_of(part, sizeof part), (struct span){0});
+        settle_ledger(ledger);
+    }
+    fail_call(0, 0, false);
+    await(ledger, false);
+    ledger_close(ledger);
+}
+
+static void closing_on_a_full_disk_ends(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger();
+    append_numbered(ledger, 3);
+    settle_ledger(ledger);
+    fail_call(1, ENOSPC, true);
+    append_numbered(ledger, LEDGER_SEGMENT_RECORDS);
+    ledger_close(ledger);
+    fail_call(0, 0, false);
+    ledger = open_ledger();
+    assert_true(ledger_next(ledger) >= 4);
+    uint64_t next = ledger_next(ledger);
+    ledger_close(ledger);
+    assert_holds(next);
+}
+
+static void a_disk_without_fallocate_will_do(void **state)
+{
+    bool opened;
+    (void)state;
+    fail_call(0, 0, false);
+    ledger_io = real_io;
+    use_fast_io();
+    ledger_io.fallocate = bad_fallocate;
+    fail_call(1, EOPNOTSUPP, true);
+    assert_int_equal(scripted_run(&opened), LEDGER_SEGMENT_RECORDS + 10);
+    assert_holds(LEDGER_SEGMENT_RECORDS + 11);
+}
+
+/* A real full disk, where this test may mount one. */
+static void a_real_full_disk_gets_room_again(void **state)
+{
+    (void)state;
+    ledger_io = real_io;
+    if (mount("none", directory, "tmpfs", 0, "size=14m") != 0)
+        skip();
+    static uint8_t part[30000];
+    store("ballast", part, sizeof part);
+    int ballast = open(path_of("ballast"), O_WRONLY);
+    struct ledger *ledger = open_ledger();
+    assert_int_equal(fallocate(ballast, 0, 0, 1500 << 10), 0);
+    uint64_t count = 0;
+    while (ledger_durable(ledger) == ledger_next(ledger) - 1 && count < 2000) {
+        ledger_append(ledger, span_of(part, sizeof part), (struct span){0});
+        ledger_flush(ledger);
+        for (int i = 0; i < 20 && ledger_durable(ledger) < ledger_next(ledger) - 1; i++)
+            usleep(5000);
+        count++;
+    }
+    assert_true(ledger_no_space(ledger) && !ledger_failed(ledger));
+    assert_true(count > 8 * 30 && count < 500);
+    assert_int_equal(ftruncate(ballast, 0), 0);
+    close(ballast);
+    settle_ledger(ledger);
+    assert_int_equal(ledger_durable(ledger), count);
+    ledger_close(ledger);
+    struct ledger_reader *reader = open_reader(1);
+    struct ledger_record record;
+    uint64_t seen = 0;
+    while (ledger_reader_next(reader, UINT64_MAX, &record) == ERR_OK)
+        assert_int_equal(record.sequence, ++seen);
+    assert_int_equal(seen, count);
+    ledger_reader_free(reader);
+    assert_int_equal(umount(directory), 0);
+}
+
+/* Writes batches for ever and tells through `pipe` what is durable. */
+static void write_until_killed(int pipe, uint64_t seed)
+{
+    struct rng rng = {seed};
+    struct ledger *ledger = open_ledger();
+    uint64_t told = 0;
+    for (;;) {
+        append_numbered(ledger, rng_below(&rng, 3) == 0 ? rng_below(&rng, 20000) : 1);
+        ledger_flush(ledger);
+        uint64_t durable = ledger_durable(ledger);
+        if (durable > told && write(pipe, &durable, sizeof durable) != sizeof durable)
+            _exit(1);
+        told = durable;
+        while (ledger_room(ledger) < LEDGER_BATCH_OCTETS / 2)
+            settle_ledger(ledger);
+    }
+}
+
+static void what_was_durable_survives_kill_9(void **state)
+{
+    (void)state;
+    ledger_io = real_io;
+    struct rng rng = {20};
+    struct ledger *ledger = open_ledger();
+    append_numbered(ledger, LEDGER_SEGMENT_RECORDS - 3000); /* so that some are killed in a roll */
+    ledger_close(ledger);
+    uint64_t next = 0;
+    for (int round = 0; round < 30; round++) {
+        int ends[2];
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        pid_t child = fork();
+        if (child == 0)
+            write_until_killed(ends[1], (uint64_t)round);
+        close(ends[1]);
+        uint64_t durable = 0;
+        if (round % 2 == 1) /* else it may be killed while it recovers */
+            assert_int_equal(read(ends[0], &durable, sizeof durable), sizeof durable);
+        usleep((useconds_t)(1000 + rng_below(&rng, 40000)));
+        kill(child, SIGKILL);
+        while (read(ends[0], &durable, sizeof durable) == sizeof durable)
+            ;
+        close(ends[0]);
+        waitpid(child, NULL, 0);
+        ledger = open_ledger();
+        next = ledger_next(ledger);
+        assert_true(next > durable);
+        ledger_close(ledger);
+        assert_holds(next);
+    }
+    assert_true(next > LEDGER_SEGMENT_RECORDS);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_bad, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(any_failing_call_loses_nothing_durable),
+        TEST(a_moment_without_space_loses_nothing),
+        TEST(a_failed_sync_is_final),
+        TEST(a_full_disk_is_told_early_and_writing_goes_on_in_the_reserve),
+        TEST(space_that_comes_back_is_noticed_when_idle),
+        TEST(closing_on_a_full_disk_ends),
+        TEST(a_disk_without_fallocate_will_do),
+        TEST(a_real_full_disk_gets_room_again),
+        TEST(what_was_durable_survives_kill_9),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
