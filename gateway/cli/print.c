@@ -104,8 +104,14 @@ void columns_print(struct columns *columns, FILE *out)
                    out);
         if (last)
             fputc('\n', out);
-        free(columns->cells[i]);
     }
+    columns_release(columns);
+}
+
+void columns_release(struct columns *columns)
+{
+    for (size_t i = 0; i < columns->cell_count; i++)
+        free(columns->cells[i]);
     free(columns->cells);
     columns_init(columns, columns->align);
 }

@@ -28,6 +28,7 @@ void columns_init(struct columns *columns, const char *align);
 /* As many strings as there are columns. */
 void columns_add(struct columns *columns, ...);
 void columns_print(struct columns *columns, FILE *out);
+void columns_release(struct columns *columns);
 
 /* A bar on stderr, redrawn at most ten times a second; silent unless `shown`. */
 struct progress {

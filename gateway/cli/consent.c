@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* assent consent: the calls about one number. Import and explain have files of their own. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/cli/client.h"
+#include "gateway/cli/json.h"
+#include "gateway/cli/options.h"
+#include "gateway/cli/print.h"
+#include "gateway/cli/when.h"
+#include "proto/base/clock.h"
+
+/* Every option that any of the calls takes; each call's table names its own. */
+struct consent_options {
+    const char *program, *number, *source, *evidence, *language, *sender, *token, *obtained;
+    bool everything, json;
+};
+
+/* Reads the command line with NUMBER as its only word; gives an exit code, or -1 to go on. */
+static int read_line(const struct usage *usage, int argc, char **argv, struct consent_options *o,
+                     bool need_program)
+{
+    size_t words;
+    enum options_result result = options_read(usage, argc, argv, &o->number, 1, &words);
+    if (result != OPTIONS_READ)
+        return options_exit(result);
+    if (words == 0)
+        return usage_error(usage, "which NUMBER?");
+    if (need_program && o->program == NULL)
+        return usage_error(usage, "--program is needed");
+    return -1;
+}
+
+static char *or_empty(const char *text)
+{
+    return (char *)(text ? text : "");
+}
+
+static bool print_reply(const Assent__V1__ConsentReply *reply, const struct consent_options *o)
+{
+    bool ok = reply->code == ASSENT__V1__CODE__CODE_OK;
+    if (o->json) {
+        json_line(message_json(&reply->base), stdout);
+        return ok;
+    }
+    if (!ok) {
+        complain("refused: %s: %s", code_name(reply->code), reply->message);
+        return false;
+    }
+    printf("%s is %s now", o->number, reply->state[0] ? reply->state : "done");
+    if (reply->sequence != 0)
+        printf(", record #%" PRIu64, reply->sequence);
+    printf("\n");
+    if (reply->question != 0)
+        printf("the question is message %" PRIu64 "\n", reply->question);
+    if (reply->token[0] != '\0')
+        printf("token for the confirmation link, shown this once: %s\n", reply->token);
+    if (reply->message[0] != '\0')
+        printf("%s\n", reply->message);
+    return true;
+}
+
+static int call_and_print(const struct cli *cli, const struct consent_options *o,
+                          Assent__V1__Frame__BodyCase body, ProtobufCMessage *request)
+{
+    Assent__V1__Frame frame = ASSENT__V1__FRAME__INIT;
+    frame.body_case = body;
+    frame.hello = (Assent__V1__HelloRequest *)request; /* all bodies share the place */
+    struct client *client = client_open(cli);
+    Assent__V1__Frame *reply =
+        client ? client_call(client, &frame, ASSENT__V1__FRAME__BODY_CONSENT_REPLY) : NULL;
+    bool ok = reply != NULL && print_reply(reply->consent_reply, o);
+    client_close(client);
+    return ok ? EXIT_DONE : EXIT_REFUSED;
+}
+
+/* show ----------------------------------------------------------------------------------------- */
+
+static void add_program(struct columns *table, const Assent__V1__ProgramConsent *consent)
+{
+    char denied[256] = "-";
+    size_t n = 0;
+    for (size_t i = 0; i < consent->n_denied_by && n < sizeof denied; i++)
+        n += (size_t)snprintf(denied + n, sizeof denied - n, "%s%s", i ? ", " : "",
+                              consent->denied_by[i]);
+    columns_add(table, consent->program, consent->state, denied,
+                consent->may_send_marketing ? "yes" : "no");
+}
+
+static bool print_show(const Assent__V1__ShowReply *reply, const struct consent_options *o)
+{
+    bool ok = reply->code == ASSENT__V1__CODE__CODE_OK;
+    if (o->json) {
+        json_line(message_json(&reply->base), stdout);
+        return ok;
+    }
+    if (!ok) {
+        complain("refused: %s: %s", code_name(reply->code), reply->message);
+        return false;
+    }
+    struct columns table;
+    columns_init(&table, "llll");
+    columns_add(&table, "PROGRAM", "STATE", "DENIED BY", "MARKETING");
+    for (size_t i = 0; i < reply->n_programs; i++)
+        add_program(&table, reply->programs[i]);
+    columns_print(&table, stdout);
+    return true;
+}
+
+static int consent_show(const struct cli *cli, int argc, char **argv)
+{
+    struct consent_options o = {0};
+    const struct option_row rows[] = {
+        {"program", "P", "the program it is about", &o.program, NULL},
+        {"json", NULL, "one JSON object, for programs", NULL, &o.json},
+    };
+    const struct usage usage = {
+        .synopsis = "assent consent show [--program P] [--json] NUMBER",
+        .about = "Shows what the number has agreed to and refused, by program.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0],
+    };
+    int code = read_line(&usage, argc, argv, &o, false);
+    if (code >= 0)
+        return code;
+    Assent__V1__ShowRequest request = ASSENT__V1__SHOW_REQUEST__INIT;
+    request.program = or_empty(o.program);
+    request.number = (char *)o.number;
+    Assent__V1__Frame frame = ASSENT__V1__FRAME__INIT;
+    frame.body_case = ASSENT__V1__FRAME__BODY_SHOW_CONSENT;
+    frame.show_consent = &request;
+    struct client *client = client_open(cli);
+    Assent__V1__Frame *reply =
+        client ? client_call(client, &frame, ASSENT__V1__FRAME__BODY_SHOW_REPLY) : NULL;
+    bool ok = reply != NULL && print_show(reply->show_reply, &o);
+    client_close(client);
+    return ok ? EXIT_DONE : EXIT_REFUSED;
+}
+
+/* request, confirm, record, optout ------------------------------------------------------------- */
+
+static int consent_request(const struct cli *cli, int argc, char **argv)
+{
+    struct consent_options o = {0};
+    const struct option_row rows[] = {
+        {"program", "P", "the program it is about", &o.program, NULL},
+        {"source", "TEXT", "how the person came to it: \"web form\"", &o.source, NULL},
+        {"evidence", "TEXT", "what proves it; kept in the ledger", &o.evidence, NULL},
+        {"language", "L", "of the question: en, fr, es, ar; else the program's", &o.language, NULL},
+        {"sender", "S", "one of the program's senders; else its first", &o.sender, NULL},
+        {"json", NULL, "one JSON object, for programs", NULL, &o.json},
+    };
+    const struct usage usage = {
+        .synopsis = "assent consent request --program P [OPTIONS] NUMBER",
+        .about = "Starts a double opt-in: the gateway sends the question; YES or the token of the\n"
+                 "confirmation link makes it consent.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0],
+    };
+    int code = read_line(&usage, argc, argv, &o, true);
+    if (code >= 0)
+        return code;
+    Assent__V1__OptInRequest request = ASSENT__V1__OPT_IN_REQUEST__INIT;
+    request.program = (char *)o.program;
+    request.number = (char *)o.number;
+    request.source = or_empty(o.source);
+    request.evidence = or_empty(o.evidence);
+    request.language = or_empty(o.language);
+    request.sender = or_empty(o.sender);
+    return call_and_print(cli, &o, ASSENT__V1__FRAME__BODY_REQUEST_OPT_IN, &request.base);
+}
+
+static int consent_confirm(const struct cli *cli, int argc, char **argv)
+{
+    struct consent_options o = {0};
+    const struct option_row rows[] = {
+        {"program", "P", "the program it is about", &o.program, NULL},
+        {"token", "TOKEN", "the one that `request` gave", &o.token, NULL},
+        {"json", NULL, "one JSON object, for programs", NULL, &o.json},
+    };
+    const struct usage usage = {
+        .synopsis = "assent consent confirm --program P --token TOKEN NUMBER",
+        .about = "Confirms an open question with its one-time token, as the link's page does.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0],
+    };
+    int code = read_line(&usage, argc, argv, &o, true);
+    if (code < 0 && o.token == NULL)
+        code = usage_error(&usage, "--token is needed");
+    if (code >= 0)
+        return code;
+    Assent__V1__ConfirmRequest request = ASSENT__V1__CONFIRM_REQUEST__INIT;
+    request.program = (char *)o.program;
+    request.number = (char *)o.number;
+    request.token = (char *)o.token;
+    return call_and_print(cli, &o, ASSENT__V1__FRAME__BODY_CONFIRM_OPT_IN, &request.base);
+}
+
+static int consent_record(const struct cli *cli, int argc, char **argv)
+{
+    struct consent_options o = {0};
+    const struct option_row rows[] = {
+        {"program", "P", "the program it is about", &o.program, NULL},
+        {"source", "TEXT", "how it was given: \"point of sale\"", &o.source, NULL},
+        {"evidence", "TEXT", "what proves it; kept in the ledger", &o.evidence, NULL},
+        {"obtained-at", "TIME", "when: 2026-11-01, 2026-11-01T10:00:00Z", &o.obtained, NULL},
+        {"json", NULL, "one JSON object, for programs", NULL, &o.json},
+    };
+    const struct usage usage = {
+        .synopsis = "assent consent record --program P --source TEXT --evidence TEXT NUMBER",
+        .about = "Records consent that was given elsewhere, with its evidence.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0],
+    };
+    int code = read_line(&usage, argc, argv, &o, true);
+    Assent__V1__RecordRequest request = ASSENT__V1__RECORD_REQUEST__INIT;
+    if (code < 0 && o.obtained != NULL &&
+        !when_parse_date(o.obtained, clock_wall_ms(), &request.obtained_wall_ms))
+        code = usage_error(&usage, "--obtained-at is like 2026-11-01 or 2026-11-01T10:00:00Z");
+    if (code >= 0)
+        return code;
+    request.program = (char *)o.program;
+    request.number = (char *)o.number;
+    request.source = or_empty(o.source);
+    request.evidence = or_empty(o.evidence);
+    return call_and_print(cli, &o, ASSENT__V1__FRAME__BODY_RECORD_OPT_IN, &request.base);
+}
+
+static int consent_optout(const struct cli *cli, int argc, char **argv)
+{
+    struct consent_options o = {0};
+    const struct option_row rows[] = {
+        {"program", "P", "the program it is about", &o.program, NULL},
+        {"everything", NULL, "every program; operators only", NULL, &o.everything},
+        {"source", "TEXT", "how it was said: \"phone call\"", &o.source, NULL},
+        {"evidence", "TEXT", "kept in the ledger", &o.evidence, NULL},
+        {"json", NULL, "one JSON object, for programs", NULL, &o.json},
+    };
+    const struct usage usage = {
+        .synopsis = "assent consent optout {--program P | --everything} [OPTIONS] NUMBER",
+        .about = "Opts a number out at once; what waits for it is cancelled.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0],
+    };
+    int code = read_line(&usage, argc, argv, &o, false);
+    if (code < 0 && o.program == NULL && !o.everything)
+        code = usage_error(&usage, "--program or --everything is needed");
+    if (code >= 0)
+        return code;
+    Assent__V1__OptOutRequest request = ASSENT__V1__OPT_OUT_REQUEST__INIT;
+    request.program = or_empty(o.program);
+    request.number = (char *)o.number;
+    request.everything = o.everything;
+    request.source = or_empty(o.source);
+    request.evidence = or_empty(o.evidence);
+    return call_and_print(cli, &o, ASSENT__V1__FRAME__BODY_OPT_OUT, &request.base);
+}
+
+int command_consent(const struct cli *cli, int argc, char **argv)
+{
+    static const struct command commands[] = {
+        {"show", "what a number has agreed to and refused", consent_show},
+        {"request", "start a double opt-in: send the question", consent_request},
+        {"confirm", "confirm with the one-time token", consent_confirm},
+        {"record", "record consent that was given elsewhere", consent_record},
+        {"optout", "opt a number out", consent_optout},
+        {"import", "many opt-ins or opt-outs from a CSV file", consent_import},
+        {"explain", "what a reply would mean, and by which rule", consent_explain},
+        {0},
+    };
+    return command_dispatch(commands, "assent consent", cli, argc - 1, argv + 1);
+}

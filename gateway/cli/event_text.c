@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One function an event, in the order of the schema, and one table that finds it. */
+#include "gateway/cli/event_text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/cli/when.h"
+#include "gateway/metrics.h"
+#include "proto/base/check.h"
+#include "proto/base/limits.h"
+
+#define TEXT_SHOWN 60 /* octets of a text in one line */
+
+/* Sentences ------------------------------------------------------------------------------------ */
+
+struct sentence {
+    char *out;
+    size_t used;
+};
+
+static void say(struct sentence *sentence, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(struct sentence *sentence, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t room = EVENT_TEXT_SIZE - sentence->used;
+    int n = vsnprintf(sentence->out + sentence->used, room, format, arguments);
+    va_end(arguments);
+    if (n > 0)
+        sentence->used += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+/* Words of a field, where the field is set. */
+static void say_if(struct sentence *sentence, const char *before, const char *value)
+{
+    if (value[0] != '\0')
+        say(sentence, "%s%s", before, value);
+}
+
+static void say_time(struct sentence *sentence, const char *before, uint64_t wall_ms)
+{
+    char text[WHEN_TEXT_SIZE];
+    if (wall_ms != 0)
+        say(sentence, "%s%s", before, when_text(wall_ms, text));
+}
+
+/* A text on one line, cut between characters, control characters as spaces. */
+static void say_quoted(struct sentence *sentence, const char *text)
+{
+    size_t length = strlen(text);
+    bool cut = length > TEXT_SHOWN;
+    if (cut)
+        for (length = TEXT_SHOWN; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
+            length--;
+    say(sentence, " \"");
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        say(sentence, "%c", c < ' ' || c == 0x7f ? ' ' : c);
+    }
+    say(sentence, "%s\"", cut ? "..." : "");
+}
+
+static const char *spaced(const char *name, char out[48])
+{
+    size_t i = 0;
+    for (; name[i] != '\0' && i < 47; i++)
+        out[i] = name[i] == '_' ? ' ' : name[i];
+    out[i] = '\0';
+    return out;
+}
+
+char *outcome_text(Assent__V1__Outcome outcome, Assent__V1__Reason reason, char out[96])
+{
+    char a[48], b[48];
+    spaced(outcome_name(outcome), a);
+    if (reason == ASSENT__V1__REASON__REASON_NONE)
+        snprintf(out, 96, "%s", a);
+    else
+        snprintf(out, 96, "%.45s: %.45s", a, spaced(reason_name(reason), b));
+    return out;
+}
+
+/* Scopes --------------------------------------------------------------------------------------- */
+
+static char *scope_names[SCOPE_MAX + 1];
+
+static void learn_scope(uint32_t number, const char *name)
+{
+    if (number > SCOPE_MAX)
+        return;
+    free(scope_names[number]);
+    scope_names[number] = check_strdup(name);
+}
+
+void event_learn(const Assent__V1__Event *event)
+{
+    if (event->body_case == ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED)
+        learn_scope(event->scope_registered->number, event->scope_registered->name);
+    else if (event->body_case == ASSENT__V1__EVENT__BODY_SEEN_SCOPE)
+        learn_scope(event->seen_scope->number, event->seen_scope->name);
+}
+
+static void say_scope(struct sentence *sentence, uint32_t scope)
+{
+    const char *name = scope <= SCOPE_MAX ? scope_names[scope] : NULL;
+    if (scope == 0)
+        say(sentence, "everything");
+    else if (name == NULL)
+        say(sentence, "scope %u", scope);
+    else
+        for (; *name != '\0'; name++)
+            say(sentence, "%s", *name == ':' ? " " : (char[]){*name, '\0'});
+}
+
+static void say_scopes(struct sentence *sentence, const uint32_t *scopes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        say(sentence, i == 0 ? "" : ", ");
+        say_scope(sentence, scopes[i]);
+    }
+}
+
+/* Events --------------------------------------------------------------------------------------- */
+
+static const char *source_words(Assent__V1__ConsentSource source)
+{
+    switch (source) {
+    case ASSENT__V1__CONSENT_SOURCE__REPLY:
+        return "by a reply from the handset";
+    case ASSENT__V1__CONSENT_SOURCE__TOKEN:
+        return "with the link's token";
+    case ASSENT__V1__CONSENT_SOURCE__SUBMITTER:
+        return "by a client's call";
+    case ASSENT__V1__CONSENT_SOURCE__IMPORT:
+        return "by import";
+    case ASSENT__V1__CONSENT_SOURCE__CARRIER:
+        return "by the carrier";
+    case ASSENT__V1__CONSENT_SOURCE__OPERATOR:
+        return "by the operator";
+    case ASSENT__V1__CONSENT_SOURCE__SOURCE_UNSPECIFIED:
+    case _ASSENT__V1__CONSENT_SOURCE_IS_INT_SIZE:
+        break;
+    }
+    return "from an unknown source";
+}
+
+static const char *service_words(Assent__V1__ServiceKind kind)
+{
+    switch (kind) {
+    case ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION:
+        return "opt-out confirmation";
+    case ASSENT__V1__SERVICE_KIND__HELP_REPLY:
+        return "help text";
+    case ASSENT__V1__SERVICE_KIND__OPT_IN_QUESTION:
+        return "opt-in question";
+    case ASSENT__V1__SERVICE_KIND__WELCOME:
+        return "welcome";
+    case ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN:
+        return "answer to START";
+    case ASSENT__V1__SERVICE_KIND__SERVICE_NONE:
+    case _ASSENT__V1__SERVICE_KIND_IS_INT_SIZE:
+        break;
+    }
+    return "";
+}
+
+static void say_accepted(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__Accepted *a = event->accepted;
+    say(s, "accepted a message (%s", class_name(a->class_));
+    say_if(s, ": ", service_words(a->service));
+    say(s, ")");
+    say_if(s, " from ", a->client);
+    say_if(s, ", campaign ", a->campaign);
+    say_if(s, ", sender ", a->sender);
+    say_if(s, ", carrier ", a->carrier);
+    say(s, ", %u part%s %s", a->parts, a->parts == 1 ? "" : "s",
+        a->encoding == 8 ? "UCS-2" : "GSM 7-bit");
+    say_time(s, ", not before ", a->send_at_wall_ms);
+    if (a->cause != 0)
+        say(s, ", because of record #%" PRIu64, a->cause);
+}
+
+static void say_attempt(struct sentence *s, const Assent__V1__Event *event)
+{
+    say(s, "attempt %u over %s: the intent is on disk, permission is asked", event->attempt->number,
+        event->attempt->carrier);
+}
+
+static void say_sent(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__Sent *sent = event->sent;
+    say(s, "sent: part %u taken by %s", sent->part, sent->carrier);
+    if (sent->carrier_message_id[0] != '\0')
+        say(s, " as \"%s\"", sent->carrier_message_id);
+    say_time(s, "; the gate said yes at ", sent->verdict_wall_ms);
+}
+
+static void say_held(struct sentence *s, const Assent__V1__Event *event)
+{
+    char name[48];
+    say(s, "held, nothing was written: %s", spaced(reason_name(event->held->reason), name));
+}
+
+static void say_deferred(struct sentence *s, const Assent__V1__Event *event)
+{
+    say(s, "the carrier said not now (status 0x%08x)", event->deferred->command_status);
+    say_time(s, "; again at ", event->deferred->due_wall_ms);
+}
+
+static void say_ended(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__Ended *ended = event->ended;
+    char text[96];
+    say(s, "ended: %s", outcome_text(ended->outcome, ended->reason, text));
+    if (ended->command_status != 0)
+        say(s, " 0x%08x", ended->command_status);
+    if (ended->reason == ASSENT__V1__REASON__OPTED_OUT) {
+        say(s, " of ");
+        say_scope(s, ended->scope);
+    }
+    if (ended->cause != 0)
+        say(s, " (record #%" PRIu64 ")", ended->cause);
+}
+
+static void say_receipt(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__Receipt *receipt = event->receipt;
+    static const char *const names[] = {"unspecified", "en route",      "delivered",
+                                        "expired",     "deleted",       "undeliverable",
+                                        "accepted",    "unknown state", "rejected"};
+    unsigned state = (unsigned)receipt->state;
+    say(s, "receipt from %s", receipt->carrier);
+    if (receipt->unmatched)
+        say(s, " that fits no message");
+    else
+        say(s, " for part %u", receipt->part);
+    say(s, ": %s", state < sizeof names / sizeof names[0] ? names[state] : "new state");
+    say_if(s, ", error ", receipt->error_code);
+    say_if(s, ", id ", receipt->carrier_message_id);
+    if (receipt->outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN) {
+        char text[96];
+        say(s, "; the message ended: %s",
+            outcome_text(receipt->outcome, ASSENT__V1__REASON__REASON_NONE, text));
+    }
+}
+
+static void say_inbound(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__Inbound *inbound = event->inbound;
+    char name[48];
+    say(s, "a text came");
+    say_if(s, " to ", inbound->sender);
+    say_if(s, " over ", inbound->carrier);
+    say(s, ", read as %s", spaced(inbound->meaning, name));
+    say_if(s, " by rule ", inbound->rule);
+}
+
+static void say_requested(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__OptInRequested *request = event->opt_in_requested;
+    say(s, "consent was asked for");
+    say_if(s, " by ", request->client);
+    say_if(s, ", source: ", request->source);
+    say_if(s, ", in ", request->language);
+    say_time(s, "; open until ", request->expires_wall_ms);
+}
+
+static void say_confirmed(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__OptInConfirmed *confirmed = event->opt_in_confirmed;
+    say(s, "consent was confirmed %s", source_words(confirmed->source));
+    say_if(s, ", rule ", confirmed->rule);
+    if (confirmed->request != 0)
+        say(s, ", to the question of record #%" PRIu64, confirmed->request);
+}
+
+static void say_recorded(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__OptInRecorded *recorded = event->opt_in_recorded;
+    say(s, "consent was recorded %s", source_words(recorded->source));
+    say_if(s, ", ", recorded->client);
+    say_if(s, ", source: ", recorded->how);
+    say_time(s, ", obtained ", recorded->obtained_wall_ms);
+}
+
+static void say_declined(struct sentence *s, const Assent__V1__Event *event)
+{
+    say(s, "consent was declined (question: record #%" PRIu64 ")", event->opt_in_declined->request);
+}
+
+static void say_opted_out(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__OptedOut *out = event->opted_out;
+    say(s, "opted out of ");
+    say_scopes(s, out->scopes, out->n_scopes);
+    say(s, " %s", source_words(out->source));
+    say_if(s, ", ", out->client);
+    say_if(s, ", rule ", out->rule);
+    say_if(s, ", source: ", out->how);
+    say(s, "; %u waiting cancelled", out->cancelled);
+    for (size_t i = 0; i < out->n_in_flight; i++)
+        say(s, "%s%" PRIu64, i == 0 ? "; already on the wire: " : ", ", out->in_flight[i]);
+}
+
+static void say_again(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__OptedInAgain *again = event->opted_in_again;
+    say(s, "opted in again to ");
+    say_scopes(s, again->scopes, again->n_scopes);
+    say(s, " %s", source_words(again->source));
+    say_if(s, ", rule ", again->rule);
+}
+
+static void say_scope_registered(struct sentence *s, const Assent__V1__Event *event)
+{
+    say(s, "scope %u is %s", event->scope_registered->number, event->scope_registered->name);
+}
+
+static void say_started(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__NodeStarted *started = event->node_started;
+    say(s, "gateway %s started, version %s, %" PRIu64 " open messages", started->node,
+        started->version, started->open_messages);
+    if (started->unknown_messages > 0)
+        say(s, ", %" PRIu64 " with an unknown outcome", started->unknown_messages);
+}
+
+static void say_stopped(struct sentence *s, const Assent__V1__Event *event)
+{
+    say(s, "gateway stopped%s", event->node_stopped->drained ? ", drained" : "");
+}
+
+static void say_carrier(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__CarrierState *state = event->carrier_state;
+    say(s, "carrier %s, session %u: %s", state->carrier, state->session,
+        state->bound ? "bound" : "down");
+    say_if(s, ", ", state->why);
+}
+
+static void say_gate(struct sentence *s, const Assent__V1__Event *event)
+{
+    say(s, "the gate is %s", event->gate_state->open ? "open" : "shut: nothing is sent");
+    say_if(s, ", ", event->gate_state->why);
+}
+
+typedef void say_event(struct sentence *sentence, const Assent__V1__Event *event);
+
+static const struct {
+    Assent__V1__Event__BodyCase body;
+    say_event *say;
+} rows[] = {
+    {ASSENT__V1__EVENT__BODY_ACCEPTED, say_accepted},
+    {ASSENT__V1__EVENT__BODY_ATTEMPT, say_attempt},
+    {ASSENT__V1__EVENT__BODY_SENT, say_sent},
+    {ASSENT__V1__EVENT__BODY_HELD, say_held},
+    {ASSENT__V1__EVENT__BODY_DEFERRED, say_deferred},
+    {ASSENT__V1__EVENT__BODY_ENDED, say_ended},
+    {ASSENT__V1__EVENT__BODY_RECEIPT, say_receipt},
+    {ASSENT__V1__EVENT__BODY_INBOUND, say_inbound},
+    {ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED, say_requested},
+    {ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED, say_confirmed},
+    {ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED, say_recorded},
+    {ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED, say_declined},
+    {ASSENT__V1__EVENT__BODY_OPTED_OUT, say_opted_out},
+    {ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN, say_again},
+    {ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED, say_scope_registered},
+    {ASSENT__V1__EVENT__BODY_NODE_STARTED, say_started},
+    {ASSENT__V1__EVENT__BODY_NODE_STOPPED, say_stopped},
+    {ASSENT__V1__EVENT__BODY_CARRIER_STATE, say_carrier},
+    {ASSENT__V1__EVENT__BODY_GATE_STATE, say_gate},
+};
+
+const char *event_kind(const Assent__V1__Event *event)
+{
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(
+        &assent__v1__event__descriptor, (unsigned)event->body_case);
+    return field ? field->name : "unknown";
+}
+
+char *event_text(const Assent__V1__Event *event, const Assent__V1__Personal *personal,
+                 char out[EVENT_TEXT_SIZE])
+{
+    struct sentence sentence = {.out = out};
+    out[0] = '\0';
+    size_t i = 0;
+    while (i < sizeof rows / sizeof rows[0] && rows[i].body != event->body_case)
+        i++;
+    if (i < sizeof rows / sizeof rows[0])
+        rows[i].say(&sentence, event);
+    else
+        say(&sentence, "%s", event_kind(event));
+    if (personal != NULL && personal->number != 0)
+        say(&sentence, " [+%" PRIu64 "]", personal->number);
+    if (personal != NULL && personal->text[0] != '\0')
+        say_quoted(&sentence, personal->text);
+    if (personal != NULL && personal->evidence[0] != '\0')
+        say_quoted(&sentence, personal->evidence);
+    return out;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* assent status: carriers, queues, rates. On a terminal it refreshes every second. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/cli/client.h"
+#include "gateway/cli/json.h"
+#include "gateway/cli/options.h"
+#include "gateway/cli/print.h"
+#include "gateway/metrics.h"
+
+static const Assent__V1__StatusReply *ask(struct client *client)
+{
+    Assent__V1__StatusRequest status = ASSENT__V1__STATUS_REQUEST__INIT;
+    Assent__V1__Frame request = ASSENT__V1__FRAME__INIT;
+    request.body_case = ASSENT__V1__FRAME__BODY_STATUS;
+    request.status = &status;
+    Assent__V1__Frame *reply = client_call(client, &request, ASSENT__V1__FRAME__BODY_STATUS_REPLY);
+    return reply ? reply->status_reply : NULL;
+}
+
+static void print_head(const Assent__V1__StatusReply *status)
+{
+    char uptime[SPAN_TEXT_SIZE], open[COUNT_TEXT_SIZE], scheduled[COUNT_TEXT_SIZE];
+    char memory[COUNT_TEXT_SIZE], records[COUNT_TEXT_SIZE];
+    uint64_t behind = status->next_sequence - 1 - status->durable_sequence;
+    printf("%s  assent %s  up %s%s\n", status->node, status->version,
+           span_text(status->uptime_ms, uptime), status->draining ? "  DRAINING" : "");
+    printf("gate     %s%s%s\n", status->gate_open ? "open" : "SHUT, nothing is sent: ",
+           status->gate_why[0] && status->gate_open ? ", " : "", status->gate_why);
+    printf("messages %s open, %s scheduled, %s KiB of memory\n",
+           count_text(status->open_messages, open), count_text(status->scheduled, scheduled),
+           count_text(status->memory_octets / 1024, memory));
+    printf("ledger   %s records, %" PRIu64 " not on disk yet\n\n",
+           count_text(status->durable_sequence, records), behind);
+}
+
+static void paused_text(const Assent__V1__CarrierStatus *carrier, char *out, size_t size)
+{
+    size_t n = 0;
+    snprintf(out, size, "-");
+    for (size_t i = 0; i < carrier->n_paused && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : "", carrier->paused[i]);
+}
+
+static void add_carrier(struct columns *table, const Assent__V1__CarrierStatus *carrier)
+{
+    char sessions[24], rate[32], window[32], paused[128], receipts[COUNT_TEXT_SIZE];
+    char waiting[CLASS_COUNT][COUNT_TEXT_SIZE];
+    for (size_t i = 0; i < CLASS_COUNT; i++)
+        count_text(i < carrier->n_waiting ? carrier->waiting[i] : 0, waiting[i]);
+    snprintf(sessions, sizeof sessions, "%u/%u", carrier->sessions_bound, carrier->sessions);
+    snprintf(rate, sizeof rate, "%u/%u", carrier->sent_last_second, carrier->rate);
+    snprintf(window, sizeof window, "%u/%u", carrier->window_used, carrier->window);
+    paused_text(carrier, paused, sizeof paused);
+    columns_add(table, carrier->name, sessions, rate, window, waiting[ASSENT__V1__CLASS__EMERGENCY],
+                waiting[ASSENT__V1__CLASS__OTP], waiting[ASSENT__V1__CLASS__SERVICE],
+                waiting[ASSENT__V1__CLASS__TRANSACTIONAL], waiting[ASSENT__V1__CLASS__MARKETING],
+                count_text(carrier->awaiting_receipt, receipts), paused);
+}
+
+static void print_carriers(const Assent__V1__StatusReply *status)
+{
+    struct columns table;
+    columns_init(&table, "lrrrrrrrrrl");
+    columns_add(&table, "CARRIER", "BOUND", "SENT/S", "WINDOW", "EMERG", "OTP", "SERVICE", "TRANS",
+                "MARKETING", "RECEIPTS", "PAUSED");
+    for (size_t i = 0; i < status->n_carriers; i++)
+        add_carrier(&table, status->carriers[i]);
+    columns_print(&table, stdout);
+}
+
+/* Counters that stand at 0 say nothing. */
+static void print_counters(const Assent__V1__StatusReply *status)
+{
+    struct columns table;
+    char value[COUNT_TEXT_SIZE];
+    columns_init(&table, "rl");
+    for (size_t i = 0; i < status->n_counters; i++)
+        if (status->counters[i]->value != 0)
+            columns_add(&table, count_text(status->counters[i]->value, value),
+                        status->counters[i]->name);
+    if (table.cell_count > 0)
+        printf("\n");
+    columns_print(&table, stdout);
+}
+
+static bool show(struct client *client, bool json, bool clear)
+{
+    const Assent__V1__StatusReply *status = ask(client);
+    if (status == NULL)
+        return false;
+    if (json) {
+        json_line(message_json(&status->base), stdout);
+        return true;
+    }
+    if (clear)
+        fputs("\x1b[H\x1b[J", stdout);
+    print_head(status);
+    print_carriers(status);
+    print_counters(status);
+    fflush(stdout);
+    return true;
+}
+
+int command_status(const struct cli *cli, int argc, char **argv)
+{
+    bool once = false, json = false;
+    const struct option_row rows[] = {
+        {"once", NULL, "print once, also on a terminal", NULL, &once},
+        {"json", NULL, "one JSON object, for programs", NULL, &json},
+    };
+    const struct usage usage = {
+        .synopsis = "assent status [--once] [--json]",
+        .about = "Shows carriers, queues and rates; on a terminal every second until Ctrl-C.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0],
+    };
+    size_t words;
+    enum options_result result = options_read(&usage, argc, argv, NULL, 0, &words);
+    if (result != OPTIONS_READ)
+        return options_exit(result);
+    bool refresh = !once && !json && isatty(STDOUT_FILENO);
+    struct client *client = client_open(cli);
+    bool ok = client != NULL && show(client, json, refresh);
+    while (ok && refresh) {
+        sleep(1);
+        ok = show(client, json, true);
+    }
+    client_close(client);
+    return ok ? EXIT_DONE : EXIT_REFUSED;
+}
