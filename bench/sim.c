@@ -383,8 +383,8 @@ static void pump(struct sim *sim, struct account *account)
 static void flush(struct peer *peer)
 {
     struct buffer *output = session_output(peer->session);
-    if (buffer_length(output) == 0)
-        return;
+    if (peer->link == NULL || buffer_length(output) == 0)
+        return; /* cut, or nothing to say */
     link_flush(peer->link, output);
     if (!peer->held && buffer_length(output) > OUTPUT_HIGH) {
         peer->held = true;
