@@ -351,7 +351,8 @@ static void accept(struct engine *e, uint16_t client, const Assent__V1__Message 
     enter(e, m, &a, in->text);
     if (s->reference != 0)
         reference_remember(e, s->reference, m->id, e->now.wall_ms);
-    v->id = v->ready_at = m->id;
+    v->id = m->id;
+    v->ready_at = e->plant == PLANT_ACK_BEFORE_FSYNC ? 0 : m->id;
 }
 
 /* True when this client reference was seen: the first answer again. */
