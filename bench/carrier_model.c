@@ -47,6 +47,13 @@ struct chunk {
     struct conversation conversations[CHUNK];
 };
 
+/* What a whole text turned out to be, since a campaign sends one text to many. */
+struct known_text {
+    uint64_t mark;
+    uint8_t kind, language; /* enum text_kind, enum language */
+};
+#define KNOWN_TEXTS 1024
+
 struct carrier_model {
     struct carrier_config config;
     struct carrier_counts counts;
@@ -55,6 +62,7 @@ struct carrier_model {
     struct table conversations; /* key: conversation_key() */
     struct table subscribers;   /* number -> packed struct subscriber */
     struct chunk *chunks;
+    struct known_text known[KNOWN_TEXTS];
 };
 
 struct carrier_model *carrier_model_new(const struct carrier_config *config)
@@ -375,17 +383,35 @@ static void write_reply(struct carrier_reply *reply, enum language language, uin
     reply->data_coding = (uint8_t)plan.encoding;
 }
 
-static void let_subscriber_read(struct carrier_model *model, const struct sm_body *body,
-                                const struct view *view, struct rng *rng,
-                                struct carrier_reply *reply)
+static enum text_kind recognise(struct carrier_model *model, struct conversation *conversation,
+                                const struct view *view, uint8_t data_coding,
+                                enum language *ret_language)
 {
     char whole[JOINED_MAX];
+    uint64_t mark = hash_mix(view->mark ^ data_coding) | 1;
+    struct known_text *known = &model->known[mark >> 32 & (KNOWN_TEXTS - 1)];
+    if (view->total > 1 || known->mark != mark) {
+        struct span text = read_text(conversation, view, data_coding, whole);
+        enum text_kind kind = text_kind_of(&model->config.marks, text, ret_language);
+        if (view->total > 1)
+            return kind;
+        *known = (struct known_text){
+            .mark = mark, .kind = (uint8_t)kind, .language = (uint8_t)*ret_language};
+    }
+    *ret_language = (enum language)known->language;
+    return (enum text_kind)known->kind;
+}
+
+static void let_subscriber_read(struct carrier_model *model, struct conversation *conversation,
+                                const struct sm_body *body, const struct view *view,
+                                struct rng *rng, struct carrier_reply *reply)
+{
     enum language language = LANGUAGE_NONE;
-    struct conversation *conversation = open_conversation(model, view->conversation);
+    if (conversation == NULL)
+        conversation = open_conversation(model, view->conversation);
     if (view->part == 1)
         conversation->text_mark = view->mark;
-    struct span text = read_text(conversation, view, body->data_coding, whole);
-    enum text_kind kind = text_kind_of(&model->config.marks, text, &language);
+    enum text_kind kind = recognise(model, conversation, view, body->data_coding, &language);
     reply->kind = decide_reply(model, conversation, kind, view);
     if (kind == KIND_QUESTION)
         conversation->language = (uint8_t)language;
@@ -431,7 +457,7 @@ void carrier_model_submit(struct carrier_model *model, const struct carrier_subm
     if (submit->body->registered_delivery & 3)
         decide_receipts(model, submit->body->registered_delivery, rng, outcome);
     if (model->config.subscribers && view.number != 0)
-        let_subscriber_read(model, submit->body, &view, rng, &outcome->reply);
+        let_subscriber_read(model, conversation, submit->body, &view, rng, &outcome->reply);
 }
 
 const struct carrier_counts *carrier_model_counts(struct carrier_model *model)
