@@ -359,12 +359,14 @@ static void accept(struct engine *e, uint16_t client, const Assent__V1__Message 
 static bool seen_before(struct engine *e, uint16_t client, const Assent__V1__Message *in,
                         struct submission *s, struct submit_verdict *v)
 {
-    if (in->reference[0] == '\0')
+    if (in->reference[0] == '\0' || strlen(in->reference) > REFERENCE_OCTETS_MAX)
         return false;
     s->reference = reference_hash(e, client_name(e, client), in->reference);
     uint64_t *id = table_find(&e->references, s->reference);
     if (id == NULL)
         return false;
+    v->code = ASSENT__V1__CODE__CODE_OK;
+    v->message = "";
     v->id = v->ready_at = *id;
     v->repeated_reference = true;
     e->metrics.counters[COUNT_REFERENCE_REPEATED]++;
@@ -377,13 +379,17 @@ void engine_submit(struct engine *e, uint16_t client, const Assent__V1__Message 
     e->now = now;
     *ret = (struct submit_verdict){.code = ASSENT__V1__CODE__CODE_OK, .message = ""};
     struct submission s = {0};
-    if (!resolve(e, client, in, &s, ret)) {
+    bool valid = resolve(e, client, in, &s, ret);
+    ret->parts = s.plan.parts;
+    ret->encoding = (uint32_t)s.plan.encoding;
+    /* The first answer stands, also where its send-at has passed since. */
+    if (!dry_run && seen_before(e, client, in, &s, ret))
+        return;
+    if (!valid) {
         e->metrics.counters[COUNT_SUBMIT_REFUSED]++;
         return;
     }
-    ret->parts = s.plan.parts;
-    ret->encoding = (uint32_t)s.plan.encoding;
-    if (dry_run || seen_before(e, client, in, &s, ret))
+    if (dry_run)
         return;
     if (!has_capacity(e, &s, ret)) {
         e->metrics.counters[COUNT_SUBMIT_REFUSED]++;

@@ -137,27 +137,27 @@ void recent_mark(struct engine *e, uint64_t number, uint64_t sequence)
             recent->confirmed = true;
 }
 
-bool recent_confirmed(const struct engine *e, uint64_t number, const uint16_t *scopes,
-                      uint8_t count)
+bool recent_confirmed(const struct engine *e, const struct consent_write *write)
 {
-    const struct recent_opt_out *recent = first_of_number(e, number);
+    const struct recent_opt_out *recent = first_of_number(e, write->number);
     for (; recent != NULL; recent = recent->next_same_number)
-        if (recent->confirmed && covers(recent, scopes, count))
+        if (recent->confirmed && (recent->sequence == write->sequence ||
+                                  covers(recent, write->scopes, write->scope_count)))
             return true;
     return false;
 }
 
+/* It stays, with nothing left to cover: a Redis that forgot it may make it look like news again. */
 void recent_lift(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count)
 {
-    struct recent_opt_out *recent = first_of_number(e, number), *next;
-    for (; recent != NULL; recent = next) {
-        next = recent->next_same_number;
+    struct recent_opt_out *recent = first_of_number(e, number);
+    for (; recent != NULL; recent = recent->next_same_number)
         for (uint8_t i = 0; i < count; i++)
             if (covers(recent, &scopes[i], 1)) {
-                recent_drop(e, recent);
+                recent->scope_count = 0;
+                recent->confirmed = true;
                 break;
             }
-    }
 }
 
 void denials_turn(struct engine *e)

@@ -596,13 +596,34 @@ void message_request_ended(struct engine *e, uint64_t cookie, enum request_end e
     settle(e, m);
 }
 
+/* Taken after all, while it waits to be sent again. */
+static void late_taken_again(struct engine *e, struct message *m, uint16_t bit,
+                             struct span carrier_id)
+{
+    part_taken(e, m, bit, carrier_id);
+    m->todo &= (uint16_t)~bit;
+    if (m->todo == 0) {
+        message_to_sent(e, m);
+        receipts_settle(e, m);
+    } else if (m->reserved != 0) {
+        message_hold(e, m, ASSENT__V1__REASON__NO_ANSWER);
+    }
+}
+
 /* The answer to a request that had been given up: it still says what became of the message. */
 void message_late_answer(struct engine *e, uint64_t cookie, uint32_t command_status,
                          struct span carrier_id)
 {
     struct message *m = message_find(&e->messages, cookie >> PART_BITS);
     uint16_t bit = (uint16_t)(1u << (cookie & ((1u << PART_BITS) - 1)));
-    if (m == NULL || m->state != MESSAGE_IN_DOUBT || (m->done & bit) != 0)
+    if (m == NULL || (m->done & bit) != 0)
+        return;
+    bool sent_again = m->state < MESSAGE_ON_WIRE && m->flying == 0 && (m->todo & bit) != 0;
+    if (sent_again && command_status == ESME_ROK) {
+        late_taken_again(e, m, bit, carrier_id);
+        return;
+    }
+    if (m->state != MESSAGE_IN_DOUBT)
         return;
     if (command_status != ESME_ROK) {
         m->command_status = command_status;

@@ -380,8 +380,9 @@ int deny_find(const struct engine *e, uint64_t number, const uint16_t *scopes, u
 void recent_add(struct engine *e, const struct consent_write *write, uint64_t wall_ms);
 /* The opt-out of this record has its confirmation. */
 void recent_mark(struct engine *e, uint64_t number, uint64_t sequence);
-bool recent_confirmed(const struct engine *e, uint64_t number, const uint16_t *scopes,
-                      uint8_t count);
+/* This opt-out, or one that covers it and stands, has had its confirmation. */
+bool recent_confirmed(const struct engine *e, const struct consent_write *write);
+/* START: what covers one of these scopes stands no more, and needs no confirmation any more. */
 void recent_lift(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
 void denials_turn(struct engine *e);
 void denials_release(struct engine *e);

@@ -405,7 +405,7 @@ static void confirm(struct engine *e, const struct projection_entry *entry, bool
     uint64_t until = entry->received_wall_ms + CONFIRMATION_MAX_MS;
     if (!entry->confirm || e->now.wall_ms + TTL_MS_MIN >= until)
         return;
-    bool once = added && !recent_confirmed(e, write->number, write->scopes, write->scope_count);
+    bool once = added && !recent_confirmed(e, write);
     if (!once && e->plant != PLANT_CONFIRM_TWICE)
         return;
     if (admit_service(e, ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION, entry->program,
