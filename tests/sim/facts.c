@@ -27,6 +27,7 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
     switch ((int)event->body_case) {
     case ASSENT__V1__EVENT__BODY_ACCEPTED:
         f->message_class = event->accepted->class_;
+        f->part = event->accepted->parts;
         f->service = event->accepted->service;
         f->due_wall_ms = event->accepted->send_at_wall_ms;
         f->carrier = find_carrier(w, event->accepted->carrier);
@@ -150,6 +151,8 @@ static void fold_message(struct world *w, uint64_t sequence, bool replayed)
         break;
     case ASSENT__V1__EVENT__BODY_SENT:
         p->sent_parts |= 1u << f->part;
+        if ((uint32_t)__builtin_popcount(p->sent_parts) == r->fact.part)
+            p->waiting = false;
         break;
     case ASSENT__V1__EVENT__BODY_ENDED:
         fold_ended(w, p, f, replayed);
@@ -180,9 +183,22 @@ static void move_oldest(struct world *w)
         (*oldest)++;
 }
 
+static void trace_record(struct world *w, uint64_t sequence)
+{
+    const struct fact *f = &w->disk.records[sequence].fact;
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(
+        &assent__v1__event__descriptor, (unsigned)f->body);
+    uint32_t number = f->number ? people_find_number(w, f->number) : NONE;
+    TRACE(w, "ledger", "%llu %s message %llu number %d outcome %d reason %d scope %d",
+          (unsigned long long)sequence, field ? field->name : "?", (unsigned long long)f->message,
+          (int)number, f->outcome, f->reason, f->scope_count ? f->scopes[0] : -1);
+}
+
 void oracle_appended(struct world *w, uint64_t sequence)
 {
     read_record(w, sequence);
+    if (w->trace)
+        trace_record(w, sequence);
     fold(w, sequence, false);
     move_oldest(w);
 }

@@ -178,12 +178,14 @@ static void try_again(struct world *w, struct event *e)
 /* Every request here is well-formed and allowed, so only these refusals make sense. */
 static void refused(struct world *w, struct event *e, const struct submit_verdict *verdict)
 {
+    const struct text *t = &w->people.texts[e->a];
+    bool too_late = t->scheduled && !t->told && t->send_at_wall_ms < world_wall_ms(w);
     TRACE(w, "client", "#%llu refused: %d %s", (unsigned long long)e->a, verdict->code,
           verdict->message);
     if (verdict->code == ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED ||
         verdict->code == ASSENT__V1__CODE__CODE_UNAVAILABLE)
         try_again(w, e);
-    else
+    else if (!too_late)
         world_fail(w, "P5", "a good submission #%llu was refused: %d %s", (unsigned long long)e->a,
                    verdict->code, verdict->message ? verdict->message : "");
 }

@@ -63,7 +63,7 @@ struct plan {
 struct fact {
     int body; /* Assent__V1__Event__BodyCase */
     uint64_t message, number, due_wall_ms, in_flight;
-    uint32_t program, part;
+    uint32_t program, part; /* part: of an `accepted`, their count */
     uint16_t scopes[WRITE_SCOPES_MAX];
     uint8_t scope_count;
     int message_class, service, outcome, reason, source;
@@ -245,7 +245,7 @@ void wire_send_mo(struct world *world, enum mo_kind kind, uint32_t number, uint3
 
 struct part_write {
     uint32_t connection, sequence, life; /* of the last submit_sm */
-    uint32_t writes;
+    uint32_t writes, refused;
     bool answered, taken;
 };
 
@@ -325,7 +325,7 @@ struct submit_seen { /* a submit_sm as it left */
     uint32_t connection, sequence, number, program, part;
     uint32_t text; /* index, or NONE for a service text */
     int service;
-    uint8_t esm_class, data_coding;
+    uint8_t esm_class, data_coding, reference;
     char plain[PLAIN_SIZE];
 };
 
