@@ -5,14 +5,19 @@
  * Canonical form: NFKC, zero-width and bidi controls and tatweel dropped, case folded without locale,
  * Latin diacritics stripped, Arabic folded (harakat dropped, alef forms to alef, alef maqsura to ya,
  * ta marbuta to ha), Arabic-Indic digits to ASCII, spaces collapsed, then punctuation and emoji
- * removed for the match of the whole message. */
+ * removed for the match of the whole message.
+ *
+ * Steps: (1) the whole message is a keyword, spaces optional; (2) its first word or a clause of its own
+ * is an opt-out keyword, or it holds a phrase of revocation: OPT_OUT_INTENT, or REVIEW where a help cue
+ * ("my order") stands with it; (3) one edit from an opt-out keyword of four letters or more: INTENT;
+ * (4) an ordinary reply. The first call builds the tables: one thread. */
 #ifndef CONSENT_KEYWORD_H
 #define CONSENT_KEYWORD_H
 
 #include "proto/base/span.h"
 
 enum meaning {
-    MEANING_REPLY,          /* an ordinary reply: to the submitter's watch */
+    MEANING_REPLY, /* an ordinary reply: to the submitter's watch */
     MEANING_OPT_OUT,
     MEANING_OPT_OUT_ALL,    /* STOPALL: everything */
     MEANING_OPT_OUT_INTENT, /* opted out and marked for review */
@@ -34,7 +39,7 @@ struct keyword_match {
 struct keyword_match keyword_match(struct span utf8, bool pending);
 
 /* The canonical form, for `assent consent explain`. Gives the length (at most size - 1; the text is
- * NUL-terminated). */
+ * NUL-terminated). What is over 1,600 octets is not looked at. */
 size_t keyword_canonical(struct span utf8, char *out, size_t size);
 
 const char *meaning_name(enum meaning meaning); /* "opt_out", as in tests/vectors/keywords.tsv */

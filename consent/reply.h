@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gateway's own texts (opt-out confirmation, help, opt-in question, welcome, answer to START), by language, with
- * {brand}, {program}, {sender}, {contact} filled in. Data in consent/data/replies.*. */
+ * {brand}, {program} and {contact} filled in. Data in consent/data/replies.*. */
 #ifndef CONSENT_REPLY_H
 #define CONSENT_REPLY_H
 
@@ -13,7 +13,8 @@ struct reply_names {
     const char *contact; /* "" for none: the sentence with it is left out */
 };
 
-/* UTF-8 text into `out`, NUL-terminated; gives its length. Unknown languages fall back to English. */
+/* UTF-8 text into `out`, NUL-terminated; gives its length. Unknown languages fall back to English; what
+ * does not fit is cut between characters. `kind` is one of the replies, not SERVICE_NONE. */
 size_t reply_text(Assent__V1__ServiceKind kind, const char *language,
                   const struct reply_names *names, char *out, size_t size);
 
