@@ -106,7 +106,8 @@ static void daemon_turn(struct daemon *daemon)
     if (engine_snapshot_due(daemon->engine) && daemon->drain_by_us == 0)
         daemon_snapshot_start(daemon, now);
     daemon_snapshot_publish(daemon);
-    wake_at(daemon, wake_us);
+    uint64_t look_us = daemon_watch(daemon, now);
+    wake_at(daemon, look_us < wake_us ? look_us : wake_us);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *context)

@@ -128,12 +128,14 @@ static void store_up(void *context, uint64_t applied)
     if (warnings[0] != '\0')
         log_event(LOG_WARN, "store_warning", "what=\"%s\"", warnings);
     engine_on_store_up(daemon->engine, applied);
+    daemon->seen.look = true;
 }
 
 static void store_down(void *context, const char *why)
 {
     struct daemon *daemon = context;
     engine_on_store_down(daemon->engine, why);
+    daemon->seen.look = true;
 }
 
 static void store_checked(void *context, const struct check_result *results, size_t count)
@@ -146,6 +148,7 @@ static void store_written(void *context, uint64_t sequence, bool added)
 {
     struct daemon *daemon = context;
     engine_on_written(daemon->engine, sequence, added, clock_now());
+    daemon->seen.look = true; /* the gate opens when the last replayed write is in */
 }
 
 static void store_looked_up(void *context, uint64_t cookie, bool ok,
@@ -172,10 +175,21 @@ const struct store_handlers daemon_store_handlers = {
 
 /* Links --------------------------------------------------------------------------------------- */
 
+/* A carrier that stays away is tried for ever, but told once for each reason. */
+static void log_link_end(struct daemon_link *at, const char *why)
+{
+    if (at->why == why)
+        return;
+    at->why = why;
+    log_event(LOG_WARN, "carrier_link_down", "carrier=%s link=%u why=%s",
+              at->daemon->config->carriers[at->carrier].name, at->index, why);
+}
+
 static void link_connected(void *context, struct link *link)
 {
     (void)link;
     struct daemon_link *at = context;
+    at->why = NULL;
     engine_on_link_up(at->daemon->engine, at->carrier, at->index, clock_now());
 }
 
@@ -183,6 +197,7 @@ static void link_received(void *context, struct link *link, struct span octets)
 {
     (void)link;
     struct daemon_link *at = context;
+    at->daemon->seen.look = true; /* a bind_resp, for all that is known here */
     engine_on_link_octets(at->daemon->engine, at->carrier, at->index, octets, clock_now());
 }
 
@@ -191,6 +206,8 @@ static void link_closed(void *context, struct link *link, const char *why)
     struct daemon_link *at = context;
     link_free(link);
     at->link = NULL;
+    log_link_end(at, why);
+    at->daemon->seen.look = true;
     engine_on_link_down(at->daemon->engine, at->carrier, at->index, why, clock_now());
 }
 
@@ -260,8 +277,10 @@ void daemon_tell_refused(struct daemon *daemon, struct instant now)
             struct daemon_link *at = &daemon->links[c][i];
             const char *why = at->refused;
             at->refused = NULL;
-            if (why != NULL)
-                engine_on_link_down(daemon->engine, c, i, why, now);
+            if (why == NULL)
+                continue;
+            log_link_end(at, why);
+            engine_on_link_down(daemon->engine, c, i, why, now);
         }
     }
 }

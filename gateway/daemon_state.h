@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the daemon share: daemon.c (life and loop), daemon_ports.c (the engine's ports),
- * daemon_files.c (data folder, node key, recovery), daemon_snapshot.c (the child that writes one). */
+ * daemon_files.c (data folder, node key, recovery), daemon_snapshot.c (the child that writes one),
+ * daemon_watch.c (the log of state), daemon_notify.c (the service manager). */
 #ifndef GATEWAY_DAEMON_STATE_H
 #define GATEWAY_DAEMON_STATE_H
 
@@ -23,6 +24,7 @@ struct daemon_link {
     struct daemon *daemon;
     uint16_t carrier, index;
     struct link *link;   /* NULL: closed */
+    const char *why;     /* how it ended last, as logged; NULL: it stood since */
     const char *refused; /* link_connect() gave nothing: told to the engine in the next turn */
 };
 
@@ -30,6 +32,14 @@ struct snapshot_child {
     pid_t pid; /* 0: none */
     uint64_t sequence;
     bool written; /* waits for the ledger to be durable up to it */
+};
+
+/* What was logged last; see daemon_watch.c. */
+struct seen {
+    bool look; /* something happened that may have changed it */
+    uint64_t look_at_us;
+    bool gate_known, gate_open, disk_full;
+    uint32_t bound[CARRIERS_MAX];
 };
 
 struct daemon {
@@ -48,6 +58,7 @@ struct daemon {
     bool link_refused;                       /* some daemon_link has `refused` */
     struct snapshot_child snapshot;
     struct event on_ledger, on_signal, on_wake, on_watchdog;
+    struct seen seen;
     uint64_t watchdog_us; /* 0: nobody watches */
     uint64_t drain_by_us; /* 0: running; else exit by then */
     uint64_t started_wall_ms;
@@ -69,6 +80,9 @@ void daemon_snapshot_start(struct daemon *daemon, struct instant now);
 void daemon_snapshot_reaped(struct daemon *daemon);  /* SIGCHLD came */
 void daemon_snapshot_publish(struct daemon *daemon); /* when it is written and durable */
 void daemon_snapshot_kill(struct daemon *daemon);
+
+/* daemon_watch.c: logs changes of state. Gives the time at which it wants to look again. */
+uint64_t daemon_watch(struct daemon *daemon, struct instant now);
 
 /* daemon_notify.c: the service manager's socket; nothing happens without one. */
 void daemon_notify(const char *state);

@@ -51,7 +51,7 @@ static const struct carrier_gauge carrier_gauges[] = {
     {"assent_carrier_sessions_bound", "Sessions bound now.", sessions_bound},
     {"assent_carrier_rate", "submit_sm allowed in any second.", rate},
     {"assent_carrier_sent_last_second", "submit_sm written in the last second.", sent_last_second},
-    {"assent_carrier_window", "Unanswered submit_sm allowed over the bound sessions.", window},
+    {"assent_carrier_window", "Unanswered submit_sm allowed over all sessions.", window},
     {"assent_carrier_window_used", "Unanswered submit_sm now.", window_used},
     {"assent_carrier_awaiting_receipt", "Messages sent and without their receipts.",
      awaiting_receipt},
