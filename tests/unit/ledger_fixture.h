@@ -179,7 +179,7 @@ static inline void store(const char *name, const uint8_t *octets, size_t size)
 
 static inline void flip(const char *name, size_t offset, uint8_t bits)
 {
-    uint8_t octet;
+    uint8_t octet = 0;
     int fd = open(path_of(name), O_RDWR);
     assert_true(fd >= 0 && pread(fd, &octet, 1, (off_t)offset) == 1);
     octet ^= bits;
