@@ -264,13 +264,18 @@ void receipt_park_again(struct engine *e, int carrier, struct span id, uint8_t s
 }
 
 /* A message in doubt has no carrier id. When just one to this number is in doubt at this carrier,
- * the receipt is its. */
+ * the receipt is its; unless another one still waits for its answer, which the receipt may have
+ * overtaken. */
 static struct message *only_one_in_doubt(const struct engine *e, const struct report *r)
 {
     struct message *found = NULL;
     for (struct message *m = message_first_of_number(&e->messages, r->number); m != NULL;
          m = m->next_same_number) {
-        if (m->state != MESSAGE_IN_DOUBT || m->carrier != r->carrier || m->parts != 1)
+        if (m->carrier != r->carrier)
+            continue;
+        if (m->state == MESSAGE_ON_WIRE)
+            return NULL;
+        if (m->state != MESSAGE_IN_DOUBT || m->parts != 1)
             continue;
         if (found != NULL)
             return NULL;
