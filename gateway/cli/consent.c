@@ -48,9 +48,9 @@ static bool print_reply(const Assent__V1__ConsentReply *reply, const struct cons
         complain("refused: %s: %s", code_name(reply->code), reply->message);
         return false;
     }
-    printf("%s is %s now", o->number, reply->state[0] ? reply->state : "done");
+    printf("%s: %s", o->number, reply->state[0] ? reply->state : "done");
     if (reply->sequence != 0)
-        printf(", record #%" PRIu64, reply->sequence);
+        printf("  (record #%" PRIu64 ")", reply->sequence);
     printf("\n");
     if (reply->question != 0)
         printf("the question is message %" PRIu64 "\n", reply->question);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/cli/client.h"
 #include "gateway/cli/event_text.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
@@ -23,6 +24,8 @@ static json_t *integer_json(uint64_t value)
 static json_t *enum_json(const ProtobufCEnumDescriptor *type, int value)
 {
     char name[48];
+    if (type == &assent__v1__code__descriptor)
+        return json_string(code_name((Assent__V1__Code)value));
     const ProtobufCEnumValue *known = protobuf_c_enum_descriptor_get_value(type, value);
     if (known == NULL)
         return json_integer(value);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Protobuf messages as JSON for programs: field names as in the schema, enums as their lower-case
- * names, octets as hex, integers as integers (above 2^63 as strings). One object a line. */
+ * names (codes as gRPC writes them: "OK"), octets as hex, integers as integers (above 2^63 as strings). One object a line. */
 #ifndef GATEWAY_CLI_JSON_H
 #define GATEWAY_CLI_JSON_H
 
