@@ -10,6 +10,9 @@
 #define WINDOW_MS (MS_PER_S + THROTTLE_GUARD_MS)
 #define ONE       1000000ull /* a message's credit */
 
+#define PACE_BURST_US    10000ull
+#define PACE_CATCH_UP_US 90000ull
+
 _Static_assert(WINDOW_MS < THROTTLE_RING, "the ring must hold the window");
 
 void throttle_init(struct throttle *throttle, uint32_t rate, uint64_t now_us)
@@ -21,10 +24,12 @@ void throttle_init(struct throttle *throttle, uint32_t rate, uint64_t now_us)
     throttle->credit = ONE;
 }
 
+/* A campaign that begins gets PACE_BURST_US of credit: a burst would come back with every second for as
+ * long as there is a backlog, and after it a code would wait. With the last second used up, a loop
+ * that stood still may make up for it. */
 static uint64_t credit_max(const struct throttle *throttle)
 {
-    uint64_t burst = throttle->rate / 10;
-    return (burst ? burst : 1) * ONE;
+    return ONE + PACE_BURST_US * throttle->rate + PACE_CATCH_UP_US * throttle->written;
 }
 
 static void advance(struct throttle *throttle, uint64_t now_us)

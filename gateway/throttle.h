@@ -7,8 +7,8 @@
  * writes only grow old, a message that holds a reservation may be written at any later time.
  *
  * The pace: without it a backlog would use up the second at its start and a code would wait for
- * the rest of it. Bulk classes earn credit evenly, 100 ms of it at most; urgent ones need none and
- * have half a percent of the rate to themselves. */
+ * the rest of it. Bulk classes earn credit evenly, 10 ms of it at most after a pause and 100 ms under
+ * a backlog; urgent ones need none and have half a percent of the rate to themselves. */
 #ifndef GATEWAY_THROTTLE_H
 #define GATEWAY_THROTTLE_H
 
