@@ -186,8 +186,8 @@ static void move_oldest(struct world *w)
 static void trace_record(struct world *w, uint64_t sequence)
 {
     const struct fact *f = &w->disk.records[sequence].fact;
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(
-        &assent__v1__event__descriptor, (unsigned)f->body);
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(&assent__v1__event__descriptor, (unsigned)f->body);
     uint32_t number = f->number ? people_find_number(w, f->number) : NONE;
     TRACE(w, "ledger", "%llu %s message %llu number %d outcome %d reason %d scope %d",
           (unsigned long long)sequence, field ? field->name : "?", (unsigned long long)f->message,
@@ -244,8 +244,9 @@ uint32_t facts_service_attempts(const struct world *w, uint64_t number, int serv
     for (uint64_t i = 1; i <= w->disk.durable; i++) {
         const struct record *r = &w->disk.records[i];
         if (r->fact.body == ASSENT__V1__EVENT__BODY_ACCEPTED && r->fact.service == service &&
-            r->fact.number == number && r->progress.last_attempt <= w->disk.durable)
-            attempts += r->progress.attempts - r->progress.helds;
+            r->fact.number == number)
+            attempts += r->progress.attempts - r->progress.helds -
+                        (r->progress.last_attempt > w->disk.durable);
     }
     return attempts;
 }

@@ -283,7 +283,8 @@ static void check_intent(struct world *w, const struct text *t, const struct sub
         world_fail(w, "P6", "#%u (message %llu) written before its intent is durable", s->text,
                    (unsigned long long)t->id);
     else if (p->writes - p->refused + 1 > r->progress.attempts - r->progress.helds)
-        world_fail(w, "P6", "#%u written %u times, refused %u times, with %u intents, %u taken back",
+        world_fail(w, "P6",
+                   "#%u written %u times, refused %u times, with %u intents, %u taken back",
                    s->text, p->writes + 1, p->refused, r->progress.attempts, r->progress.helds);
 }
 
@@ -548,6 +549,7 @@ static void answer_handed(struct world *w, uint32_t connection, const struct del
             if (d->command_status != ESME_ROK && s->part == 0) {
                 o->subscribers[s->number].confirmations -=
                     s->service == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION;
+                o->subscribers[s->number].service_writes[s->service]--;
             }
             return;
         }
