@@ -184,7 +184,7 @@ void store_lose_to_error(struct store *store, struct span error)
     for (size_t i = 0; i < length; i++)
         why[i] = error.data[i] >= 0x20 && error.data[i] < 0x7f ? (char)error.data[i] : '?';
     why[length] = '\0';
-    store_lose(store, why);
+    store_lose(store, length > 0 ? why : "Redis gave an error without words");
 }
 
 static void lose_to_errno(struct store *store, int error)

@@ -853,7 +853,7 @@ static void octets_of_any_kind_are_unknown(void **state)
         RUN_UNTIL(world.downs >= 1);
         assert_all_answered_once(1);
         assert_int_equal(world.by_verdict[VERDICT_UNKNOWN], 1);
-        assert_true(world.why[0] != '\0' || strcmp(scripts[i].to_check, "-\r\n") == 0);
+        assert_true(world.why[0] != '\0');
         close_world();
         stand_in_end(&stand_in);
     }
@@ -1058,7 +1058,9 @@ static void checks_run_nearly_as_fast_as_bare_reads(void **state)
     print_message("checks/s: bare %.0f, store %.0f (%.0f %%), %.2f us of processor a check\n", bare,
                   store, 100 * store / bare, cpu_us);
 #ifndef SANITIZED
-    assert_true(store > 0.6 * bare); /* 0.8 is the aim; a shared machine gets some slack */
+    /* The aims are 0.8 and 1; a machine that does other work at the same time gets slack. */
+    assert_true(store > 0.4 * bare);
+    assert_true(cpu_us < 3);
 #endif
 }
 
