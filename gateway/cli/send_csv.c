@@ -48,6 +48,10 @@ struct job {
     struct progress progress;
     struct columns table; /* of a dry run */
     struct wait wait;
+    struct {
+        uint64_t first, last, count;
+        char why[256];
+    } refusal; /* rows one behind the other with the same reason: told as one */
     uint64_t rows, accepted, repeated, refused, bad, parts, complaints;
 };
 
@@ -70,6 +74,34 @@ static void bad_row(struct job *job, const char *column, const char *why)
     if (may_complain(job))
         complain("%s: row %" PRIu64 "%s%s: %s", job->options->csv, csv_row(job->csv),
                  column[0] ? ", column " : "", column, why);
+}
+
+static void tell_refusal(struct job *job)
+{
+    if (job->refusal.count == 0)
+        return;
+    bool one = job->refusal.count == 1;
+    char count[COUNT_TEXT_SIZE];
+    bool shown = may_complain(job);
+    if (shown && one)
+        complain("%s: row %" PRIu64 ": refused: %s", job->options->csv, job->refusal.first,
+                 job->refusal.why);
+    else if (shown)
+        complain("%s: rows %" PRIu64 " to %" PRIu64 ": %s refused: %s", job->options->csv,
+                 job->refusal.first, job->refusal.last, count_text(job->refusal.count, count),
+                 job->refusal.why);
+    job->refusal.count = 0;
+}
+
+static void refused_row(struct job *job, uint64_t row, const char *why)
+{
+    if (job->refusal.count > 0 && strncmp(why, job->refusal.why, sizeof job->refusal.why - 1) != 0)
+        tell_refusal(job);
+    if (job->refusal.count++ == 0) {
+        job->refusal.first = row;
+        snprintf(job->refusal.why, sizeof job->refusal.why, "%s", why);
+    }
+    job->refusal.last = row;
 }
 
 /* Filling -------------------------------------------------------------------------------------- */
@@ -180,9 +212,11 @@ static void take_verdict(struct job *job, const struct batch *batch, size_t i,
         show_json(batch, i, verdict);
     else if (job->options->dry_run)
         show_dry(job, batch, i, verdict);
-    if (!ok && may_complain(job))
-        complain("%s: row %" PRIu64 ": refused: %s", job->options->csv, batch->rows[i],
-                 verdict->message[0] ? verdict->message : code_name(verdict->code));
+    if (ok)
+        tell_refusal(job);
+    else
+        refused_row(job, batch->rows[i],
+                    verdict->message[0] ? verdict->message : code_name(verdict->code));
 }
 
 static struct batch *find_batch(struct job *job, uint64_t call)
@@ -290,6 +324,7 @@ static bool run(struct job *job)
 {
     uint64_t start = clock_mono_us();
     bool ok = send_rows(job);
+    tell_refusal(job);
     uint64_t us = clock_mono_us() - start;
     progress_end(&job->progress, csv_position(job->csv), csv_size(job->csv), job->rows);
     if (job->options->dry_run && !job->options->json)
