@@ -91,9 +91,10 @@ static bool is_in_flight(const struct message *m)
     return m->flying != 0 || (m->done != 0 && m->state < MESSAGE_SENT);
 }
 
-static bool can_be_cancelled(const struct message *m)
+static bool can_be_cancelled(const struct engine *e, const struct message *m)
 {
-    return m->state < MESSAGE_ON_WIRE && m->flying == 0;
+    bool spared = e->plant == PLANT_DENY_NOT_CONSULTED && m->state >= MESSAGE_INTENT;
+    return m->state < MESSAGE_ON_WIRE && m->flying == 0 && !spared;
 }
 
 /* What waits is cancelled after the record is appended, which names its sequence number. */
@@ -104,7 +105,7 @@ static void cancel_waiting(struct engine *e, const struct opt_out *o, uint64_t c
         next = m->next_same_number;
         if (message_is_exempt(m) || !in_scopes(e, m, o->scopes, o->scope_count))
             continue;
-        if (can_be_cancelled(m))
+        if (can_be_cancelled(e, m))
             message_end(e, m, ASSENT__V1__OUTCOME__CANCELLED, ASSENT__V1__REASON__STOP_CANCELLED,
                         o->scopes[0], cause);
         else if (m->state < MESSAGE_SENT)
@@ -120,7 +121,7 @@ static size_t list_in_flight(struct engine *e, const struct opt_out *o, uint64_t
     for (; m != NULL; m = m->next_same_number) {
         if (message_is_exempt(m) || !in_scopes(e, m, o->scopes, o->scope_count))
             continue;
-        if (can_be_cancelled(m))
+        if (can_be_cancelled(e, m))
             ++*ret_cancelled;
         if (is_in_flight(m) && count < IN_FLIGHT_MAX)
             ids[count++] = m->id;
