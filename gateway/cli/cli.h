@@ -41,6 +41,9 @@ int command_consent(const struct cli *cli, int argc, char **argv);
 int command_trace(const struct cli *cli, int argc, char **argv);
 
 int consent_import(const struct cli *cli, int argc, char **argv);
+/* assent consent request --csv; `sender` may be NULL. */
+int consent_request_csv(const struct cli *cli, const char *program, const char *sender,
+                        const char *path, bool progress);
 int consent_explain(const struct cli *cli, int argc, char **argv);
 
 /* "assent: ..." on stderr, with a newline. */

@@ -138,29 +138,54 @@ static int consent_show(const struct cli *cli, int argc, char **argv)
     return ok ? EXIT_DONE : EXIT_REFUSED;
 }
 
+/* NUMBER or --csv, not both; else as read_line(). */
+static int read_numbers(const struct usage *usage, int argc, char **argv, struct consent_options *o,
+                        const char **csv)
+{
+    size_t words;
+    enum options_result result = options_read(usage, argc, argv, &o->number, 1, &words);
+    if (result != OPTIONS_READ)
+        return options_exit(result);
+    if ((words == 0) == (*csv == NULL))
+        return usage_error(usage, words == 0 ? "which NUMBER?" : "NUMBER or --csv, not both");
+    if (o->program == NULL)
+        return usage_error(usage, "--program is needed");
+    return -1;
+}
+
 /* request, confirm, record, optout ------------------------------------------------------------- */
 
 static int consent_request(const struct cli *cli, int argc, char **argv)
 {
     struct consent_options o = {0};
+    const char *csv = NULL;
+    bool progress = false;
     const struct option_row rows[] = {
         {"program", "P", "the program it is about", &o.program, NULL},
         {"source", "TEXT", "how the person came to it: \"web form\"", &o.source, NULL},
         {"evidence", "TEXT", "what proves it; kept in the ledger", &o.evidence, NULL},
         {"language", "L", "of the question: en, fr, es, ar; else the program's", &o.language, NULL},
         {"sender", "S", "one of the program's senders; else its first", &o.sender, NULL},
+        {"csv", "FILE", "ask many: columns number, source (or how), evidence, language", &csv,
+         NULL},
+        {"progress", NULL, "with --csv: show progress also when stderr is no terminal", NULL,
+         &progress},
         {"json", NULL, "one JSON object, for programs", NULL, &o.json},
     };
     const struct usage usage = {
-        .synopsis = "assent consent request --program P [OPTIONS] NUMBER",
+        .synopsis = "assent consent request --program P [OPTIONS] NUMBER\n"
+                    "       assent consent request --program P [--sender S] --csv FILE",
         .about = "Starts a double opt-in: the gateway sends the question; YES or the token of the\n"
-                 "confirmation link makes it consent.",
+                 "confirmation link makes it consent. With --csv rows that are refused go to\n"
+                 "FILE.rejected with the reason.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
     };
-    int code = read_line(&usage, argc, argv, &o, true);
+    int code = read_numbers(&usage, argc, argv, &o, &csv);
     if (code >= 0)
         return code;
+    if (csv != NULL)
+        return consent_request_csv(cli, o.program, o.sender, csv, progress);
     Assent__V1__OptInRequest request = ASSENT__V1__OPT_IN_REQUEST__INIT;
     request.program = (char *)o.program;
     request.number = (char *)o.number;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assent consent import: a consent call a row, many under way at once. Rows that are refused go to
- * FILE.rejected as they were, with the reason behind them. */
+/* assent consent import, and request with --csv: a consent call a row, many under way at once. Rows
+ * that are refused go to FILE.rejected as they were, with the reason behind them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,8 +22,12 @@
 static_assert(CALLS < CLIENT_CALLS_MAX, "the gateway would stop reading");
 
 /* The columns that are understood. */
-enum column { NUMBER, SOURCE, EVIDENCE, OBTAINED_AT, COLUMNS };
-static const char *const column_names[COLUMNS] = {"number", "source", "evidence", "obtained_at"};
+enum column { NUMBER, SOURCE, EVIDENCE, OBTAINED_AT, LANGUAGE, COLUMNS };
+static const char *const column_names[COLUMNS] = {"number", "source", "evidence", "obtained_at",
+                                                  "language"};
+#define SOURCE_ALIAS "how"
+
+enum call_kind { CALL_OPT_IN, CALL_OPT_OUT, CALL_REQUEST };
 
 struct row {
     uint64_t call; /* 0: free */
@@ -32,8 +36,9 @@ struct row {
 };
 
 struct job {
-    const char *program, *kind, *path;
-    bool everything, opt_in;
+    const char *program, *kind_word, *path, *sender;
+    enum call_kind kind;
+    bool everything;
     struct client *client;
     struct csv *csv;
     int columns[COLUMNS];
@@ -74,7 +79,7 @@ static bool open_rejected(struct job *job)
         complain("cannot write %s: %s", job->rejected_path, strerror(errno));
         return false;
     }
-    fputs("number,source,evidence,obtained_at,row,reason\n", job->rejected);
+    fputs("number,source,evidence,obtained_at,language,row,reason\n", job->rejected);
     return true;
 }
 
@@ -169,6 +174,35 @@ static bool send_opt_out(struct job *job, const struct row *row)
     return client_send(job->client, &frame);
 }
 
+static bool send_request(struct job *job, const struct row *row)
+{
+    Assent__V1__OptInRequest request = ASSENT__V1__OPT_IN_REQUEST__INIT;
+    request.program = (char *)job->program;
+    request.number = row->cells[NUMBER];
+    request.source = row->cells[SOURCE];
+    request.evidence = row->cells[EVIDENCE];
+    request.language = row->cells[LANGUAGE];
+    request.sender = (char *)(job->sender ? job->sender : "");
+    Assent__V1__Frame frame = ASSENT__V1__FRAME__INIT;
+    frame.call = row->call;
+    frame.body_case = ASSENT__V1__FRAME__BODY_REQUEST_OPT_IN;
+    frame.request_opt_in = &request;
+    return client_send(job->client, &frame);
+}
+
+static bool send_call(struct job *job, const struct row *row, uint64_t obtained_wall_ms)
+{
+    switch (job->kind) {
+    case CALL_OPT_IN:
+        return send_opt_in(job, row, obtained_wall_ms);
+    case CALL_OPT_OUT:
+        return send_opt_out(job, row);
+    case CALL_REQUEST:
+        return send_request(job, row);
+    }
+    return false;
+}
+
 /* Why the row cannot be sent, or NULL. */
 static const char *check_row(char *const cells[COLUMNS], uint64_t *ret_obtained)
 {
@@ -205,7 +239,7 @@ static bool send_row(struct job *job)
     for (int i = 0; i < COLUMNS; i++)
         row->cells[i] = check_strdup(cells[i]);
     job->under_way++;
-    if (!(job->opt_in ? send_opt_in(job, row, obtained) : send_opt_out(job, row)))
+    if (!send_call(job, row, obtained))
         return false;
     if (job->under_way < CALLS)
         return true;
@@ -218,7 +252,7 @@ static bool send_row(struct job *job)
 static bool import_rows(struct job *job)
 {
     enum csv_result result;
-    char *const none[COLUMNS] = {(char *)"", (char *)"", (char *)"", (char *)""};
+    char *const none[COLUMNS] = {(char *)"", (char *)"", (char *)"", (char *)"", (char *)""};
     while ((result = csv_next(job->csv)) != CSV_END) {
         job->read++;
         if (result == CSV_BAD)
@@ -240,9 +274,11 @@ static bool open_files(struct job *job, const struct cli *cli)
         return false;
     for (int i = 0; i < COLUMNS; i++)
         job->columns[i] = csv_column(job->csv, column_names[i]);
+    if (job->columns[SOURCE] < 0)
+        job->columns[SOURCE] = csv_column(job->csv, SOURCE_ALIAS);
     if (job->columns[NUMBER] < 0) {
-        complain("%s: row 1 names no column `number`; columns are number, source, evidence, "
-                 "obtained_at",
+        complain("%s: row 1 names no column `number`; columns are number, source (or how), "
+                 "evidence, obtained_at, language",
                  job->path);
         return false;
     }
@@ -255,7 +291,8 @@ static void print_result(const struct job *job)
     struct columns table;
     char text[COUNT_TEXT_SIZE];
     columns_init(&table, "lr");
-    columns_add(&table, "recorded", count_text(job->done, text));
+    columns_add(&table, job->kind == CALL_REQUEST ? "asked" : "recorded",
+                count_text(job->done, text));
     columns_add(&table, "rejected", count_text(job->refused, text));
     columns_print(&table, stdout);
     if (job->rejected != NULL)
@@ -266,19 +303,50 @@ static bool run(struct job *job, const struct cli *cli, bool progress)
 {
     if (!open_files(job, cli))
         return false;
-    progress_init(&job->progress, "importing", progress_wanted(progress));
+    progress_init(&job->progress, job->kind == CALL_REQUEST ? "asking" : "importing",
+                  progress_wanted(progress));
     bool ok = import_rows(job);
     progress_end(&job->progress, csv_position(job->csv), csv_size(job->csv), job->read);
     print_result(job);
     return ok && job->refused == 0;
 }
 
+static struct job *job_new(void)
+{
+    return check_calloc(1, sizeof(struct job));
+}
+
+static void job_free(struct job *job)
+{
+    for (unsigned i = 0; i < CALLS; i++)
+        release_row(&job->rows[i]);
+    if (job->rejected != NULL && fclose(job->rejected) != 0)
+        complain("cannot write %s: %s", job->rejected_path, strerror(errno));
+    client_close(job->client);
+    csv_close(job->csv);
+    free(job);
+}
+
+int consent_request_csv(const struct cli *cli, const char *program, const char *sender,
+                        const char *path, bool progress)
+{
+    struct job *job = job_new();
+    job->kind = CALL_REQUEST;
+    job->program = program;
+    job->sender = sender;
+    job->path = path;
+    int code = run(job, cli, progress) ? EXIT_DONE : EXIT_REFUSED;
+    job_free(job);
+    return code;
+}
+
 static int check_options(const struct usage *usage, struct job *job)
 {
-    if (job->kind == NULL || (strcmp(job->kind, "optin") != 0 && strcmp(job->kind, "optout") != 0))
+    if (job->kind_word == NULL ||
+        (strcmp(job->kind_word, "optin") != 0 && strcmp(job->kind_word, "optout") != 0))
         return usage_error(usage, "--kind is optin or optout");
-    job->opt_in = strcmp(job->kind, "optin") == 0;
-    if (job->everything && job->opt_in)
+    job->kind = strcmp(job->kind_word, "optin") == 0 ? CALL_OPT_IN : CALL_OPT_OUT;
+    if (job->everything && job->kind == CALL_OPT_IN)
         return usage_error(usage, "--everything is for opt-outs");
     if (job->program == NULL && !job->everything)
         return usage_error(usage, "--program is needed");
@@ -287,19 +355,20 @@ static int check_options(const struct usage *usage, struct job *job)
 
 int consent_import(const struct cli *cli, int argc, char **argv)
 {
-    struct job *job = check_calloc(1, sizeof *job);
+    struct job *job = job_new();
     bool progress = false;
     const struct option_row rows[] = {
         {"program", "P", "the program it is about", &job->program, NULL},
-        {"kind", "K", "optin or optout", &job->kind, NULL},
+        {"kind", "K", "optin or optout", &job->kind_word, NULL},
         {"everything", NULL, "opt-outs of every program; operators only", NULL, &job->everything},
         {"progress", NULL, "show progress also when stderr is no terminal", NULL, &progress},
     };
     const struct usage usage = {
         .synopsis = "assent consent import --program P --kind optin|optout FILE",
         .about =
-            "FILE is CSV with the columns number, source, evidence and obtained_at; number is\n"
-            "needed, - is stdin. Rows that are refused go to FILE.rejected with the reason.\n"
+            "FILE is CSV with the columns number, source (or how), evidence and obtained_at; "
+            "number\n"
+            "is needed, - is stdin. Rows that are refused go to FILE.rejected with the reason.\n"
             "Importing a row twice does no harm.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
@@ -309,12 +378,6 @@ int consent_import(const struct cli *cli, int argc, char **argv)
     int code = result == OPTIONS_READ ? check_options(&usage, job) : options_exit(result);
     if (code < 0)
         code = run(job, cli, progress) ? EXIT_DONE : EXIT_REFUSED;
-    for (unsigned i = 0; i < CALLS; i++)
-        release_row(&job->rows[i]);
-    if (job->rejected != NULL && fclose(job->rejected) != 0)
-        complain("cannot write %s: %s", job->rejected_path, strerror(errno));
-    client_close(job->client);
-    csv_close(job->csv);
-    free(job);
+    job_free(job);
     return code;
 }
