@@ -17,12 +17,12 @@
 
 #define INPUT_WANTED (256u << 10) /* above it, with a whole frame waiting, nothing more is read */
 #define INPUT_MAX    (FRAME_HEADER + FRAME_MAX + (512u << 10))
-#define SMALL_INPUT  (8u << 10)   /* a connection with less waiting goes first */
-#define SMALL_FRAMES 8            /* frames of a small connection in one sweep */
-#define BULK_FRAMES  4            /* frames of a bulk connection before the next one's */
-#define SWEEP_OCTETS (256u << 10) /* bulk served in one sweep: about 2,000 messages */
-#define FRAME_COST   128          /* octets that a frame counts for besides its own */
-#define REFUSED_MAX  64           /* connections over the limit that still hear why */
+#define SMALL_INPUT  (8u << 10)  /* a connection with less waiting goes first */
+#define SMALL_FRAMES 8           /* frames of a small connection in one sweep */
+#define BULK_FRAMES  4           /* frames of a bulk connection before the next one's */
+#define SWEEP_OCTETS (64u << 10) /* bulk served in one sweep: about 500 messages, 2 ms of engine */
+#define FRAME_COST   128         /* octets that a frame counts for besides its own */
+#define REFUSED_MAX  64          /* connections over the limit that still hear why */
 
 static const struct link_handlers link_handlers;
 

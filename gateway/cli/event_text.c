@@ -236,7 +236,8 @@ static void say_receipt(struct sentence *s, const Assent__V1__Event *event)
                                         "expired",     "deleted",       "undeliverable",
                                         "accepted",    "unknown state", "rejected"};
     unsigned state = (unsigned)receipt->state;
-    say(s, "receipt from %s", receipt->carrier);
+    say(s, "receipt");
+    say_if(s, " from ", receipt->carrier);
     if (receipt->unmatched)
         say(s, " that fits no message");
     else
