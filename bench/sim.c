@@ -126,6 +126,17 @@ static void plan_answer(struct sim *sim, struct peer *peer, const struct pdu_hea
 
 /* What a session tells ------------------------------------------------------------------------ */
 
+static void note_pace(struct sim *sim)
+{
+    struct sim_pace *pace = &sim->pace;
+    if (pace->first_submit_us == 0)
+        pace->first_submit_us = sim->now_us;
+    pace->last_submit_us = sim->now_us;
+    uint64_t second = (sim->now_us - pace->first_submit_us) / US_PER_S;
+    if (second < PACE_SECONDS)
+        pace->by_second[second]++;
+}
+
 static void on_message(void *context, struct session *session, const struct pdu_header *header,
                        const struct sm_body *body)
 {
@@ -135,6 +146,7 @@ static void on_message(void *context, struct session *session, const struct pdu_
     struct carrier_submit submit = {
         .body = body, .session = peer->number, .unanswered = peer->unanswered++};
     struct carrier_outcome outcome;
+    note_pace(sim);
     carrier_model_submit(sim->model, &submit, sim->now_us, &sim->rng, &outcome);
     if (outcome.answered)
         plan_answer(sim, peer, header, &outcome);
@@ -149,6 +161,7 @@ static void note_answered(struct sim *sim, struct peer *peer, const struct item 
 {
     if (item->kind == ITEM_RECEIPT) {
         sim->counts.receipts_answered++;
+        sim->pace.last_receipt_us = sim->now_us;
         return;
     }
     sim->counts.replies_answered++;

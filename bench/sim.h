@@ -18,6 +18,7 @@
 #define PEERS_MAX          1024
 #define ACCOUNTS_MAX       64
 #define STOP_LATENCIES_MAX 1000000
+#define PACE_SECONDS       600 /* of submits counted second by second */
 
 struct sim_options {
     const char *listen, *port_file, *system_id, *password, *subscribers;
@@ -57,6 +58,12 @@ struct sim_counts {
     uint64_t redelivered, delivers_refused, overflow;
 };
 
+struct sim_pace {
+    /* Monotonic; 0: none yet. A receipt counts when it is answered. */
+    uint64_t first_submit_us, last_submit_us, last_receipt_us;
+    uint32_t by_second[PACE_SECONDS]; /* submit_sm, from the first one on */
+};
+
 struct sim {
     const struct sim_options *options;
     struct event_base *base;
@@ -65,6 +72,7 @@ struct sim {
     struct rng rng;
     struct sim_log *log;
     struct sim_counts counts;
+    struct sim_pace pace;
     uint64_t now_us, started_us, next_tick_us;
     uint32_t last_number;
     struct peer *peers[PEERS_MAX];

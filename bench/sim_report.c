@@ -55,6 +55,20 @@ static void print_submits(FILE *file, const struct sim *sim, const struct carrie
                 {"rate", sim->options->carrier.rate});
 }
 
+static void print_pace(FILE *file, const struct sim_pace *pace)
+{
+    size_t seconds = 0;
+    PRINT_GROUP(file, "times_us", {"first_submit", pace->first_submit_us},
+                {"last_submit", pace->last_submit_us}, {"last_receipt", pace->last_receipt_us});
+    for (size_t i = 0; i < PACE_SECONDS; i++)
+        if (pace->by_second[i] > 0)
+            seconds = i + 1;
+    fprintf(file, ",\n  \"submits_by_second\": [");
+    for (size_t i = 0; i < seconds; i++)
+        fprintf(file, "%s%" PRIu32, i ? ", " : "", pace->by_second[i]);
+    fprintf(file, "]");
+}
+
 static void print_receipts(FILE *file, const struct sim *sim, const struct carrier_counts *counts)
 {
     PRINT_GROUP(file, "receipts", {"made", counts->receipts}, {"undelivered", counts->undelivered},
@@ -89,6 +103,7 @@ static void print_report(FILE *file, struct sim *sim)
                 {"bound", sim->counts.bound}, {"binds_refused", sim->counts.binds_refused},
                 {"dropped", sim->counts.dropped}, {"now", sim->active_count});
     print_submits(file, sim, counts);
+    print_pace(file, &sim->pace);
     print_receipts(file, sim, counts);
     print_subscribers(file, sim, counts);
     fprintf(file, "\n}\n");
