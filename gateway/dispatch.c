@@ -488,7 +488,7 @@ static void retry_later(struct engine *e, struct message *m)
 bool may_send_again(const struct engine *e, const struct message *m)
 {
     return m->message_class != ASSENT__V1__CLASS__MARKETING &&
-           m->message_class != ASSENT__V1__CLASS__SERVICE && !m->resent &&
+           m->message_class != ASSENT__V1__CLASS__SERVICE && !m->resent && !m->stopped &&
            e->config->programs[m->program].on_unknown == UNKNOWN_SEND_AGAIN;
 }
 
@@ -596,18 +596,21 @@ void message_request_ended(struct engine *e, uint64_t cookie, enum request_end e
     settle(e, m);
 }
 
-/* Taken after all, while it waits to be sent again. */
-static void late_taken_again(struct engine *e, struct message *m, uint16_t bit,
-                             struct span carrier_id)
+/* Taken after all, while other parts are on the wire or it waits to be sent again. */
+static void late_part_taken(struct engine *e, struct message *m, uint16_t bit,
+                            struct span carrier_id)
 {
     part_taken(e, m, bit, carrier_id);
     m->todo &= (uint16_t)~bit;
-    if (m->todo == 0) {
-        message_to_sent(e, m);
-        receipts_settle(e, m);
-    } else if (m->reserved != 0) {
+    if (!m->failed)
+        m->unknown = (all_parts(m) & ~(m->done | m->todo | m->flying)) != 0;
+    if (m->todo != 0 && m->reserved != 0) {
         message_hold(e, m, ASSENT__V1__REASON__NO_ANSWER);
+    } else if (m->todo == 0 && m->state != MESSAGE_ON_WIRE) {
+        leave_state(e, m);
+        message_set_state(&e->messages, m, MESSAGE_ON_WIRE);
     }
+    settle(e, m);
 }
 
 /* The answer to a request that had been given up: it still says what became of the message. */
@@ -616,11 +619,10 @@ void message_late_answer(struct engine *e, uint64_t cookie, uint32_t command_sta
 {
     struct message *m = message_find(&e->messages, cookie >> PART_BITS);
     uint16_t bit = (uint16_t)(1u << (cookie & ((1u << PART_BITS) - 1)));
-    if (m == NULL || (m->done & bit) != 0)
+    if (m == NULL || ((m->done | m->flying) & bit) != 0)
         return;
-    bool sent_again = m->state < MESSAGE_ON_WIRE && m->flying == 0 && (m->todo & bit) != 0;
-    if (sent_again && command_status == ESME_ROK) {
-        late_taken_again(e, m, bit, carrier_id);
+    if (m->state <= MESSAGE_ON_WIRE && command_status == ESME_ROK) {
+        late_part_taken(e, m, bit, carrier_id);
         return;
     }
     if (m->state != MESSAGE_IN_DOUBT)
