@@ -544,7 +544,7 @@ static void test_unknown_calls_go_on(void **state)
     Assent__V1__SubmitReply reply = ASSENT__V1__SUBMIT_REPLY__INIT;
     put_call(&peer, 3, ASSENT__V1__FRAME__BODY_SUBMIT_REPLY, &reply.base);
     expect_failure(&peer, ASSENT__V1__CODE__CODE_UNIMPLEMENTED);
-    static const uint8_t newer[] = {0, 0, 0, 5, 0x08, 4, 40 << 3 & 0x7f | 0x80 | 2, 40 >> 4, 0};
+    static const uint8_t newer[] = {0, 0, 0, 5, 0x08, 4, 0xc2, 0x02, 0};
     put_octets(&peer, newer, sizeof newer);
     expect_failure(&peer, ASSENT__V1__CODE__CODE_UNIMPLEMENTED);
     put_status(&peer, 5);
