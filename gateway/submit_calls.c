@@ -45,7 +45,7 @@ static void log_hello(const struct connection *connection, const char *agent)
 {
     char printable[AGENT_LOGGED + 1];
     size_t n = 0;
-    for (; agent[n] != '\0' && n < AGENT_LOGGED; n++)
+    for (; n < AGENT_LOGGED && agent[n] != '\0'; n++)
         printable[n] = agent[n] > ' ' && agent[n] < 0x7f ? agent[n] : '_';
     printable[n] = '\0';
     const struct config *config = connection->server->config;
@@ -253,6 +253,7 @@ static void fill_carrier(Assent__V1__CarrierStatus *out, const struct carrier_st
     out->window_used = status->window_used;
     out->window = status->window;
     out->awaiting_receipt = status->awaiting_receipt;
+    out->why = (char *)(uintptr_t)status->why;
     memcpy(waiting, status->waiting, sizeof status->waiting);
     out->waiting = waiting;
     out->n_waiting = CLASS_COUNT;

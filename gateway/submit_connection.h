@@ -44,6 +44,8 @@ struct later_call {
     struct connection *connection;
 };
 
+LIST_HEAD(later_call_list, later_call);
+
 struct connection {
     TAILQ_ENTRY(connection) entry; /* list of its state */
     TAILQ_ENTRY(connection) work;
@@ -60,7 +62,7 @@ struct connection {
     struct buffer output;             /* the link's */
     struct held_answer *held_answers; /* a ring of CLIENT_CALLS_MAX */
     uint32_t held_first, held_count;
-    LIST_HEAD(, later_call) later_calls;
+    struct later_call_list later_calls;
     uint32_t later_count;
     struct watch *watch;  /* NULL for none */
     uint64_t deadline_us; /* of Hello, of a frame that has begun, of CLOSING; 0 for none */

@@ -69,7 +69,7 @@ static void say_quoted(struct sentence *sentence, const char *text)
 static const char *spaced(const char *name, char out[48])
 {
     size_t i = 0;
-    for (; name[i] != '\0' && i < 47; i++)
+    for (; i < 47 && name[i] != '\0'; i++)
         out[i] = name[i] == '_' ? ' ' : name[i];
     out[i] = '\0';
     return out;

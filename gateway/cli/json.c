@@ -30,7 +30,7 @@ static json_t *enum_json(const ProtobufCEnumDescriptor *type, int value)
     if (known == NULL)
         return json_integer(value);
     size_t i = 0;
-    for (; known->name[i] != '\0' && i < sizeof name - 1; i++)
+    for (; i < sizeof name - 1 && known->name[i] != '\0'; i++)
         name[i] = (char)tolower((unsigned char)known->name[i]);
     name[i] = '\0';
     return json_string(name);

@@ -43,11 +43,13 @@ static void paused_text(const Assent__V1__CarrierStatus *carrier, char *out, siz
     snprintf(out, size, "-");
     for (size_t i = 0; i < carrier->n_paused && n < size; i++)
         n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : "", carrier->paused[i]);
+    if (carrier->sessions_bound == 0 && carrier->why[0] != '\0' && n < size)
+        snprintf(out + n, size - n, " (%s)", carrier->why);
 }
 
 static void add_carrier(struct columns *table, const Assent__V1__CarrierStatus *carrier)
 {
-    char sessions[24], rate[32], window[32], paused[128], receipts[COUNT_TEXT_SIZE];
+    char sessions[24], rate[32], window[32], paused[256], receipts[COUNT_TEXT_SIZE];
     char waiting[CLASS_COUNT][COUNT_TEXT_SIZE];
     for (size_t i = 0; i < CLASS_COUNT; i++)
         count_text(i < carrier->n_waiting ? carrier->waiting[i] : 0, waiting[i]);

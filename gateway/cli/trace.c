@@ -205,11 +205,12 @@ int command_trace(const struct cli *cli, int argc, char **argv)
         return usage_error(&usage, "which NUMBER or MESSAGE-ID?");
     if (data == NULL && cli->config_path == NULL)
         return usage_error(&usage, "-c FILE or --data DIR says where the ledger is");
-    struct config *config = data ? NULL : cli_load_config(cli);
-    if (data == NULL && config == NULL)
+    if (data != NULL)
+        return run(&trace, data, word);
+    struct config *config = cli_load_config(cli);
+    if (config == NULL)
         return EXIT_REFUSED;
-    int code = run(&trace, data ? data : config->data_dir, word);
-    if (config != NULL)
-        config_free(config);
+    int code = run(&trace, config->data_dir, word);
+    config_free(config);
     return code;
 }
