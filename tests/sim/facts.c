@@ -133,8 +133,10 @@ static void fold_message(struct world *w, uint64_t sequence, bool replayed)
     struct progress *p = &r->progress;
     switch (f->body) {
     case ASSENT__V1__EVENT__BODY_ATTEMPT:
-        if (!replayed)
+        if (!replayed) {
             check_priority(w, r, f->message);
+            people_meddle(w, people_find_number(w, r->fact.number), f->program);
+        }
         p->attempts++;
         p->last_attempt = sequence;
         p->waiting = false;
@@ -214,20 +216,30 @@ void oracle_recovered(struct world *w)
 
 /* ---- consent ---- */
 
-void facts_opt_outs(const struct world *w, uint64_t from, uint64_t until, uint64_t number,
-                    struct set *set)
+static void fold_opt_out(const struct fact *f, bool lifts_only, struct set *set)
 {
-    for (uint64_t i = from; i <= until; i++) {
-        const struct fact *f = &w->disk.records[i].fact;
-        if (number != 0 && f->number != number)
-            continue;
-        for (unsigned s = 0; s < f->scope_count; s++) {
-            if (f->body == ASSENT__V1__EVENT__BODY_OPTED_OUT)
-                set_add(set, consent_key(f->scopes[s], f->number));
-            else if (f->body == ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN)
-                set_remove(set, consent_key(f->scopes[s], f->number));
-        }
+    for (unsigned s = 0; s < f->scope_count; s++) {
+        uint64_t key = consent_key(f->scopes[s], f->number);
+        if (f->body == ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN)
+            set_remove(set, key);
+        else if (f->body == ASSENT__V1__EVENT__BODY_OPTED_OUT && !lifts_only)
+            set_add(set, key);
     }
+}
+
+void facts_opt_outs(const struct world *w, uint64_t until, uint64_t number, struct set *set)
+{
+    for (uint64_t i = 1; i <= until; i++) {
+        const struct fact *f = &w->disk.records[i].fact;
+        if (number == 0 || f->number == number)
+            fold_opt_out(f, false, set);
+    }
+}
+
+void facts_lifts(const struct world *w, uint64_t from, struct set *set)
+{
+    for (uint64_t i = from; i < w->disk.next; i++)
+        fold_opt_out(&w->disk.records[i].fact, true, set);
 }
 
 uint64_t facts_oldest_open(const struct world *w)

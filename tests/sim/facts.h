@@ -5,9 +5,11 @@
 
 #include "tests/sim/world.h"
 
-/* Folds the consent records [from, until] into `set` of scope and number. `number` 0: everybody. */
-void facts_opt_outs(const struct world *world, uint64_t from, uint64_t until, uint64_t number,
-                    struct set *set);
+/* Folds the consent records up to `until` into `set` of scope and number. `number` 0: everybody. */
+void facts_opt_outs(const struct world *world, uint64_t until, uint64_t number, struct set *set);
+
+/* Takes out of `set` what records from `from` on lifted. */
+void facts_lifts(const struct world *world, uint64_t from, struct set *set);
 
 /* A message without an end in the durable ledger, or 0. */
 uint64_t facts_oldest_open(const struct world *world);

@@ -157,18 +157,16 @@ static void check_caught_up(struct world *w)
     if (r->caught_up_checked)
         return;
     r->caught_up_checked = true;
-    struct set then = {0}, now = {0};
-    facts_opt_outs(w, 1, r->up_at_sequence, 0, &then);
-    facts_opt_outs(w, 1, w->disk.next - 1, 0, &now);
-    for (size_t i = 0; i < then.count; i++)
-        if (set_has(&now, then.members[i]) && !set_has(&r->now.opt_out, then.members[i]))
+    struct set due = {0};
+    facts_opt_outs(w, r->up_at_sequence, 0, &due);
+    facts_lifts(w, r->up_at_sequence + 1, &due);
+    for (size_t i = 0; i < due.count; i++)
+        if (!set_has(&r->now.opt_out, due.members[i]))
             world_fail(w, "P3",
-                       "Redis is asked although it lacks the opt-out of %llu in scope "
-                       "%llu",
-                       (unsigned long long)(then.members[i] & ((1ull << 50) - 1)),
-                       (unsigned long long)(then.members[i] >> 50));
-    free(then.members);
-    free(now.members);
+                       "Redis is asked although it lacks the opt-out of %llu in scope %llu",
+                       (unsigned long long)(due.members[i] & ((1ull << 50) - 1)),
+                       (unsigned long long)(due.members[i] >> 50));
+    free(due.members);
 }
 
 void oracle_executed_check(struct world *w, const struct check *check,
@@ -458,7 +456,7 @@ static void submit_leaves(struct world *w, uint32_t connection, struct reader r,
 static void check_durable_and_in_redis(struct world *w, const struct mo *mo, uint64_t key)
 {
     struct set opt_outs = {0};
-    facts_opt_outs(w, 1, w->disk.durable, w->people.numbers[mo->number], &opt_outs);
+    facts_opt_outs(w, w->disk.durable, w->people.numbers[mo->number], &opt_outs);
     const struct redis *r = &w->redis;
     bool redis_stood = r->up && !r->broken && r->up_since_us < mo->handed_us;
     bool in_time = w->now_us - mo->handed_us < STOP_HOLD_MS * US_PER_MS;
@@ -645,7 +643,7 @@ void oracle_told_opt_out(struct world *w, uint32_t call)
     if (sub->last_start_us >= c->asked_us)
         return;
     struct set opt_outs = {0};
-    facts_opt_outs(w, 1, w->disk.durable, w->people.numbers[c->number], &opt_outs);
+    facts_opt_outs(w, w->disk.durable, w->people.numbers[c->number], &opt_outs);
     if (!set_has(&opt_outs, stop_key(w, c->program, c->number, false)))
         world_fail(w, "P3", "an opt-out of number %u was answered before it is durable", c->number);
     free(opt_outs.members);
@@ -692,7 +690,7 @@ static const char *unsettled(struct world *w)
     }
     struct set opt_outs = {0};
     const char *lacking = NULL;
-    facts_opt_outs(w, 1, w->disk.durable, 0, &opt_outs);
+    facts_opt_outs(w, w->disk.durable, 0, &opt_outs);
     for (size_t i = 0; i < opt_outs.count; i++) {
         if (!set_has(&w->redis.now.opt_out, opt_outs.members[i])) {
             snprintf(what, sizeof what, "Redis lacks the opt-out %llx",
@@ -713,7 +711,7 @@ bool oracle_settled(struct world *w)
 static void check_nothing_made_up(struct world *w)
 {
     struct set opt_outs = {0};
-    facts_opt_outs(w, 1, w->disk.durable, 0, &opt_outs);
+    facts_opt_outs(w, w->disk.durable, 0, &opt_outs);
     for (size_t i = 0; i < w->redis.now.opt_out.count; i++) {
         uint64_t key = w->redis.now.opt_out.members[i];
         if (!set_has(&opt_outs, key) && !set_has(&w->oracle.other_gateways, key))

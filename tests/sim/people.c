@@ -448,11 +448,13 @@ void people_receive(struct world *w, uint32_t number, uint32_t program, const ch
         say(w, MO_CHATTER, number, program, mood(w));
 }
 
-void people_meddle(struct world *w, uint32_t number)
+void people_meddle(struct world *w, uint32_t number, uint32_t program_scope)
 {
-    if (number != NONE && rng_chance(&w->people_rng, w->plan.stop / 4))
-        say(w, MO_STOP, number, (uint32_t)rng_below(&w->people_rng, SIM_PROGRAMS),
-            rng_below(&w->people_rng, 2000));
+    if (number == NONE || !rng_chance(&w->people_rng, w->plan.stop / 4))
+        return;
+    for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
+        if (scope_program(w, p) == program_scope)
+            say(w, MO_STOP, number, p, rng_below(&w->people_rng, 1000));
 }
 
 /* ---- the beginning ---- */

@@ -435,7 +435,6 @@ bool redis_ask(struct world *w, const struct check *check)
         return false;
     c->check = *check;
     w->oracle.checks++;
-    people_meddle(w, people_find_number(w, check->number));
     return true;
 }
 

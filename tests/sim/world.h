@@ -298,8 +298,8 @@ void people_consent_reply(struct world *world, uint64_t call, uint64_t ready_at,
 void people_show_reply(struct world *world, uint64_t call, const Assent__V1__ShowReply *reply);
 /* A part came to a subscriber's carrier. */
 void people_receive(struct world *world, uint32_t number, uint32_t program, const char *text);
-/* A check for this number has been asked: a subscriber may choose this moment. */
-void people_meddle(struct world *world, uint32_t number);
+/* A message to this number is about to leave: a subscriber may choose this moment. */
+void people_meddle(struct world *world, uint32_t number, uint32_t program_scope);
 uint32_t people_find_number(const struct world *world, uint64_t number); /* index or NONE */
 
 /* oracle.c */
