@@ -2,11 +2,13 @@
 /* Links and sessions of the carriers: connecting with back-off and jitter, binding, what a session
  * reports, answers to deliver_sm that wait for the ledger, and cleaning up. A session is freed at the
  * end of the turn, never inside one of its own calls. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
 #include "smpp/receipt.h"
+#include "smpp/status.h"
 
 #define THROTTLE_PAUSE_MIN_MS 500
 #define THROTTLE_PAUSE_MAX_MS 8000
@@ -96,6 +98,17 @@ static void hold_all(struct carrier_link *link)
     link->reserved = 0;
 }
 
+static void remember_why(struct carrier *c, const char *why, uint32_t command_status)
+{
+    const char *name = status_name(command_status);
+    if (command_status == ESME_ROK)
+        snprintf(c->why, sizeof c->why, "%s", why);
+    else if (name != NULL)
+        snprintf(c->why, sizeof c->why, "%s %s", why, name);
+    else
+        snprintf(c->why, sizeof c->why, "%s 0x%08x", why, (unsigned)command_status);
+}
+
 static void on_closed(void *context, struct session *session, const char *why,
                       uint32_t command_status)
 {
@@ -106,6 +119,7 @@ static void on_closed(void *context, struct session *session, const char *why,
         e->metrics.counters[COUNT_CARRIER_LOST]++;
         record_state(link, false, why);
     }
+    remember_why(carrier_of(link), why, command_status);
     if (command_status != ESME_ROK)
         link->backoff_ms = carrier_of(link)->config->reconnect_min_ms * REFUSED_BACKOFF;
     link->bound = false;
@@ -234,6 +248,7 @@ void engine_on_link_down(struct engine *e, uint16_t carrier, uint16_t index, con
     if (!link->opening)
         return;
     link->opening = false;
+    remember_why(carrier_of(link), why, ESME_ROK);
     e->ports->link_close(e->ports->context, carrier, index);
     plan_reconnect(e, link);
 }

@@ -22,41 +22,41 @@ enum on_unknown { UNKNOWN_NEVER_AGAIN, UNKNOWN_SEND_AGAIN }; /* P6; marketing: a
 struct program_config {
     char name[NAME_OCTETS_MAX + 1];
     char brand[NAME_OCTETS_MAX + 1];
-    char contact[65];                /* for help and confirmation texts; "" for none */
-    char language[9];                /* default of questions and welcome: "en" */
-    bool classes[CLASS_COUNT];       /* by Assent__V1__Class */
-    char senders[SENDERS_MAX][17];   /* as sent: digits or up to 11 alphanumerics */
+    char contact[65];              /* for help and confirmation texts; "" for none */
+    char language[9];              /* default of questions and welcome: "en" */
+    bool classes[CLASS_COUNT];     /* by Assent__V1__Class */
+    char senders[SENDERS_MAX][17]; /* as sent: digits or up to 11 alphanumerics */
     uint16_t sender_count;
     enum opt_in_mode opt_in;
     enum stop_reach stop_reach;
-    enum on_unknown on_unknown;      /* for otp, transactional, emergency */
+    enum on_unknown on_unknown; /* for otp, transactional, emergency */
 };
 
 struct client_config {
     char name[NAME_OCTETS_MAX + 1];
     uint8_t key_sha256[32];
     bool has_key;
-    int64_t uid;                     /* Unix socket peer that needs no key; -1 for none */
-    bool programs[PROGRAMS_MAX];     /* by index */
+    int64_t uid;                 /* Unix socket peer that needs no key; -1 for none */
+    bool programs[PROGRAMS_MAX]; /* by index */
 };
 
 enum bind_mode { BIND_TRANSCEIVER, BIND_TRANSMITTER_RECEIVER };
 
 struct carrier_config {
     char name[NAME_OCTETS_MAX + 1];
-    char address[256];               /* tcp://HOST:PORT or unix:///PATH */
+    char address[256]; /* tcp://HOST:PORT or unix:///PATH */
     char system_id[17];
-    char password[65];               /* read from password_file */
+    char password[65]; /* read from password_file */
     char system_type[14];
     enum bind_mode bind;
-    uint16_t sessions;               /* transceivers, or pairs */
-    uint16_t window;                 /* of one session */
-    uint32_t rate;                   /* submit_sm in any sliding second, over all sessions */
+    uint16_t sessions; /* transceivers, or pairs */
+    uint16_t window;   /* of one session */
+    uint32_t rate;     /* submit_sm in any sliding second, over all sessions */
     uint32_t request_timeout_ms;
     uint32_t enquire_link_ms;
-    uint32_t reconnect_min_ms;       /* 1000 */
-    uint32_t reconnect_max_ms;       /* 60000 */
-    uint32_t receipt_timeout_ms;     /* a message without its receipts ends so long after sending */
+    uint32_t reconnect_min_ms;   /* 1000 */
+    uint32_t reconnect_max_ms;   /* 60000 */
+    uint32_t receipt_timeout_ms; /* a message without its receipts ends so long after sending */
     char (*routes)[NUMBER_DIGITS_MAX + 1]; /* prefixes; "" matches everything */
     uint16_t route_count;
 };
@@ -69,11 +69,11 @@ struct config {
     char node[NAME_OCTETS_MAX + 1];
     char data_dir[4096 - 64];
     char redis_url[256];
-    char redis_password[256];        /* "" for none */
-    uint32_t redis_buckets;          /* a power of two; 262144 */
+    char redis_password[256]; /* "" for none */
+    uint32_t redis_buckets;   /* a power of two; 262144 */
     struct listener_config *listeners;
     uint16_t listener_count;
-    char http_address[256];          /* "" for none */
+    char http_address[256]; /* "" for none */
     struct client_config *clients;
     uint16_t client_count;
     struct program_config *programs;
@@ -82,15 +82,15 @@ struct config {
     uint16_t carrier_count;
 
     /* limits (P10) */
-    uint32_t max_open_messages;      /* waiting, scheduled, in flight, awaiting receipts; 4,000,000 */
-    uint64_t max_memory_octets;      /* of their structs and texts; 2 GiB */
-    uint32_t max_references;         /* remembered client references; 4,000,000 */
-    uint64_t reference_window_ms;    /* 24 h */
-    uint32_t retry_max;              /* attempts after a temporary error; 8 */
-    uint32_t retry_min_ms;           /* 1000, doubling with jitter */
-    uint32_t retry_max_ms;           /* 300000 */
-    uint64_t ttl_ms[CLASS_COUNT];    /* defaults by class: otp 5 min, others 1-2 days */
-    uint32_t snapshot_records;       /* a snapshot every so many records; 2,000,000 */
+    uint32_t max_open_messages;   /* waiting, scheduled, in flight, awaiting receipts; 4,000,000 */
+    uint64_t max_memory_octets;   /* of their structs and texts; 2 GiB */
+    uint32_t max_references;      /* remembered client references; 4,000,000 */
+    uint64_t reference_window_ms; /* 24 h */
+    uint32_t retry_max;           /* attempts after a temporary error; 8 */
+    uint32_t retry_min_ms;        /* 1000, doubling with jitter */
+    uint32_t retry_max_ms;        /* 300000 */
+    uint64_t ttl_ms[CLASS_COUNT]; /* defaults by class: otp 5 min, others 1-2 days */
+    uint32_t snapshot_records;    /* a snapshot every so many records; 2,000,000 */
     enum { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR } log_level;
 };
 

@@ -175,21 +175,10 @@ const struct store_handlers daemon_store_handlers = {
 
 /* Links --------------------------------------------------------------------------------------- */
 
-/* A carrier that stays away is tried for ever, but told once for each reason. */
-static void log_link_end(struct daemon_link *at, const char *why)
-{
-    if (at->why == why)
-        return;
-    at->why = why;
-    log_event(LOG_WARN, "carrier_link_down", "carrier=%s link=%u why=%s",
-              at->daemon->config->carriers[at->carrier].name, at->index, why);
-}
-
 static void link_connected(void *context, struct link *link)
 {
     (void)link;
     struct daemon_link *at = context;
-    at->why = NULL;
     engine_on_link_up(at->daemon->engine, at->carrier, at->index, clock_now());
 }
 
@@ -206,7 +195,6 @@ static void link_closed(void *context, struct link *link, const char *why)
     struct daemon_link *at = context;
     link_free(link);
     at->link = NULL;
-    log_link_end(at, why);
     at->daemon->seen.look = true;
     engine_on_link_down(at->daemon->engine, at->carrier, at->index, why, clock_now());
 }
@@ -279,7 +267,6 @@ void daemon_tell_refused(struct daemon *daemon, struct instant now)
             at->refused = NULL;
             if (why == NULL)
                 continue;
-            log_link_end(at, why);
             engine_on_link_down(daemon->engine, c, i, why, now);
         }
     }

@@ -24,7 +24,6 @@ struct daemon_link {
     struct daemon *daemon;
     uint16_t carrier, index;
     struct link *link;   /* NULL: closed */
-    const char *why;     /* how it ended last, as logged; NULL: it stood since */
     const char *refused; /* link_connect() gave nothing: told to the engine in the next turn */
 };
 
@@ -40,6 +39,7 @@ struct seen {
     uint64_t look_at_us;
     bool gate_known, gate_open, disk_full;
     uint32_t bound[CARRIERS_MAX];
+    char why[CARRIERS_MAX][CARRIER_WHY_MAX];
 };
 
 struct daemon {

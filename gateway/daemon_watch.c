@@ -3,6 +3,8 @@
  * I/O, so its state is compared here with what was logged last; after events that may have changed it,
  * and at most ten times a second, so that a busy or flapping link costs little. */
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "gateway/daemon_state.h"
 #include "proto/base/log.h"
@@ -24,11 +26,25 @@ static void look_at_gate(struct daemon *daemon)
                   status.gate_why);
 }
 
+/* A carrier that cannot be bound says so once, not at every attempt. */
+static void look_at_reason(struct daemon *daemon, uint16_t index,
+                           const struct carrier_status *status)
+{
+    char *seen = daemon->seen.why[index];
+    const char *why = status->sessions_bound == 0 ? status->why : "";
+    if (strcmp(seen, why) == 0 || daemon->drain_by_us != 0)
+        return;
+    snprintf(seen, CARRIER_WHY_MAX, "%s", why);
+    if (why[0] != '\0')
+        log_event(LOG_WARN, "carrier_not_bound", "carrier=%s why=\"%s\"", status->name, why);
+}
+
 static void look_at_carrier(struct daemon *daemon, uint16_t index, struct instant now)
 {
     struct carrier_status status;
     uint32_t *bound = &daemon->seen.bound[index];
     engine_carrier_status(daemon->engine, index, now, &status);
+    look_at_reason(daemon, index, &status);
     if (status.sessions_bound == *bound)
         return;
     bool fewer = status.sessions_bound < *bound;

@@ -262,6 +262,7 @@ void engine_carrier_status(const struct engine *engine, uint16_t index, struct i
     struct carrier *c = &engine->carriers[index];
     *ret = (struct carrier_status){
         .name = c->config->name,
+        .why = c->why,
         .sessions = c->config->sessions,
         .sessions_bound = carrier_bound(c),
         .rate = c->config->rate,

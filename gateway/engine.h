@@ -119,8 +119,10 @@ struct engine_status {
 };
 void engine_status(const struct engine *engine, struct engine_status *ret_status);
 
+#define CARRIER_WHY_MAX 80
 struct carrier_status {
     const char *name;
+    const char *why; /* how its last connection ended; "" when none has */
     uint32_t sessions, sessions_bound, rate, sent_last_second, window, window_used;
     uint64_t waiting[CLASS_COUNT];
     uint64_t awaiting_receipt;

@@ -48,7 +48,8 @@ struct carrier {
     uint64_t throttled_until_us;
     uint64_t throttle_pause_ms;
     uint64_t awaiting_receipt;
-    uint32_t paused; /* bits of enum pause_reason, as of the last turn */
+    uint32_t paused;           /* bits of enum pause_reason, as of the last turn */
+    char why[CARRIER_WHY_MAX]; /* how its last connection ended: "bind_refused ESME_RINVPASWD" */
 };
 
 /* ---- answers that wait ---- */

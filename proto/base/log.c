@@ -15,8 +15,9 @@ void log_set_level(enum log_level level)
     threshold = level;
 }
 
-static void write_line(enum log_level level, const char *event, unsigned long held,
-                       const char *format, va_list arguments)
+__attribute__((format(printf, 4, 0))) static void write_line(enum log_level level,
+                                                             const char *event, unsigned long held,
+                                                             const char *format, va_list arguments)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
     char line[LOG_LINE_MAX];
