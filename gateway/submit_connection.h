@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside the submission server: what its files share. submit_server.c owns connections and the
- * order of a turn, submit_calls.c decodes and answers, submit_hello.c knows who is who,
- * submit_watch.c follows the ledger. Nobody else includes this.
+/* Inside the submission server: what its files share. submit_server.c has the order of a turn,
+ * submit_connection.c states and answers, submit_serve.c says who may be read and who is first,
+ * submit_calls.c decodes and answers, submit_status.c tells the gateway's state, submit_hello.c knows
+ * who is who, submit_watch.c follows the ledger. Nobody else includes this.
  *
  * A connection is on exactly one list of the server, that of its state; only connection_set_state()
  * moves it. A connection with something to do in the next turn is on the work queue too. Nothing is
@@ -95,13 +96,25 @@ struct submit_server {
     Assent__V1__MessageStatus *status_pointers[SUBMIT_MESSAGES_MAX];
 };
 
-/* submit_server.c */
+/* submit_connection.c */
+
+#define CONNECTION_INPUT_MAX (FRAME_HEADER + FRAME_MAX + (512u << 10)) /* a frame and two reads */
+
+struct connection *connection_new(struct submit_server *server, struct link *link);
 
 /* NEW becomes OPEN; `client` is set. */
 void connection_open(struct connection *connection);
 
-/* Makes the next turn look at it. */
+/* Makes the next turn look at it, or not. */
 void connection_wake(struct connection *connection);
+void connection_rest(struct connection *connection);
+
+/* Closes at once; the memory stays until connection_free(), at the end of the turn. */
+void connection_die(struct connection *connection);
+void connection_free(struct connection *connection);
+
+/* Moves answers that have become durable from held to output, in order. */
+void connection_release_answers(struct connection *connection);
 
 /* Appends an answer; it leaves when the ledger is durable up to `ready_at`. An answer that finds no
  * room ends the connection. `frame->call` must be set. */
@@ -120,6 +133,18 @@ bool connection_has_call(const struct connection *connection, uint64_t call);
 /* A cookie for an engine call that answers `call` later; 0 when the server has too many. */
 uint64_t connection_add_later(struct connection *connection, uint64_t call);
 
+/* submit_serve.c */
+
+/* Decodes and serves what has come, within the budget of one pass. */
+void submit_sweep(struct submit_server *server, struct instant now);
+
+/* True when a frame waits that could be served at once. */
+bool submit_has_work(const struct connection *connection);
+
+/* After every change: whether the link is read, and until when a frame that has begun must be
+ * whole. */
+void submit_settle_reading(struct connection *connection, struct instant now);
+
 /* submit_calls.c */
 
 enum call_result {
@@ -130,6 +155,10 @@ enum call_result {
 /* Decodes and serves one frame body. The connection may be CLOSING or DEAD afterwards. */
 enum call_result connection_serve(struct connection *connection, struct span body,
                                   struct instant now);
+
+/* submit_status.c */
+
+void status_answer(struct connection *connection, uint64_t call, struct instant now);
 
 /* submit_hello.c */
 

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Status: the engine's state and counters as one reply. */
+#include "gateway/submit_connection.h"
+
+#define COUNTERS_MAX 512
+
+struct counters {
+    struct arena *arena;
+    Assent__V1__Counter **list;
+    size_t count, room;
+};
+
+static void add_counter(void *context, const char *name, uint64_t value)
+{
+    struct counters *counters = context;
+    Assent__V1__Counter *counter = arena_alloc(counters->arena, sizeof *counter);
+    size_t length = strlen(name) + 1;
+    char *copy = arena_alloc(counters->arena, length);
+    if (counter == NULL || copy == NULL || counters->count == counters->room)
+        return;
+    memcpy(copy, name, length);
+    assent__v1__counter__init(counter);
+    counter->name = copy;
+    counter->value = value;
+    counters->list[counters->count++] = counter;
+}
+
+static void fill_carrier(Assent__V1__CarrierStatus *out, const struct carrier_status *status,
+                         char *reasons[PAUSE_REASONS], uint64_t waiting[CLASS_COUNT])
+{
+    assent__v1__carrier_status__init(out);
+    out->name = (char *)status->name;
+    out->sessions_bound = status->sessions_bound;
+    out->sessions = status->sessions;
+    out->rate = status->rate;
+    out->sent_last_second = status->sent_last_second;
+    out->window_used = status->window_used;
+    out->window = status->window;
+    out->awaiting_receipt = status->awaiting_receipt;
+    out->why = (char *)(uintptr_t)status->why;
+    memcpy(waiting, status->waiting, sizeof status->waiting);
+    out->waiting = waiting;
+    out->n_waiting = CLASS_COUNT;
+    out->paused = reasons;
+    for (unsigned bit = 0; bit < PAUSE_REASONS; bit++)
+        if (status->paused & 1u << bit)
+            reasons[out->n_paused++] = (char *)pause_name(bit);
+}
+
+static void fill_status(const struct submit_server *server, struct instant now,
+                        Assent__V1__StatusReply *reply)
+{
+    struct engine_status status;
+    engine_status(server->engine, &status);
+    reply->node = (char *)server->config->node;
+    reply->version = (char *)ASSENT_VERSION;
+    reply->uptime_ms = (now.mono_us - server->started_us) / US_PER_MS;
+    reply->next_sequence = server->next;
+    reply->durable_sequence = server->durable;
+    reply->gate_open = status.gate_open;
+    reply->gate_why = (char *)status.gate_why;
+    reply->open_messages = status.open_messages;
+    reply->scheduled = status.scheduled;
+    reply->memory_octets = status.memory_octets;
+    reply->draining = status.draining;
+}
+
+void status_answer(struct connection *connection, uint64_t call, struct instant now)
+{
+    struct submit_server *server = connection->server;
+    Assent__V1__StatusReply reply = ASSENT__V1__STATUS_REPLY__INIT;
+    fill_status(server, now, &reply);
+
+    Assent__V1__CarrierStatus carriers[CARRIERS_MAX], *pointers[CARRIERS_MAX];
+    char *reasons[CARRIERS_MAX][PAUSE_REASONS];
+    uint64_t waiting[CARRIERS_MAX][CLASS_COUNT];
+    for (uint16_t i = 0; i < server->config->carrier_count; i++) {
+        struct carrier_status status;
+        engine_carrier_status(server->engine, i, now, &status);
+        fill_carrier(&carriers[i], &status, reasons[i], waiting[i]);
+        pointers[i] = &carriers[i];
+    }
+    reply.n_carriers = server->config->carrier_count;
+    reply.carriers = pointers;
+
+    Assent__V1__Counter *list[COUNTERS_MAX];
+    struct counters counters = {.arena = &server->arena, .list = list, .room = COUNTERS_MAX};
+    metrics_each(engine_metrics(server->engine), add_counter, &counters);
+    reply.n_counters = counters.count;
+    reply.counters = list;
+
+    Assent__V1__Frame answer = ASSENT__V1__FRAME__INIT;
+    answer.call = call;
+    answer.body_case = ASSENT__V1__FRAME__BODY_STATUS_REPLY;
+    answer.status_reply = &reply;
+    connection_answer(connection, &answer, 0);
+}
