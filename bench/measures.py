@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The measurements, one function each: it gets a factory of labs and gives a dictionary for the JSON.
+
+Sizes are (full, quick). A run that is repeated gives every run and the median.
+"""
+import time
+
+from lab import OTP_NUMBER, Clocks, Failed, median, quantile, say, thousands, wait_for
+from peers import kannel
+
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+WINDOW = 1000
+
+
+def pick(quick, full_size, quick_size):
+    return quick_size if quick else full_size
+
+
+def by_median(runs):
+    """The run in the middle, with all rates beside it."""
+    middle = sorted(runs, key=lambda run: run["per_second"])[len(runs) // 2]
+    return {**middle, "per_second": median([run["per_second"] for run in runs]),
+            "runs": [run["per_second"] for run in runs]}
+
+
+# --- throughput
+
+def measure_floor(new_lab, quick):
+    messages, runs = pick(quick, (1_000_000, 3), (50_000, 1))
+    return by_median([floor_run(new_lab, messages) for _ in range(runs)])
+
+
+def floor_run(new_lab, messages):
+    with new_lab() as lab:
+        lab.start_redis()
+        lab.start_carrier("--subscribers", "none")
+        floor = lab.spawn("floor", lab.build / "floor", lab.folder / "redis.sock", lab.carrier_port,
+                          messages, 2 * WINDOW)
+        wait_for("the floor's end", lambda: not floor.running(), 120)
+        if floor.child.returncode != 0:
+            raise Failed("floor failed")
+        _, seconds, rate, cpu = (float(word) for word in floor.log.read_text().split())
+        say(f"floor: {thousands(rate)}/s")
+        return {"per_second": rate, "seconds": seconds,
+                "cpu_us": {"floor": cpu, "smsc-sim": round(lab.carrier.cpu() * 1e6 / messages, 2)}}
+
+
+def measure_kannel(new_lab, quick):
+    absent = kannel.missing()
+    if absent:
+        say(f"Kannel: skipped, {absent} is not installed (Debian packages kannel and kannel-extras)")
+        return {"skipped": f"{absent} is not installed"}
+    messages, windows = pick(quick, (200_000, (10, 100, 1000)), (10_000, (100,)))
+    result = {}
+    for name, receipts in (("without_receipts", False), ("with_receipts", True)):
+        runs = []
+        for window in windows:
+            with new_lab() as lab:
+                runs.append({**kannel.run(lab, messages, receipts, window), "window": window})
+        result[name] = max(runs, key=lambda run: run["per_second"])
+        result[name]["runs"] = [run["per_second"] for run in runs]
+    return result
+
+
+def measure_assent(new_lab, quick):
+    messages, runs = pick(quick, (1_000_000, 3), (50_000, 1))
+    with new_lab() as lab:
+        lab.start_redis()
+        lab.start_carrier("--subscribers", "none")
+        lab.start_gateway()
+        opt_ins = lab.record_opt_ins(messages)
+        result = by_median([assent_run(lab, messages) for _ in range(runs)])
+        result["opt_ins_per_second"] = opt_ins["per_second"]
+        return result
+
+
+def delivered(lab):
+    return lab.metric("assent_messages_total", 'class="marketing",outcome="delivered"')
+
+
+def assent_run(lab, messages):
+    """Consent checked, receipts correlated, everything fsynced: from the first Submit written to the
+    last receipt answered, all of it on disk."""
+    before = delivered(lab)
+    clocks = Clocks(assentd=lab.gateway, **{"redis-server": lab.redis, "smsc-sim": lab.carrier})
+    load = lab.submit("--messages", messages, "--calls", 8)
+    if load["refused"]:
+        raise Failed(f"{load['refused']} messages were refused: {load['codes']}")
+    wait_for("every receipt", lambda: delivered(lab) - before >= messages, 120, pause=0.1)
+    durable = lab.metrics()
+    if durable["assent_ledger_durable_sequence"] < durable["assent_ledger_sequence"]:
+        time.sleep(0.1)
+    report = lab.report()
+    seconds = (report["times_us"]["last_receipt"] - load["first_us"]) / 1e6
+    rate = messages / seconds
+    cpu = clocks.microseconds_each(messages)
+    cpu["assent-bench"] = round(load["processor_seconds"] * 1e6 / messages, 2)
+    say(f"Assent: {thousands(rate)}/s; accepted {thousands(load['per_second'])}/s")
+    return {"per_second": rate, "seconds": seconds, "accepted_per_second": load["per_second"],
+            "steady_per_second": steady(report, load["first_us"]), "cpu_us": cpu}
+
+
+def steady(report, begin_us):
+    """The median of whole seconds, at the carrier, without the first and the last."""
+    first, last = report["times_us"]["first_submit"], report["times_us"]["last_submit"]
+    inside = [count for second, count in enumerate(report["submits_by_second"])
+              if first + second * 1e6 >= begin_us + 1e6 and first + (second + 1) * 1e6 <= last]
+    return median(inside) if inside else None
+
+
+# --- latency, memory and recovery beside a backlog
+
+def measure_backlog(new_lab, quick):
+    backlog, rate, codes = pick(quick, (1_000_000, 5_000, 3_000), (50_000, 1_000, 250))
+    with new_lab() as lab:
+        lab.start_redis()
+        log = lab.folder / "pdus.log"
+        lab.start_carrier("--subscribers", "none", "--log", log)
+        lab.start_gateway(rate=rate, window=100, sessions=1)
+        spare = rate * (codes // 50 + 40)  # what leaves while codes are measured and the backlog made
+        lab.record_opt_ins(backlog + spare)
+        result = {"backlog": backlog, "memory": fill(lab, backlog, spare)}
+        result["otp"] = measure_codes(lab, codes, log)
+        result["recovery"] = recover(lab)
+        return result
+
+
+def waiting(lab):
+    return lab.metric("assent_waiting_messages")
+
+
+def fill(lab, backlog, spare):
+    empty = lab.gateway.resident()
+    say(f"submitting {thousands(backlog + spare)} messages that must wait")
+    load = lab.submit("--messages", backlog + spare, "--calls", 8)
+    if load["refused"]:
+        raise Failed(f"{load['refused']} messages were refused: {load['codes']}")
+    count, resident, own = waiting(lab), lab.gateway.resident(), lab.metric("assent_message_memory_bytes")
+    if count < backlog:
+        raise Failed(f"only {thousands(count)} messages wait")
+    each = (resident - empty) / count
+    say(f"{thousands(count)} wait, {each:.0f} octets of memory each")
+    return {"octets_each": round(each), "octets_each_counted": round(own / lab.metric("assent_open_messages")),
+            "waiting": count, "resident": resident}
+
+
+def measure_codes(lab, codes, log):
+    say(f"{thousands(codes)} codes at 50 a second, beside {thousands(waiting(lab))} that wait")
+    times = lab.folder / "codes.times"
+    lab.submit("--program", "login", "--class", "otp", "--messages", codes, "--rate", 50, "--batch", 1,
+               "--calls", 100, "--first-number", OTP_NUMBER, "--times", times, "--text",
+               "Your code is 000000. It is valid for five minutes.")
+    time.sleep(1)
+    return {"beside": waiting(lab), "codes": codes,
+            "accepted_to_wire_us": lab.histogram_us("assent_otp_to_wire_seconds", QUANTILES),
+            "submitted_to_carrier_us": submitted_to_carrier(times, log),
+            "submit_call_us": submit_calls(times)}
+
+
+def submit_calls(times):
+    rows = [line.split("\t") for line in times.read_text().splitlines()]
+    spent = sorted(int(verdict) - int(begun) for _, begun, verdict, _ in rows)
+    return {name: quantile(spent, q) for name, q in QUANTILES.items()}
+
+
+def submitted_to_carrier(times, log):
+    """From Submit written to submit_sm read by the carrier, by its log."""
+    arrived = {}
+    with open(log, errors="replace") as lines:
+        for line in lines:
+            fields = line.split("\t")
+            if len(fields) > 8 and fields[2] == "in" and fields[3] == "submit_sm" and fields[8].startswith("1556"):
+                arrived[fields[8]] = int(fields[0])
+    spent = []
+    for line in times.read_text().splitlines():
+        number, begun, _, code = line.split("\t")
+        if code == "0" and number in arrived:
+            spent.append(arrived[number] - int(begun))
+    spent.sort()
+    return {"arrived": len(spent), **{name: quantile(spent, q) for name, q in QUANTILES.items()}}
+
+
+def recover(lab):
+    count = waiting(lab)
+    say(f"kill -9 while {thousands(count)} wait")
+    lab.gateway.kill()
+    seconds = lab.run_gateway(120)
+    again = waiting(lab)
+    found = next((line for line in reversed(lab.gateway.log.read_text().splitlines())
+                  if "event=recovered" in line), "")
+    fields = dict(word.split("=", 1) for word in found.split() if "=" in word)
+    say(f"ready again after {seconds:.2f} s, {thousands(again)} wait")
+    return {"seconds": seconds, "waiting_before": count, "waiting_after": again,
+            "records": int(fields.get("snapshot_records", 0)) + int(fields.get("ledger_records", 0))}
+
+
+# --- STOP under full load
+
+def measure_stop(new_lab, quick):
+    messages = pick(quick, 500_000, 50_000)
+    with new_lab() as lab:
+        lab.start_redis()
+        lab.start_carrier("--stop-share", "1%", "--stop-within", 1, "--help-share", "0%",
+                          "--reply-delay", "100ms:100ms")
+        lab.start_gateway()
+        lab.record_opt_ins(messages)
+        load = lab.submit("--messages", messages, "--calls", 8)
+        wait_for("the end of every message", lambda: lab.metric("assent_open_messages") == 0, 120, 0.1)
+        wait_for("every STOP", lambda: waiting_replies(lab.report()) == 0, 30, 0.2)
+        report = lab.report()
+        stops = report["stops"]
+        result = {"stops": stops["answered"], "messages": messages,
+                  "per_second": messages / ((report["times_us"]["last_submit"] - load["first_us"]) / 1e6),
+                  "effective_us": lab.histogram_us("assent_stop_effective_seconds", QUANTILES),
+                  "answered_us": {"p50": stops["answer_us_p50"], "p99": stops["answer_us_p99"],
+                                  "max": stops["answer_us_max"]},
+                  "after_stop": stops["after_stop"]}
+        say(f"{thousands(result['stops'])} STOPs, {result['after_stop']} messages after a STOP")
+        return result
+
+
+def waiting_replies(report):
+    return report["subscribers"]["stop"] - report["stops"]["answered"]
+
+
+# --- the carrier's rate
+
+def measure_rate(new_lab, quick):
+    return {str(rate): rate_run(new_lab, rate, pick(quick, seconds, 5))
+            for rate, seconds in ((10, 30), (500, 20), (20_000, 15))}
+
+
+def rate_run(new_lab, rate, seconds):
+    with new_lab() as lab:
+        lab.start_redis()
+        log = lab.folder / "pdus.log"
+        lab.start_carrier("--subscribers", "none", "--log", log, "--log-format", "short")
+        lab.start_gateway(rate=rate, window=WINDOW)
+        messages = rate * (seconds + 5)
+        lab.record_opt_ins(messages)
+        lab.submit("--messages", messages)
+        begin = wait_for("the first submit_sm", lambda: lab.report()["times_us"]["first_submit"])
+        time.sleep(max(0.0, begin / 1e6 + seconds - time.monotonic()))
+        highest = lab.report()["submits"]["highest_second"]
+        time.sleep(0.1)
+        used = mean_second(arrivals(log), begin / 1e6 + 1, begin / 1e6 + seconds) / rate
+        say(f"at {thousands(rate)}/s: highest second {thousands(highest)}, {used:.1%} used")
+        return {"rate": rate, "seconds": seconds, "highest_second": highest, "used": used}
+
+
+def arrivals(log):
+    with open(log, errors="replace") as lines:
+        return [int(line.split("\t", 1)[0]) / 1e6 for line in lines if "\tin\tsubmit_sm\t" in line]
+
+
+def mean_second(times, begin, end):
+    """The mean count of the seconds that end between `begin` and `end`, over all of them: whether the
+    rate is used in bursts or evenly makes no difference."""
+    inside = sum(max(0.0, min(at + 1, end) - max(at, begin)) for at in times)
+    return inside / (end - begin)
+
+
+MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent,
+            "backlog": measure_backlog, "stop": measure_stop, "rate": measure_rate}
