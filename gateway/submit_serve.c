@@ -69,7 +69,7 @@ static void consume_input(struct connection *connection, size_t length)
 /* True when a frame was served; *cost grows by what it cost. */
 static bool serve_frame(struct connection *connection, struct instant now, size_t *cost)
 {
-    if (!may_serve(connection))
+    if (!may_serve(connection) || connection->stalled)
         return false;
     struct span body;
     switch (frame_look(buffer_span(&connection->input), frame_limit(connection), &body)) {
