@@ -96,6 +96,7 @@ struct store {
     int write_error; /* errno of a failed write, told by the next read event */
     struct buffer in, out;
     uint64_t asked_octets, sent_octets; /* of this connection */
+    uint64_t popped_octets;             /* up to the end of the last request that ended */
     struct resp_reader *reader;
     uint64_t since_us; /* connecting: its begin; up: when it became so */
     uint64_t turn_ms;  /* time of the first request since the last flush, or 0 */

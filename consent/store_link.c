@@ -20,6 +20,7 @@
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
 
+#define UNASKED       "Redis answered what nobody had asked"
 #define READS_A_TURN  8
 #define READS_AT_MOST 128      /* at a deadline; more than all replies in flight have octets */
 #define STEADY_UP_US  US_PER_S /* a connection that lasted so long starts the back-off anew */
@@ -71,6 +72,7 @@ void store_pop(struct store *store)
     CHECK(store->count > 0);
     if (store->ring[store->head].kind == REQUEST_CHECK)
         store->checks--;
+    store->popped_octets = store->ring[store->head].wire_end;
     store->count--;
     if (++store->head == STORE_REQUESTS_MAX)
         store->head = 0;
@@ -198,17 +200,20 @@ static void lose_to_errno(struct store *store, int error)
 
 /* ---- Reading ---- */
 
-/* A reply is taken only for a request that has left whole; what Redis says unasked ends it all. */
+/* A reply is taken only for a request that has left whole: the first reply of one whose rest waits for
+ * the socket waits too. What Redis says unasked ends it all. */
 static void take_replies(struct store *store)
 {
     while (buffer_length(&store->in) > 0) {
         const struct resp_reply *reply;
         const char *why = NULL;
         size_t length;
-        if (store->count == 0 || store->ring[store->head].wire_end > store->sent_octets) {
-            store_lose(store, "Redis answered what nobody had asked");
+        if (store->count == 0 || store->sent_octets <= store->popped_octets) {
+            store_lose(store, UNASKED);
             return;
         }
+        if (store->ring[store->head].wire_end > store->sent_octets)
+            return;
         enum resp result = resp_take(store->reader, buffer_span(&store->in), &reply, &length, &why);
         if (result == RESP_MORE)
             return;
@@ -227,7 +232,10 @@ static void take_replies(struct store *store)
 static bool read_once(struct store *store)
 {
     uint8_t *room = buffer_reserve(&store->in, STORE_READ_CHUNK);
-    CHECK(room != NULL); /* an unfinished reply is shorter than STORE_REPLY_MAX */
+    if (room == NULL) { /* an unfinished reply is shorter than STORE_REPLY_MAX */
+        store_lose(store, UNASKED);
+        return false;
+    }
     ssize_t n = recv(store->fd, room, STORE_READ_CHUNK, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
@@ -246,7 +254,8 @@ static bool read_once(struct store *store)
 
 static void read_replies(struct store *store, int reads)
 {
-    while (reads-- > 0 && read_once(store))
+    take_replies(store); /* what waited for its request to leave */
+    while (reads-- > 0 && store->state != STORE_AWAY && read_once(store))
         continue;
     store_deliver(store);
     if (store->state == STORE_GREETING || store->state == STORE_UP)
@@ -274,6 +283,8 @@ static void send_output(struct store *store)
         if (n > 0) {
             buffer_consume(&store->out, (size_t)n);
             store->sent_octets += (size_t)n;
+            if (buffer_length(&store->in) > 0)
+                event_active(store->read_event, EV_READ, 0);
         } else if (n < 0 && errno == EINTR) {
             continue;
         } else if (n < 0 && errno == EAGAIN) {
@@ -351,6 +362,7 @@ static void connected(struct store *store)
     event_del(store->write_event);
     event_del(store->deadline_timer);
     store->deadline_armed = false;
+    store->popped_octets = 0;
     store->state = STORE_GREETING;
     store_greet(store);
 }

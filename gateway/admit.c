@@ -35,9 +35,12 @@ int route_find(const struct engine *e, uint64_t number)
 
 uint64_t reference_hash(const struct engine *e, const char *client, const char *reference)
 {
-    char key[NAME_OCTETS_MAX + REFERENCE_OCTETS_MAX + 2];
-    int n = snprintf(key, sizeof key, "%s%c%s", client, 0x1f, reference);
-    uint64_t hash = hash64(&e->key, key, (size_t)n);
+    char key[NAME_OCTETS_MAX + 1 + REFERENCE_OCTETS_MAX];
+    size_t name = strlen(client), length = strlen(reference);
+    memcpy(key, client, name);
+    key[name] = 0x1f; /* no name holds it */
+    memcpy(key + name + 1, reference, length);
+    uint64_t hash = hash64(&e->key, key, name + 1 + length);
     return hash ? hash : 1;
 }
 

@@ -76,9 +76,7 @@ static void on_message(void *context, struct session *session, const struct pdu_
         inbound_came(e, &owed, body);
         return;
     }
-    receipt_came(e, link->carrier, body);
-    owed.ready_at = e->ports->ledger_next(e->ports->context) - 1;
-    owe_answer(e, &owed);
+    receipt_came(e, &owed, body);
 }
 
 /* What holds a place on this link and is not written yet goes back to the queue. */

@@ -115,6 +115,7 @@ static uint64_t next_turn(struct engine *e)
     uint64_t now_us = e->now.mono_us;
     uint64_t next = minimum(wheel_next(&e->wheel), carriers_next_us(e));
     next = minimum(next, minimum(owed_next_us(e), dispatch_next_us(e)));
+    next = minimum(next, receipts_next_us(e));
     const struct message *intent = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
     if (intent != NULL && intent->attempt_sequence <= e->durable)
         next = minimum(next, now_us + US_PER_MS);
@@ -198,7 +199,8 @@ static bool all_closed(const struct engine *e)
 
 static void drain_turn(struct engine *e)
 {
-    bool settled = pipeline_is_empty(e) && e->owed_count == 0 && TAILQ_EMPTY(&e->owed_stops);
+    bool settled = pipeline_is_empty(e) && e->owed_count == 0 && TAILQ_EMPTY(&e->owed_stops) &&
+                   TAILQ_EMPTY(&e->early);
     if (settled || e->now.mono_us >= e->drain_by_us)
         e->unbinding = true;
     if (!e->unbinding || e->drained)

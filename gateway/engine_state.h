@@ -138,15 +138,24 @@ struct correlation {
     char id[];
 };
 
+/* A receipt that no message has claimed yet. At first it is early: neither recorded nor answered, since
+ * the submit_sm_resp is most often just behind it, on another session. Then it is recorded as
+ * unmatched and answered, and stays a while longer for a late submit_sm_resp to claim. */
 struct parked_receipt {
     TAILQ_ENTRY(parked_receipt) link;
     uint64_t hash;
     uint64_t until_us;
     uint64_t number;
+    struct owed owed;
     uint16_t carrier;
+    bool early;
     uint8_t state;
+    uint8_t id_length;
+    char id[MESSAGE_ID_MAX];
     char error_code[12];
 };
+
+TAILQ_HEAD(parked_list, parked_receipt);
 
 struct seen_reference {
     uint64_t hash;
@@ -192,7 +201,7 @@ struct engine {
 
     struct correlation **correlations; /* hash buckets */
     size_t correlation_buckets, correlation_count;
-    TAILQ_HEAD(, parked_receipt) parked;
+    struct parked_list early, parked; /* oldest first */
     struct table parked_by_hash;
     uint64_t parked_count;
 
@@ -289,7 +298,9 @@ void receipts_init(struct engine *e);
 void receipts_release(struct engine *e);
 void correlate_add(struct engine *e, struct message *m, uint8_t part, struct span carrier_id);
 void correlate_drop(struct engine *e, struct message *m);
-void receipt_came(struct engine *e, uint16_t carrier, const struct sm_body *body);
+/* `owed` is answered when what the receipt says is durable. */
+void receipt_came(struct engine *e, const struct owed *owed, const struct sm_body *body);
+uint64_t receipts_next_us(const struct engine *e);
 /* A message that has just become SENT may have its receipts already. */
 void receipts_settle(struct engine *e, struct message *m);
 void receipts_turn(struct engine *e);

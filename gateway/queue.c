@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/base/check.h"
 
@@ -43,10 +44,12 @@ static struct lane *lane_of(struct queue *queue, const struct message *message)
 static uint64_t flow_key(const struct message *message, const struct hash_key *key,
                          const char *label)
 {
-    char name[CAMPAIGN_OCTETS_MAX + 32];
-    int n = snprintf(name, sizeof name, "%u.%u.%u.%s", message->client, message->program,
-                     message->message_class, label);
-    uint64_t hash = hash64(key, name, (size_t)n);
+    uint16_t owner[3] = {message->client, message->program, message->message_class};
+    char name[sizeof owner + CAMPAIGN_OCTETS_MAX];
+    size_t length = strlen(label);
+    memcpy(name, owner, sizeof owner);
+    memcpy(name + sizeof owner, label, length);
+    uint64_t hash = hash64(key, name, sizeof owner + length);
     return hash ? hash : 1;
 }
 

@@ -3,10 +3,10 @@
  *
  * One table for all sessions of all carriers; the key is carrier and id. Where a carrier gives an id
  * twice the destination decides, then the first write. A receipt that comes before its
- * submit_sm_resp is recorded at once, parked for a bounded time and joined when the answer comes. A
- * final state is never left again. */
-#include <stdio.h>
+ * submit_sm_resp is parked for a bounded time and joined when the answer comes. A final state is never
+ * left again. Every receipt is answered when what it says is durable. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
@@ -14,11 +14,13 @@
 #include "smpp/receipt.h"
 
 #define FIRST_BUCKETS 1024
+#define EARLY_MS      50 /* for a submit_sm_resp that comes just behind its receipt */
 
 void receipts_init(struct engine *e)
 {
     e->correlation_buckets = FIRST_BUCKETS;
     e->correlations = check_calloc(FIRST_BUCKETS, sizeof *e->correlations);
+    TAILQ_INIT(&e->early);
     TAILQ_INIT(&e->parked);
 }
 
@@ -27,7 +29,7 @@ static void drop_parked(struct engine *e, struct parked_receipt *parked)
     uint64_t *slot = table_find(&e->parked_by_hash, parked->hash);
     if (slot != NULL && *slot == (uint64_t)(uintptr_t)parked)
         table_remove(&e->parked_by_hash, parked->hash);
-    TAILQ_REMOVE(&e->parked, parked, link);
+    TAILQ_REMOVE(parked->early ? &e->early : &e->parked, parked, link);
     e->parked_count--;
     free(parked);
 }
@@ -40,6 +42,8 @@ void receipts_release(struct engine *e)
             free(c);
         }
     free(e->correlations);
+    while (!TAILQ_EMPTY(&e->early))
+        drop_parked(e, TAILQ_FIRST(&e->early));
     while (!TAILQ_EMPTY(&e->parked))
         drop_parked(e, TAILQ_FIRST(&e->parked));
     table_release(&e->parked_by_hash);
@@ -210,6 +214,13 @@ static void report_part(struct engine *e, struct message *m, uint8_t part, const
     message_finish(e, m, outcome);
 }
 
+static void answer_when_durable(struct engine *e, const struct owed *owed)
+{
+    struct owed answer = *owed;
+    answer.ready_at = e->ports->ledger_next(e->ports->context) - 1;
+    owe_answer(e, &answer);
+}
+
 void correlate_add(struct engine *e, struct message *m, uint8_t part, struct span id)
 {
     if (id.length > MESSAGE_ID_MAX)
@@ -233,33 +244,35 @@ void correlate_add(struct engine *e, struct message *m, uint8_t part, struct spa
         return;
     struct report r = {m->carrier, m->number, id, parked->state, parked->error_code};
     report_part(e, m, part, &r);
+    if (parked->early)
+        answer_when_durable(e, &parked->owed);
     drop_parked(e, parked);
 }
 
 /* ---- without a message ---- */
 
-static void park(struct engine *e, const struct report *r)
+static struct parked_receipt *park(struct engine *e, const struct report *r)
 {
-    if (e->parked_count >= PARKED_RECEIPTS_MAX)
-        drop_parked(e, TAILQ_FIRST(&e->parked));
-    struct parked_receipt *parked = check_calloc(1, sizeof *parked);
-    parked->hash = id_hash(e, r->carrier, r->id);
-    parked->until_us = e->now.mono_us + PARKED_RECEIPT_MS * US_PER_MS;
-    parked->number = r->number;
-    parked->carrier = r->carrier;
-    parked->state = r->state;
-    snprintf(parked->error_code, sizeof parked->error_code, "%s", r->error_code);
+    struct parked_receipt *parked = check_malloc(sizeof *parked);
+    *parked = (struct parked_receipt){.hash = id_hash(e, r->carrier, r->id),
+                                      .until_us = e->now.mono_us + PARKED_RECEIPT_MS * US_PER_MS,
+                                      .number = r->number,
+                                      .carrier = r->carrier,
+                                      .state = r->state,
+                                      .id_length = (uint8_t)r->id.length};
+    memcpy(parked->id, r->id.data, r->id.length);
+    strncpy(parked->error_code, r->error_code, sizeof parked->error_code - 1);
     TAILQ_INSERT_TAIL(&e->parked, parked, link);
-    e->parked_count++;
     *table_put(&e->parked_by_hash, parked->hash) = (uint64_t)(uintptr_t)parked;
-    e->metrics.counters[COUNT_RECEIPTS_PARKED]++;
+    e->parked_count++;
+    return parked;
 }
 
 void receipt_park_again(struct engine *e, int carrier, struct span id, uint8_t state,
                         const char *error_code, uint64_t number)
 {
     struct report r = {(uint16_t)carrier, number, id, state, error_code};
-    if (carrier >= 0 && id.length > 0)
+    if (carrier >= 0 && id.length > 0 && id.length <= MESSAGE_ID_MAX)
         park(e, &r);
 }
 
@@ -284,44 +297,79 @@ static struct message *only_one_in_doubt(const struct engine *e, const struct re
     return found;
 }
 
-static void unmatched(struct engine *e, const struct report *r)
+/* It was early long enough: it is recorded and answered as it stands. */
+static void tell_unmatched(struct engine *e, struct parked_receipt *parked)
 {
-    struct message *m = only_one_in_doubt(e, r);
-    Assent__V1__Outcome outcome = outcome_of_receipt(r->state);
-    if (m != NULL && outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN) {
-        record_receipt(e, r, m, 1, outcome);
+    struct report r = {parked->carrier, parked->number, span_of(parked->id, parked->id_length),
+                       parked->state, parked->error_code};
+    struct message *m = only_one_in_doubt(e, &r);
+    Assent__V1__Outcome outcome = outcome_of_receipt(r.state);
+    bool resolves = m != NULL && outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN;
+    if (resolves) {
+        record_receipt(e, &r, m, 1, outcome);
         message_finish(e, m, outcome);
+    } else {
+        e->metrics.counters[COUNT_RECEIPTS_UNMATCHED]++;
+        record_receipt(e, &r, NULL, 0, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
+    }
+    answer_when_durable(e, &parked->owed);
+    if (resolves || parked->id_length == 0) {
+        drop_parked(e, parked);
         return;
     }
-    e->metrics.counters[COUNT_RECEIPTS_UNMATCHED]++;
-    record_receipt(e, r, NULL, 0, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
-    if (r->id.length > 0)
-        park(e, r);
+    TAILQ_REMOVE(&e->early, parked, link);
+    parked->early = false;
+    parked->until_us = e->now.mono_us + PARKED_RECEIPT_MS * US_PER_MS;
+    TAILQ_INSERT_TAIL(&e->parked, parked, link);
 }
 
-void receipt_came(struct engine *e, uint16_t carrier, const struct sm_body *body)
+static void park_early(struct engine *e, const struct owed *owed, const struct report *r)
+{
+    struct parked_receipt *parked = park(e, r);
+    TAILQ_REMOVE(&e->parked, parked, link);
+    parked->early = true;
+    parked->owed = *owed;
+    parked->until_us = e->now.mono_us + EARLY_MS * US_PER_MS;
+    TAILQ_INSERT_TAIL(&e->early, parked, link);
+    e->metrics.counters[COUNT_RECEIPTS_PARKED]++;
+}
+
+void receipt_came(struct engine *e, const struct owed *owed, const struct sm_body *body)
 {
     struct receipt receipt;
     e->metrics.counters[COUNT_RECEIPTS]++;
     if (!receipt_parse(body, &receipt)) {
         e->metrics.counters[COUNT_RECEIPTS_UNMATCHED]++;
+        answer_when_durable(e, owed);
         return;
     }
-    struct report r = {carrier, 0, receipt.message_id, (uint8_t)receipt.state, receipt.error_code};
+    struct report r = {owed->carrier, 0, receipt.message_id, (uint8_t)receipt.state,
+                       receipt.error_code};
     if (r.id.length > MESSAGE_ID_MAX)
         r.id.length = MESSAGE_ID_MAX;
     if (number_parse(span_from_string(body->source.digits), &r.number) != ERR_OK)
         r.number = 0;
-    struct correlation *c = find(e, carrier, r.id, id_hash(e, carrier, r.id), r.number);
-    if (c != NULL)
-        report_part(e, c->message, c->part, &r);
-    else
-        unmatched(e, &r);
+    struct correlation *c = find(e, r.carrier, r.id, id_hash(e, r.carrier, r.id), r.number);
+    if (c == NULL) {
+        park_early(e, owed, &r);
+        return;
+    }
+    report_part(e, c->message, c->part, &r);
+    answer_when_durable(e, owed);
 }
 
 void receipts_turn(struct engine *e)
 {
     struct parked_receipt *parked;
-    while ((parked = TAILQ_FIRST(&e->parked)) != NULL && parked->until_us <= e->now.mono_us)
+    while ((parked = TAILQ_FIRST(&e->early)) != NULL && parked->until_us <= e->now.mono_us)
+        tell_unmatched(e, parked);
+    while ((parked = TAILQ_FIRST(&e->parked)) != NULL &&
+           (parked->until_us <= e->now.mono_us || e->parked_count > PARKED_RECEIPTS_MAX))
         drop_parked(e, parked);
+}
+
+uint64_t receipts_next_us(const struct engine *e)
+{
+    const struct parked_receipt *parked = TAILQ_FIRST(&e->early);
+    return parked ? parked->until_us : UINT64_MAX;
 }

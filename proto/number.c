@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/number.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 enum err number_parse(struct span text, uint64_t *ret_number)
 {
     if (text.length > 0 && text.data[0] == '+') {
@@ -24,6 +21,14 @@ enum err number_parse(struct span text, uint64_t *ret_number)
 
 char *number_format(uint64_t number, char out[NUMBER_TEXT_SIZE])
 {
-    snprintf(out, NUMBER_TEXT_SIZE, "%" PRIu64, number % UINT64_C(1000000000000000));
+    char digits[NUMBER_DIGITS_MAX];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0 && count < NUMBER_DIGITS_MAX);
+    for (size_t i = 0; i < count; i++)
+        out[i] = digits[count - 1 - i];
+    out[count] = '\0';
     return out;
 }
