@@ -696,6 +696,29 @@ static void a_large_batch_is_answered_whole(void **state)
     close_world();
 }
 
+/* Redis answers the first half of a check whose second half waits for the socket. Checks of other
+ * lengths before it put the cut elsewhere each time. */
+static void a_check_cut_in_two_is_answered(void **state)
+{
+    (void)state;
+    unsigned asked = 0;
+    open_world();
+    for (unsigned i = 0; i < 20; i++) {
+        kill(redis.pid, SIGSTOP);
+        for (unsigned j = 0; j < i; j++) {
+            struct check check = make_check(j, NUMBER, false);
+            assert_true(store_check(world.store, &check));
+        }
+        ask_many(5000);
+        asked += 5000 + i;
+        kill(redis.pid, SIGCONT);
+        nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL); /* it works off what has left */
+        RUN_UNTIL(world.answered == asked);
+        assert_int_equal(world.downs, 0);
+    }
+    close_world();
+}
+
 static void tcp_and_its_urls(void **state)
 {
     (void)state;
@@ -1107,6 +1130,7 @@ int main(void)
         WITH_REDIS(what_redis_may_lose_is_warned_of),
         WITH_REDIS(full_means_refused),
         WITH_REDIS(a_large_batch_is_answered_whole),
+        WITH_REDIS(a_check_cut_in_two_is_answered),
         WITH_REDIS(tcp_and_its_urls),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(octets_of_any_kind_are_unknown),
