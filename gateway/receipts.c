@@ -251,6 +251,11 @@ void correlate_add(struct engine *e, struct message *m, uint8_t part, struct spa
 
 /* ---- without a message ---- */
 
+static bool is_final(uint8_t state)
+{
+    return outcome_of_receipt(state) != ASSENT__V1__OUTCOME__OUTCOME_OPEN;
+}
+
 static struct parked_receipt *park(struct engine *e, const struct report *r)
 {
     struct parked_receipt *parked = check_malloc(sizeof *parked);
@@ -263,7 +268,10 @@ static struct parked_receipt *park(struct engine *e, const struct report *r)
     memcpy(parked->id, r->id.data, r->id.length);
     strncpy(parked->error_code, r->error_code, sizeof parked->error_code - 1);
     TAILQ_INSERT_TAIL(&e->parked, parked, link);
-    *table_put(&e->parked_by_hash, parked->hash) = (uint64_t)(uintptr_t)parked;
+    uint64_t *found = table_put(&e->parked_by_hash, parked->hash);
+    const struct parked_receipt *before = (const struct parked_receipt *)(uintptr_t)*found;
+    if (before == NULL || !is_final(before->state) || is_final(parked->state))
+        *found = (uint64_t)(uintptr_t)parked; /* a final state is not hidden by one on the way */
     e->parked_count++;
     return parked;
 }

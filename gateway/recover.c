@@ -77,6 +77,8 @@ static void replay_sent(struct engine *e, struct message *m, const Assent__V1__S
         m->reported |= bit;
     else
         correlate_add(e, m, (uint8_t)body->part, span_from_string(body->carrier_message_id));
+    if (m->done == all_parts(m))
+        m->unknown = false; /* a late answer resolved it */
 }
 
 static void replay_ended(struct engine *e, struct message *m, const Assent__V1__Event *event)
