@@ -240,8 +240,33 @@ static struct fate draw_fate(struct world *w, uint16_t carrier)
     return fate;
 }
 
-static void plan_receipts(struct world *w, uint16_t carrier, uint32_t id, uint32_t number,
-                          uint32_t program, uint64_t answer_us)
+static const struct {
+    const char *stat, *err;
+    int outcome; /* of a message of one part; OPEN: nothing is decided yet */
+} receipt_states[] = {
+    {"DELIVRD", "000", ASSENT__V1__OUTCOME__DELIVERED},
+    {"UNDELIV", "005", ASSENT__V1__OUTCOME__UNDELIVERABLE},
+    {"EXPIRED", "027", ASSENT__V1__OUTCOME__EXPIRED},
+    {"REJECTD", "069", ASSENT__V1__OUTCOME__REJECTED},
+    {"DELETED", "000", ASSENT__V1__OUTCOME__DELETED},
+    {"UNKNOWN", "255", ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME},
+    {"ENROUTE", "000", ASSENT__V1__OUTCOME__OUTCOME_OPEN},
+    {"ACCEPTD", "000", ASSENT__V1__OUTCOME__OUTCOME_OPEN},
+};
+#define STATE_BAD          1 /* .. 5 */
+#define STATE_INTERMEDIATE 6 /* .. 7 */
+
+struct taken { /* a message that the carrier took */
+    uint16_t carrier;
+    uint32_t id, number, program, text;
+};
+
+static void plan_receipt(struct world *w, const struct taken *t, uint64_t after_us, uint64_t state)
+{
+    world_at_with(w, after_us, make_receipt, state, 0, 0, span_of(t, sizeof *t));
+}
+
+static void plan_receipts(struct world *w, const struct taken *t, uint64_t answer_us)
 {
     const struct plan *p = &w->plan;
     struct rng *rng = &w->wire_rng;
@@ -252,12 +277,12 @@ static void plan_receipts(struct world *w, uint16_t carrier, uint32_t id, uint32
         after_us = rng_below(rng, answer_us);
     else if (rng_chance(rng, 50000))
         after_us += rng_below(rng, 60 * US_PER_S);
-    uint64_t where = (uint64_t)carrier << 32 | number;
-    bool bad = rng_chance(rng, p->receipt_bad);
-    world_at(w, after_us, make_receipt, where, id, program << 1 | bad);
+    uint64_t state = rng_chance(rng, p->receipt_bad) ? STATE_BAD + rng_below(rng, 5) : 0;
+    plan_receipt(w, t, after_us, state);
     if (rng_chance(rng, p->receipt_double))
-        world_at(w, after_us + rng_below(rng, 5 * US_PER_S), make_receipt, where, id,
-                 program << 1 | bad);
+        plan_receipt(w, t, after_us + rng_below(rng, 5 * US_PER_S), state);
+    if (rng_chance(rng, p->receipt_double / 2))
+        plan_receipt(w, t, rng_below(rng, after_us + 1), STATE_INTERMEDIATE + rng_below(rng, 2));
 }
 
 static uint32_t find_program(const struct world *w, const char *sender)
@@ -286,13 +311,17 @@ static void message(void *context, struct session *session, const struct pdu_hea
         return;
     }
     struct fate fate = draw_fate(w, c->carrier);
-    uint32_t id = w->wire.next_message_id++;
+    struct taken taken = {.carrier = c->carrier,
+                          .id = w->wire.next_message_id++,
+                          .number = number,
+                          .program = program,
+                          .text = oracle_text_of(w, c->index, header->sequence_number)};
     if (fate.answered)
         world_at(w, fate.delay_us, respond, c->index, header->sequence_number,
-                 (uint64_t)fate.command_status << 32 | id);
+                 (uint64_t)fate.command_status << 32 | taken.id);
     if (!fate.taken)
         return;
-    plan_receipts(w, c->carrier, id, number, program, fate.delay_us);
+    plan_receipts(w, &taken, fate.delay_us);
     char text[PLAIN_SIZE];
     oracle_plain(body->text, body->esm_class, body->data_coding, text);
     people_receive(w, number, program, text);
@@ -307,6 +336,10 @@ static void respond(struct world *w, struct event *e)
     uint32_t status = (uint32_t)(e->c >> 32);
     char id[16];
     snprintf(id, sizeof id, "%u", (uint32_t)e->c);
+    if (rng_chance(&w->wire_rng, w->plan.no_id)) {
+        id[0] = '\0';
+        oracle_answered_without_id(w, (uint32_t)e->a, (uint32_t)e->b);
+    }
     session_respond(c->session, &request, status,
                     status == ESME_ROK ? span_from_string(id) : (struct span){0});
     TRACE(w, "carrier", "submit_sm_resp %x id %s, sequence %u", status, id, (uint32_t)e->b);
@@ -328,14 +361,18 @@ static uint32_t add_mo(struct world *w, struct mo mo)
 
 static void make_receipt(struct world *w, struct event *e)
 {
+    struct taken t;
+    memcpy(&t, e->data, sizeof t);
     struct mo mo = {.kind = MO_RECEIPT,
-                    .number = (uint32_t)e->a,
-                    .carrier = (uint16_t)(e->a >> 32),
-                    .program = (uint32_t)(e->c >> 1)};
+                    .number = t.number,
+                    .program = t.program,
+                    .carrier = t.carrier,
+                    .receipt_of = t.text,
+                    .outcome = receipt_states[e->a].outcome};
     snprintf(mo.text, sizeof mo.text,
              "id:%u sub:001 dlvrd:001 submit date:2611220100 done date:2611220101 stat:%s err:%s "
              "text:sim",
-             (uint32_t)e->b, e->c & 1 ? "UNDELIV" : "DELIVRD", e->c & 1 ? "005" : "000");
+             t.id, receipt_states[e->a].stat, receipt_states[e->a].err);
     world_at(w, 0, deliver, add_mo(w, mo), 0, 0);
 }
 

@@ -155,6 +155,15 @@ void disk_crash(struct world *w)
             snapshot_release(&d->snapshots[i]);
 }
 
+void disk_close(struct world *w)
+{
+    struct disk *d = &w->disk;
+    d->durable = d->flushed = d->next - 1;
+    d->syncing = 0;
+    d->life++;
+    publish_snapshots(d);
+}
+
 /* ---- snapshots ---- */
 
 static bool add_to_snapshot(void *context, struct span public_part, struct span personal_part)

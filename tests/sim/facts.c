@@ -112,8 +112,9 @@ static void check_priority(struct world *w, const struct record *chosen, uint64_
     }
 }
 
-static void fold_ended(struct world *w, struct progress *p, const struct fact *f, bool replayed)
+static void fold_ended(struct world *w, struct progress *p, uint64_t sequence, bool replayed)
 {
+    const struct fact *f = &w->disk.records[sequence].fact;
     bool resolves = p->outcome == ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME;
     if (!p->open && !resolves && !replayed)
         world_fail(w, "P5", "message %llu ended twice: %d, then %d", (unsigned long long)f->message,
@@ -121,7 +122,7 @@ static void fold_ended(struct world *w, struct progress *p, const struct fact *f
     p->open = p->waiting = false;
     p->outcome = f->outcome;
     p->reason = f->reason;
-    p->ends++;
+    p->ended_at = sequence;
 }
 
 static void fold_message(struct world *w, uint64_t sequence, bool replayed)
@@ -157,11 +158,11 @@ static void fold_message(struct world *w, uint64_t sequence, bool replayed)
             p->waiting = false;
         break;
     case ASSENT__V1__EVENT__BODY_ENDED:
-        fold_ended(w, p, f, replayed);
+        fold_ended(w, p, sequence, replayed);
         break;
     case ASSENT__V1__EVENT__BODY_RECEIPT:
         if (f->outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN)
-            fold_ended(w, p, f, replayed);
+            fold_ended(w, p, sequence, replayed);
         break;
     }
 }

@@ -433,6 +433,28 @@ static void remember_sent(struct world *w, const struct submit_seen *s)
     o->sent[o->sent_count++] = *s;
 }
 
+static struct submit_seen *find_sent(const struct world *w, uint32_t connection, uint32_t sequence)
+{
+    const struct oracle *o = &w->oracle;
+    for (size_t i = o->sent_count; i-- > 0;)
+        if (o->sent[i].connection == connection && o->sent[i].sequence == sequence)
+            return &o->sent[i];
+    return NULL;
+}
+
+uint32_t oracle_text_of(const struct world *w, uint32_t connection, uint32_t sequence)
+{
+    const struct submit_seen *s = find_sent(w, connection, sequence);
+    return s != NULL ? s->text : NONE;
+}
+
+void oracle_answered_without_id(struct world *w, uint32_t connection, uint32_t sequence)
+{
+    uint32_t text = oracle_text_of(w, connection, sequence);
+    if (text != NONE)
+        w->people.texts[text].no_id = true;
+}
+
 static void submit_leaves(struct world *w, uint32_t connection, struct reader r, uint32_t sequence)
 {
     struct submit_seen s = {.connection = connection, .sequence = sequence};
@@ -496,6 +518,17 @@ static void stop_answered(struct world *w, struct mo *mo)
     w->oracle.stops_answered++;
 }
 
+static void receipt_answered(struct world *w, const struct mo *mo)
+{
+    if (mo->receipt_of == NONE || mo->outcome == ASSENT__V1__OUTCOME__OUTCOME_OPEN)
+        return;
+    struct text *t = &w->people.texts[mo->receipt_of];
+    if (t->receipt != 0)
+        return;
+    t->receipt = mo->outcome;
+    t->receipt_at = w->disk.next;
+}
+
 static void deliver_answered(struct world *w, uint32_t connection, uint32_t sequence,
                              uint32_t command_status)
 {
@@ -508,6 +541,8 @@ static void deliver_answered(struct world *w, uint32_t connection, uint32_t sequ
         TRACE(w, "gateway", "deliver_sm_resp %x to deliver_sm %u", command_status, d->mo);
         if (command_status == ESME_ROK && (mo->kind == MO_STOP || mo->kind == MO_STOP_ALL))
             stop_answered(w, mo);
+        if (command_status == ESME_ROK && mo->kind == MO_RECEIPT)
+            receipt_answered(w, mo);
         return;
     }
     world_fail(w, "P3", "an answer to a deliver_sm that was never delivered");
@@ -538,27 +573,23 @@ void oracle_octets_out(struct world *w, uint32_t connection, struct span octets)
 
 static void answer_handed(struct world *w, uint32_t connection, const struct delivery *d)
 {
-    struct oracle *o = &w->oracle;
-    for (size_t i = o->sent_count; i-- > 0;) {
-        const struct submit_seen *s = &o->sent[i];
-        if (s->connection != connection || s->sequence != d->sequence)
-            continue;
-        if (s->text == NONE) {
-            if (d->command_status != ESME_ROK && s->part == 0) {
-                o->subscribers[s->number].confirmations -=
-                    s->service == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION;
-                o->subscribers[s->number].service_writes[s->service]--;
-            }
-            return;
-        }
-        struct part_write *p = &w->people.texts[s->text].parts[s->part];
-        if (p->connection == connection && p->sequence == d->sequence) {
-            p->answered = true;
-            p->taken = d->command_status == ESME_ROK;
-            p->refused += d->command_status != ESME_ROK;
-        }
+    const struct submit_seen *s = find_sent(w, connection, d->sequence);
+    if (s == NULL)
+        return;
+    if (s->text == NONE) {
+        struct subscriber *sub = &w->oracle.subscribers[s->number];
+        bool refused = d->command_status != ESME_ROK && s->part == 0;
+        sub->service_writes[s->service] -= refused;
+        if (s->service == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION)
+            sub->confirmations -= refused;
         return;
     }
+    struct part_write *p = &w->people.texts[s->text].parts[s->part];
+    if (p->connection != connection || p->sequence != d->sequence)
+        return;
+    p->answered = true;
+    p->taken = d->command_status == ESME_ROK;
+    p->refused += d->command_status != ESME_ROK;
 }
 
 static void stop_handed(struct world *w, struct mo *mo)
@@ -732,6 +763,23 @@ static void check_accounted_for(struct world *w)
     }
 }
 
+/* A receipt that was answered is never forgotten: the message that it belongs to ended so. */
+static void check_receipts(struct world *w)
+{
+    for (uint32_t i = 0; i < w->people.text_count; i++) {
+        const struct text *t = &w->people.texts[i];
+        const struct record *r = disk_accepted(w, t->id);
+        const struct part_write *p = &t->parts[0];
+        if (!t->told || r == NULL || r->fact.part != 1 || t->receipt == 0 || t->no_id ||
+            p->writes != 1 || !p->taken || r->progress.sent_parts == 0 ||
+            r->progress.ended_at < t->receipt_at - 1)
+            continue;
+        if (r->progress.outcome != t->receipt)
+            world_fail(w, "P5", "#%u (message %llu) ended as %d, the receipt said %d", i,
+                       (unsigned long long)t->id, r->progress.outcome, t->receipt);
+    }
+}
+
 static void check_rate_used(struct world *w)
 {
     const struct write_times *t = &w->oracle.writes[0];
@@ -751,6 +799,7 @@ void oracle_end(struct world *w)
         world_fail(w, strstr(missing, "Redis") || strstr(missing, "deliver") ? "P3" : "P5", "%s",
                    missing);
     check_accounted_for(w);
+    check_receipts(w);
     check_nothing_made_up(w);
     if (w->plan.kind == PLAN_RATE)
         check_rate_used(w);

@@ -10,7 +10,7 @@
 
 #define TRIES_MAX 6
 
-static event_run submit, cancel, begin_call, confirm_by_token;
+static event_run submit, cancel, query, begin_call, confirm_by_token;
 
 /* ---- tables ---- */
 
@@ -215,6 +215,8 @@ static void plan_more(struct world *w, uint32_t index, uint64_t tries)
     const struct text *t = &w->people.texts[index];
     if (rng_chance(rng, w->plan.cancel))
         world_at(w, rng_below(rng, 5 * US_PER_S), cancel, index, 0, 0);
+    if (rng_chance(rng, 100000))
+        world_at(w, rng_below(rng, 10 * US_PER_S), query, index, 0, 0);
     if (t->reference && tries < TRIES_MAX && rng_chance(rng, w->plan.repeat))
         world_at(w, rng_below(rng, 20 * US_PER_S), submit, index, tries + 1, 0);
 }
@@ -268,6 +270,18 @@ static void cancel(struct world *w, struct event *e)
                                               .id = t->id,
                                               .ready_at = verdict.ready_at});
     world_entered(w);
+}
+
+static void query(struct world *w, struct event *e)
+{
+    const struct text *t = &w->people.texts[e->a];
+    const struct record *r = disk_accepted(w, t->id);
+    if (!t->told || r == NULL || !world_may_enter(w, e))
+        return;
+    Assent__V1__MessageStatus status = ASSENT__V1__MESSAGE_STATUS__INIT;
+    bool known = engine_query(w->engine, (uint16_t)t->client, t->id, &status);
+    if (r->progress.open && !known)
+        world_fail(w, "P5", "message %llu is open and not known", (unsigned long long)t->id);
 }
 
 /* ---- consent calls ---- */
@@ -406,8 +420,8 @@ static void say(struct world *w, enum mo_kind kind, uint32_t number, uint32_t pr
 {
     static const char *const stops[] = {"STOP", "stop.", "Stop!",   "unsubscribe",
                                         "QUIT", "baja",  "S T O P", " Stop "};
-    static const char *const words[] = {
-        "", "", "STOPALL", "START", "YES", "HELP", "thanks, see you on Monday"};
+    static const char *const words[] = {"",    "",   "STOPALL", "START",
+                                        "YES", "NO", "HELP",    "thanks, see you on Monday"};
     const char *text = kind == MO_STOP ? stops[rng_below(&w->people_rng, 8)] : words[kind];
     wire_send_mo(w, kind, number, program, text, delay_us);
 }
@@ -436,6 +450,8 @@ void people_receive(struct world *w, uint32_t number, uint32_t program, const ch
     if (oracle_service_kind(w, text) == ASSENT__V1__SERVICE_KIND__OPT_IN_QUESTION) {
         if (rng_chance(rng, p->yes))
             say(w, MO_YES, number, program, mood(w));
+        else if (rng_chance(rng, 500000))
+            say(w, MO_NO, number, program, mood(w));
         return;
     }
     if (rng_chance(rng, p->stop))

@@ -38,6 +38,7 @@ static void draw_process_faults(struct plan *p, struct rng *rng)
 {
     p->stall = maybe(rng, 5000);
     p->crash_us = rng_chance(rng, 700000) ? between(rng, 10, 80) * 1000000u : 0;
+    p->drain_us = rng_chance(rng, 300000) ? 20 * SECOND + rng_below(rng, MINUTE) : 0;
     p->fsync_slow = maybe(rng, 50000);
     p->fsync_fail = maybe(rng, 2000);
     p->disk_full_us = rng_chance(rng, 200000) ? 20 * SECOND + rng_below(rng, MINUTE) : 0;
@@ -59,6 +60,7 @@ static void draw_carrier_faults(struct plan *p, struct rng *rng)
     p->receipt_double = maybe(rng, 200000);
     p->receipt_early = maybe(rng, 300000);
     p->receipt_bad = between(rng, 0, 200000);
+    p->no_id = maybe(rng, 30000);
     p->deliver_drop = maybe(rng, 100000);
 }
 

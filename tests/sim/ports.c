@@ -4,7 +4,7 @@
 #include "tests/sim/world.h"
 
 /* A record counts for more than it is, so that a full disk leads to back-pressure within a run. */
-#define RECORD_WEIGHT 60000u
+#define RECORD_WEIGHT 300000u
 
 static bool alive(void *context)
 {

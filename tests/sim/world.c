@@ -10,8 +10,10 @@
 #define WALL_START_MS   1795298400000ull /* a Sunday in November 2026 */
 #define SETTLE_EVERY_US (2 * US_PER_S)
 #define SETTLE_MAX_US   (20 * 60 * US_PER_S)
-#define TURNS_MAX       2000 /* at one instant: more is a busy loop */
-#define CRASH_STEPS     300  /* a planned crash strikes within so many port calls */
+#define TURNS_MAX       2000            /* at one instant: more is a busy loop */
+#define CRASH_STEPS     300             /* a planned crash strikes within so many port calls */
+#define DRAIN_US        (2 * US_PER_S)  /* what a drain is given; then it unbinds */
+#define DRAIN_MAX_US    (10 * US_PER_S) /* the whole of it */
 
 static const struct hash_key node_key = {0x1234567812345678ull, 0x9abcdef09abcdef0ull};
 
@@ -162,22 +164,57 @@ void world_die(struct world *w, const char *why)
     w->crashed = true;
 }
 
-/* The process has died: its memory is gone, the world stays. */
-static void bury(struct world *w)
+/* The process is gone with its memory; the world stays. */
+static void bury(struct world *w, bool orderly)
 {
-    w->crashes++;
+    w->crashes += !orderly;
+    w->crashed = true; /* its last calls go nowhere */
     engine_free(w->engine);
     w->engine = NULL;
     w->crashed = false;
+    w->drain_since_us = 0;
     people_crash(w);
     wire_crash(w);
     redis_crash(w);
-    disk_crash(w);
+    if (!orderly)
+        disk_crash(w);
     oracle_recovered(w);
     world_at(w, 10000 + rng_below(&w->rng, 3 * US_PER_S), start_process, 0, 0, 0);
 }
 
+static void look_at_drain(struct world *w)
+{
+    if (w->drain_since_us == 0)
+        return;
+    if (w->now_us > w->drain_since_us + DRAIN_MAX_US)
+        world_fail(w, "P10", "a drain takes over %llu s", DRAIN_MAX_US / US_PER_S);
+    if (!engine_drained(w->engine) || w->disk.full)
+        return;
+    TRACE(w, "process", "has drained");
+    disk_close(w);
+    people_durable(w);
+    if (w->ending) {
+        oracle_end(w);
+        w->over = true;
+    } else {
+        bury(w, true);
+    }
+}
+
+static void begin_drain(struct world *w)
+{
+    TRACE(w, "process", "drains");
+    w->drain_since_us = w->now_us;
+    engine_drain(w->engine, world_instant(w), w->now_us + w->mono_offset_us + DRAIN_US);
+    world_entered(w);
+}
+
 /* ---- faults ---- */
+
+static bool process_runs(const struct world *w)
+{
+    return w->engine != NULL && w->stalled_until_us <= w->now_us;
+}
 
 static void plan_crash(struct world *w, struct event *e)
 {
@@ -187,6 +224,16 @@ static void plan_crash(struct world *w, struct event *e)
     if (w->engine && w->crash_in == 0)
         w->crash_in = 1 + (uint32_t)rng_below(&w->rng, CRASH_STEPS);
     world_at(w, spread(&w->rng, w->plan.crash_us), plan_crash, 0, 0, 0);
+}
+
+static void plan_drain(struct world *w, struct event *e)
+{
+    (void)e;
+    if (w->healing)
+        return;
+    if (w->drain_since_us == 0 && process_runs(w))
+        begin_drain(w);
+    world_at(w, spread(&w->rng, w->plan.drain_us), plan_drain, 0, 0, 0);
 }
 
 static void fault_redis(struct world *w, struct event *e)
@@ -220,7 +267,8 @@ static void fault_disk(struct world *w, struct event *e)
 
 static void take_snapshot(struct world *w, struct event *e)
 {
-    if (world_may_enter(w, e))
+    (void)e;
+    if (process_runs(w))
         disk_snapshot(w);
     if (!w->healing)
         world_at(w, spread(&w->rng, 20 * US_PER_S), take_snapshot, 0, 0, 0);
@@ -231,6 +279,8 @@ static void begin_faults(struct world *w)
     const struct plan *p = &w->plan;
     if (p->crash_us)
         world_at(w, spread(&w->rng, p->crash_us), plan_crash, 0, 0, 0);
+    if (p->drain_us)
+        world_at(w, spread(&w->rng, p->drain_us), plan_drain, 0, 0, 0);
     if (p->redis_fault_us)
         world_at(w, spread(&w->rng, p->redis_fault_us), fault_redis, 0, 0, 0);
     if (p->link_fault_us)
@@ -245,10 +295,14 @@ static void begin_faults(struct world *w)
 static void look_whether_settled(struct world *w, struct event *e)
 {
     (void)e;
-    bool late = w->now_us > w->plan.chaos_us + SETTLE_MAX_US;
-    if (late || (w->engine && oracle_settled(w))) {
+    if (w->now_us > w->plan.chaos_us + SETTLE_MAX_US) {
         oracle_end(w);
         w->over = true;
+        return;
+    }
+    if (w->engine && w->drain_since_us == 0 && oracle_settled(w)) {
+        w->ending = true;
+        begin_drain(w);
         return;
     }
     world_at(w, SETTLE_EVERY_US, look_whether_settled, 0, 0, 0);
@@ -350,6 +404,7 @@ static void fill_config(struct world *w)
         c->ttl_ms[i] = 60000 + rng_below(&w->rng, 180000);
     c->retry_min_ms = 200 + (uint32_t)rng_below(&w->rng, 800);
     c->retry_max_ms = 10000;
+    c->retry_max = 2 + (uint32_t)rng_below(&w->rng, 7);
     if (w->plan.kind == PLAN_CHAOS && rng_chance(&w->rng, 100000))
         c->max_open_messages = 20;
 }
@@ -412,8 +467,10 @@ static void step(struct world *w, struct event *e)
     w->digest = hash_mix(w->digest ^ e->at_us ^ e->order);
     e->run(w, e);
     free(e->data);
+    if (w->engine && !w->crashed && !w->failed)
+        look_at_drain(w);
     if (w->crashed && !w->failed)
-        bury(w);
+        bury(w, false);
 }
 
 void world_run(uint64_t seed, int forced_kind, enum plant plant, bool trace,

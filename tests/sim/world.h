@@ -42,6 +42,7 @@ struct plan {
     uint32_t turn_delay_us;                    /* at most */
     uint32_t stall;                            /* a turn: the process stands still for a while */
     uint32_t crash_us;                         /* mean time between crashes; 0 never */
+    uint64_t drain_us;                         /* mean time between orderly restarts; 0 never */
     uint32_t fsync_us, fsync_slow, fsync_fail; /* usual time; an fsync takes long; fails */
     uint64_t disk_full_us;                     /* mean time between full disks; 0 never */
     uint32_t redis_us, redis_slow;             /* usual one-way time; a batch takes long */
@@ -49,8 +50,8 @@ struct plan {
     uint32_t wire_us, fragment;        /* usual one-way time; a write is split */
     uint64_t link_fault_us;            /* mean time between lost or silent connections; 0 never */
     uint32_t link_refused, link_stuck; /* connecting; a flush meets a full socket */
-    uint32_t temporary, permanent, throttled, never_answered, answered_late; /* a submit_sm */
-    uint32_t receipt_lost, receipt_double, receipt_early, receipt_bad;       /* a message taken */
+    uint32_t temporary, permanent, throttled, never_answered, answered_late;  /* a submit_sm */
+    uint32_t receipt_lost, receipt_double, receipt_early, receipt_bad, no_id; /* one taken */
     uint32_t deliver_drop; /* a deliver_sm_resp: the carrier does not see it */
     uint32_t stop, stop_all, start, help, chatter, yes;         /* a message to a subscriber */
     uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
@@ -74,9 +75,9 @@ struct fact {
 struct progress {
     bool open, waiting; /* waiting: no attempt stands, no part is with the carrier */
     uint64_t due_wall_ms;
-    uint32_t attempts, helds, ends;
-    uint64_t last_attempt; /* sequence */
-    uint32_t sent_parts;   /* bits */
+    uint32_t attempts, helds;
+    uint64_t last_attempt, ended_at; /* sequences */
+    uint32_t sent_parts;             /* bits */
     int outcome, reason;
     uint64_t since_us; /* it waits since */
 };
@@ -110,6 +111,7 @@ void disk_release(struct disk *disk);
 uint64_t disk_append(struct world *world, struct span public_part, struct span personal_part);
 void disk_flush(struct world *world);
 void disk_crash(struct world *world); /* keeps what is durable and maybe a little more */
+void disk_close(struct world *world); /* an orderly end: everything is durable */
 void disk_set_full(struct world *world, bool full);
 void disk_recover(struct world *world); /* replays snapshot and tail into the new engine */
 void disk_snapshot(struct world *world);
@@ -181,7 +183,7 @@ uint16_t scope_program(struct world *world, uint32_t program);
 
 /* carrier.c */
 
-enum mo_kind { MO_RECEIPT, MO_STOP, MO_STOP_ALL, MO_START, MO_YES, MO_HELP, MO_CHATTER };
+enum mo_kind { MO_RECEIPT, MO_STOP, MO_STOP_ALL, MO_START, MO_YES, MO_NO, MO_HELP, MO_CHATTER };
 
 /* A deliver_sm on its way to the gateway, until it is answered with ESME_ROK. */
 struct mo {
@@ -189,6 +191,8 @@ struct mo {
     uint32_t number;  /* index; a receipt's subscriber too */
     uint32_t program; /* whose sender it goes to */
     uint16_t carrier;
+    uint32_t receipt_of; /* text, or NONE */
+    int outcome;         /* that a receipt tells */
     bool done, in_flight;
     uint32_t tries;
     uint64_t handed_us; /* to the engine, last; 0 never */
@@ -257,6 +261,9 @@ struct text { /* a message that a submitter wants sent; its text begins with "#i
     uint64_t accepted_us, told_us, send_at_wall_ms, ttl_ms;
     uint32_t length;
     bool foreign_letters; /* needs UCS-2 */
+    bool no_id;           /* the carrier gave no id: no receipt can be matched */
+    int receipt;          /* outcome of the first final receipt that was answered; 0 none */
+    uint64_t receipt_at;  /* sequence number that the ledger had reached then */
     struct part_write parts[SIM_PARTS_MAX];
 };
 
@@ -360,6 +367,9 @@ void oracle_executed_check(struct world *world, const struct check *check,
                            struct verdict_seen *ret_seen);
 void oracle_told_verdict(struct world *world, const struct verdict_seen *seen);
 void oracle_executed_write(struct world *world, const struct consent_write *write);
+/* The text of a submit_sm that left, or NONE. */
+uint32_t oracle_text_of(const struct world *world, uint32_t connection, uint32_t sequence);
+void oracle_answered_without_id(struct world *world, uint32_t connection, uint32_t sequence);
 void oracle_octets_out(struct world *world, uint32_t connection, struct span octets);
 void oracle_handed(struct world *world, uint32_t connection, const struct delivery *delivery);
 void oracle_told_accepted(struct world *world, uint32_t text, uint64_t id);
@@ -387,7 +397,8 @@ struct world {
     uint32_t life;          /* how many processes there were */
     uint32_t crash_in;      /* port calls until the crash; 0: none planned */
     uint64_t dead_sequence; /* what a dead process is told that it appended */
-    bool crashed, healing, over;
+    bool crashed, healing, ending, over;
+    uint64_t drain_since_us; /* 0: it does not drain */
     uint64_t turn_token, turn_at_us, stalled_until_us, turns_window, crashes;
     uint32_t turns_now;
     struct disk disk;
