@@ -101,6 +101,7 @@ static void daemon_turn(struct daemon *daemon)
     daemon_tell_refused(daemon, now);
     engine_on_durable(daemon->engine, ledger_durable(daemon->ledger));
     uint64_t wake_us = engine_turn(daemon->engine, now);
+    engine_flushed(daemon->engine, clock_now());
     submit_server_turn(daemon->server, now, ledger_durable(daemon->ledger),
                        ledger_next(daemon->ledger));
     if (engine_snapshot_due(daemon->engine) && daemon->drain_by_us == 0)

@@ -18,6 +18,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     e->ports = ports;
     e->key = *key;
     e->rng.state = seed;
+    e->ask_limit = 1024;
     e->scratch = check_malloc(SCRATCH_SIZE);
     e->program_scope = check_calloc(config->program_count, sizeof *e->program_scope);
     e->brand_scope = check_calloc(config->program_count, sizeof *e->brand_scope);
@@ -156,6 +157,12 @@ uint64_t engine_turn(struct engine *e, struct instant now)
     carriers_flush(e);
     message_free_ended(&e->messages);
     return next_turn(e);
+}
+
+void engine_flushed(struct engine *e, struct instant now)
+{
+    for (uint16_t i = 0; i < e->config->carrier_count; i++)
+        throttle_flushed(&e->carriers[i].throttle, now.mono_us);
 }
 
 void engine_on_durable(struct engine *e, uint64_t sequence)

@@ -37,6 +37,10 @@ void engine_start(struct engine *engine, struct instant now);
  * needed at the latest when no input comes before. */
 uint64_t engine_turn(struct engine *engine, struct instant now);
 
+/* The last turn's octets have left by `now`, which is when they count against the carrier's rate (P7).
+ * To be called after every engine_turn() that took time. */
+void engine_flushed(struct engine *engine, struct instant now);
+
 /* Stops taking submissions, unbinds when nothing is on its way any more (or `by_us` has come). */
 void engine_drain(struct engine *engine, struct instant now, uint64_t by_us);
 bool engine_drained(const struct engine *engine);

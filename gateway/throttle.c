@@ -10,6 +10,10 @@
 #define WINDOW_MS (MS_PER_S + THROTTLE_GUARD_MS)
 #define ONE       1000000ull /* a message's credit */
 
+/* A turn may take so long before its writes are counted at its end; the rest of the guard is the
+ * carrier's. */
+#define TURN_MS (THROTTLE_GUARD_MS / 2)
+
 #define PACE_BURST_US    10000ull
 #define PACE_CATCH_UP_US 90000ull
 
@@ -92,6 +96,25 @@ void throttle_write(struct throttle *throttle, uint64_t now_us)
     throttle->reserved--;
     throttle->written++;
     throttle->ring[throttle->now_ms % THROTTLE_RING]++;
+    if (throttle->unflushed_ms != throttle->now_ms)
+        throttle->unflushed = 0;
+    throttle->unflushed_ms = throttle->now_ms;
+    throttle->unflushed++;
+}
+
+void throttle_flushed(struct throttle *throttle, uint64_t now_us)
+{
+    uint32_t count = throttle->unflushed;
+    uint64_t then_ms = throttle->unflushed_ms;
+    throttle->unflushed = 0;
+    if (count == 0 || now_us / US_PER_MS <= then_ms + TURN_MS ||
+        then_ms + WINDOW_MS <= throttle->now_ms)
+        return;
+    throttle->ring[then_ms % THROTTLE_RING] -= count;
+    throttle->written -= count;
+    advance(throttle, now_us);
+    throttle->ring[throttle->now_ms % THROTTLE_RING] += count;
+    throttle->written += count;
 }
 
 uint32_t throttle_written(struct throttle *throttle, uint64_t now_us)

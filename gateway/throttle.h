@@ -4,7 +4,9 @@
  * The law: writes are counted in a ring of milliseconds; what stands in the last 1,000 ms plus
  * THROTTLE_GUARD_MS, together with what is reserved and not written yet, never exceeds the rate. The
  * guard covers a carrier that measures with its own clock. As reservations only turn into writes and
- * writes only grow old, a message that holds a reservation may be written at any later time.
+ * writes only grow old, a message that holds a reservation may be written at any later time. Octets
+ * leave at the end of a turn: where the machine was busy in between, throttle_flushed() makes the
+ * writes younger again.
  *
  * The pace: without it a backlog would use up the second at its start and a code would wait for
  * the rest of it. Bulk classes earn credit evenly, 10 ms of it at most after a pause and 100 ms under
@@ -21,6 +23,8 @@ struct throttle {
     uint32_t rate;
     uint32_t written; /* sum of the ring's window */
     uint32_t reserved;
+    uint32_t unflushed; /* the newest writes, counted at unflushed_ms */
+    uint64_t unflushed_ms;
     uint64_t now_ms;   /* the ring stands here */
     uint64_t paced_us; /* credit is counted up to here */
     uint64_t credit;   /* in millionths of a message */
@@ -35,6 +39,10 @@ uint32_t throttle_room(struct throttle *throttle, uint64_t now_us, bool urgent);
 void throttle_reserve(struct throttle *throttle, uint32_t count);
 void throttle_give_back(struct throttle *throttle, uint32_t count); /* reserved and not written */
 void throttle_write(struct throttle *throttle, uint64_t now_us);    /* one reservation leaves */
+
+/* What was written since the last call has left by `now_us` at the latest. A delay that the guard has
+ * room for changes nothing. */
+void throttle_flushed(struct throttle *throttle, uint64_t now_us);
 
 /* Written in the last second and guard. */
 uint32_t throttle_written(struct throttle *throttle, uint64_t now_us);

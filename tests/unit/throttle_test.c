@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "proto/base/clock.h"
+#include "proto/base/limits.h"
 #include "proto/base/rng.h"
 
 #define START_US (100 * US_PER_S)
@@ -57,6 +58,38 @@ static void a_stalling_loop_still_uses_the_rate(void **state)
     (void)state;
     assert_true(run(500, US_PER_MS, 5000, 20) * 100 >= 500 * 20ull * 98);
     assert_true(run(20000, US_PER_MS, 5000, 20) * 100 >= 20000 * 20ull * 98);
+}
+
+/* Octets leave at the end of a turn, and a busy machine may stop the process before. */
+static void a_slow_turn_counts_when_its_octets_leave(void **state)
+{
+    (void)state;
+    struct throttle t;
+    uint64_t left = START_US + 60 * US_PER_MS;
+    throttle_init(&t, 100, START_US);
+    throttle_reserve(&t, 90);
+    for (int i = 0; i < 90; i++)
+        throttle_write(&t, START_US);
+    throttle_flushed(&t, left);
+    assert_int_equal(throttle_room(&t, left + US_PER_S, true), 10);
+    uint64_t later = left + US_PER_S + (THROTTLE_GUARD_MS + 1) * US_PER_MS;
+    assert_int_equal(throttle_room(&t, later, true), 100);
+    throttle_flushed(&t, later); /* nothing was written since */
+    assert_int_equal(throttle_room(&t, later, true), 100);
+}
+
+static void a_turn_within_the_guard_moves_nothing(void **state)
+{
+    (void)state;
+    struct throttle t;
+    throttle_init(&t, 100, START_US);
+    throttle_reserve(&t, 100);
+    for (int i = 0; i < 100; i++)
+        throttle_write(&t, START_US);
+    throttle_flushed(&t, START_US + THROTTLE_GUARD_MS / 2 * US_PER_MS);
+    uint64_t free_us = START_US + US_PER_S + THROTTLE_GUARD_MS * US_PER_MS;
+    assert_int_equal(throttle_room(&t, free_us - US_PER_MS, true), 0);
+    assert_int_equal(throttle_room(&t, free_us, true), 100);
 }
 
 static void reservations_count_until_written_or_given_back(void **state)
@@ -108,6 +141,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rate_is_never_exceeded_and_used),
         cmocka_unit_test(a_stalling_loop_still_uses_the_rate),
+        cmocka_unit_test(a_slow_turn_counts_when_its_octets_leave),
+        cmocka_unit_test(a_turn_within_the_guard_moves_nothing),
         cmocka_unit_test(reservations_count_until_written_or_given_back),
         cmocka_unit_test(bulk_is_paced_and_leaves_room_for_urgent),
         cmocka_unit_test(a_long_pause_forgets_everything),
