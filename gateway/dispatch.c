@@ -14,7 +14,10 @@
 #include "smpp/status.h"
 #include "smpp/text.h"
 
-#define PART_BITS 4 /* a request's cookie is message id << 4 | part - 1 */
+#define ASK_TARGET_US (20 * US_PER_MS)
+#define ASK_LIMIT_MIN 512
+#define ASK_LIMIT_MAX 16384
+#define PART_BITS     4 /* a request's cookie is message id << 4 | part - 1 */
 
 /* ---- leaving the pipeline ---- */
 
@@ -144,15 +147,15 @@ static uint32_t pause_bits(struct engine *e, struct carrier *c)
     return bits;
 }
 
+/* All parts on one session, as parts that take two ways may never join at the handset; another one
+ * only when that session is gone and nothing is unanswered on it. */
 static struct carrier_link *link_for(struct carrier *c, const struct message *m)
 {
-    if (m->flying == 0)
+    struct carrier_link *link = &c->links[m->link_index];
+    bool usable = link->session != NULL && !link->closing && session_may_submit(link->session);
+    if (m->flying == 0 && (m->done == 0 || !usable))
         return carrier_pick_link(c);
-    struct carrier_link *link = &c->links[m->link_index]; /* all parts on one session */
-    return link->session != NULL && session_may_submit(link->session) &&
-                   session_window_free(link->session) > link->reserved
-               ? link
-               : NULL;
+    return usable && session_window_free(link->session) > link->reserved ? link : NULL;
 }
 
 static unsigned lowest(unsigned a, unsigned b)
@@ -181,6 +184,12 @@ static void dispatch_one(struct engine *e, struct carrier *c, struct carrier_lin
     }
 }
 
+static bool pipeline_is_full(const struct engine *e)
+{
+    const uint64_t *counts = e->messages.counts;
+    return counts[MESSAGE_INTENT] + counts[MESSAGE_ASKED] >= e->ask_limit;
+}
+
 /* False when the carrier can take no more this turn. */
 static bool dispatch_class(struct engine *e, struct carrier *c, Assent__V1__Class message_class)
 {
@@ -189,6 +198,10 @@ static bool dispatch_class(struct engine *e, struct carrier *c, Assent__V1__Clas
         if (e->now.mono_us >= m->expires_us && m->flying == 0 && m->done == 0) {
             message_end(e, m, ASSENT__V1__OUTCOME__EXPIRED, ASSENT__V1__REASON__TIME_TO_LIVE, 0, 0);
             continue;
+        }
+        if (!class_is_urgent(message_class) && pipeline_is_full(e)) {
+            c->paused |= PAUSE_GATE_BUSY;
+            return false;
         }
         uint32_t room = throttle_room(&c->throttle, e->now.mono_us, class_is_urgent(message_class));
         if (room == 0) {
@@ -311,6 +324,20 @@ static void suppress(struct engine *e, struct message *m, Assent__V1__Reason rea
     message_end(e, m, ASSENT__V1__OUTCOME__SUPPRESSED, reason, scope, 0);
 }
 
+/* Bulk in the pipeline is kept to what Redis answers in some 20 milliseconds: a code then never waits
+ * long behind a campaign's questions, and verdicts do not grow too old to be used. */
+static void adapt_ask_limit(struct engine *e, uint64_t took_us, size_t answers)
+{
+    if (took_us > ASK_TARGET_US)
+        e->ask_limit -= e->ask_limit / 4;
+    else
+        e->ask_limit += answers / 4 + 1;
+    if (e->ask_limit < ASK_LIMIT_MIN)
+        e->ask_limit = ASK_LIMIT_MIN;
+    if (e->ask_limit > ASK_LIMIT_MAX)
+        e->ask_limit = ASK_LIMIT_MAX;
+}
+
 static void checked(struct engine *e, const struct check_result *result)
 {
     struct message *m = message_find(&e->messages, result->cookie >> 8);
@@ -341,6 +368,9 @@ void engine_on_checked(struct engine *e, const struct check_result *results, siz
                        struct instant now)
 {
     e->now = now;
+    const struct message *oldest = TAILQ_FIRST(&e->messages.lists[MESSAGE_ASKED]);
+    if (oldest != NULL)
+        adapt_ask_limit(e, now.mono_us - oldest->verdict_us, count);
     for (size_t i = 0; i < count; i++)
         checked(e, &results[i]);
 }

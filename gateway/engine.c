@@ -291,7 +291,7 @@ void engine_carrier_status(const struct engine *engine, uint16_t index, struct i
 const char *pause_name(unsigned bit)
 {
     static const char *const names[PAUSE_REASONS] = {
-        "link_down", "throttled", "gate_away", "ledger", "rate", "window", "draining",
+        "link_down", "throttled", "gate_away", "ledger", "rate", "window", "draining", "gate_busy",
     };
     return bit < PAUSE_REASONS ? names[bit] : "unknown";
 }

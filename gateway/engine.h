@@ -144,8 +144,9 @@ enum pause_reason {
     PAUSE_RATE = 1 << 4,   /* the sliding second is used up */
     PAUSE_WINDOW = 1 << 5,
     PAUSE_DRAINING = 1 << 6,
+    PAUSE_GATE_BUSY = 1 << 7, /* as many questions are open as Redis answers in good time */
 };
-#define PAUSE_REASONS 7
+#define PAUSE_REASONS 8
 const char *pause_name(unsigned bit); /* 0.. : "link_down" */
 
 /* A planted bug for the simulation's own test: the oracle must catch each. 0 in every real run; only

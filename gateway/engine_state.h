@@ -176,6 +176,7 @@ struct engine {
     struct carrier *carriers;
 
     uint64_t durable;
+    uint64_t ask_limit;          /* bulk in the pipeline; see adapt_ask_limit() */
     uint64_t snapshot_at; /* sequence at which the last snapshot began */
     bool started, draining, unbinding, drained;
     uint64_t drain_by_us;

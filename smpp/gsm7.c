@@ -35,7 +35,7 @@ static const struct {
 
 /* The alphabet turned round for U+0000 to U+00FF; a unit test proves it against the table above. */
 /* clang-format off */
-static const uint16_t latin1[256] = {
+const uint16_t gsm7_latin1[256] = {
     NONE8, NONE, NONE, 0x0a, NONE, PAIR(0x0a), 0x0d, NONE, NONE, NONE8, NONE8,
     0x20, 0x21, 0x22, 0x23, 0x02, 0x25, 0x26, 0x27, RUN4(0x28), RUN4(0x2c),
     RUN16(0x30),
@@ -56,7 +56,7 @@ static const uint16_t latin1[256] = {
 uint16_t gsm7_encode(uint32_t character)
 {
     if (character < 256)
-        return latin1[character];
+        return gsm7_latin1[character];
     if (character == 0x20ac)
         return PAIR(0x65);
     if (character < 0x0393 || character > 0x03a9)

@@ -4,6 +4,7 @@
 #ifndef SMPP_GSM7_H
 #define SMPP_GSM7_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define GSM7_ESCAPE 0x1bu
@@ -11,6 +12,15 @@
 
 /* The septet of `character`; GSM7_ESCAPE << 8 | septet for an escape pair; or GSM7_NONE. */
 uint16_t gsm7_encode(uint32_t character);
+
+/* gsm7_encode() of U+0000 to U+00FF, for loops over plain text. */
+extern const uint16_t gsm7_latin1[256];
+
+/* True for an octet of UTF-8 that is a character of one septet by itself: most of most texts. */
+static inline bool gsm7_plain(uint8_t octet)
+{
+    return octet < 0x80 && gsm7_latin1[octet] <= 0x7f;
+}
 
 /* Septets that `character` takes: 0 when the alphabet does not have it, 1, or 2 for a pair. */
 unsigned gsm7_width(uint32_t character);

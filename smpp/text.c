@@ -35,6 +35,17 @@ static unsigned width_of(enum text_encoding encoding, uint32_t character)
     return character < 0x10000 ? 1 : 2;
 }
 
+/* Length of the run of plain characters at `at`, at most `most`. */
+static size_t plain_run(const uint8_t *at, const uint8_t *end, size_t most)
+{
+    size_t length = 0;
+    if ((size_t)(end - at) < most)
+        most = (size_t)(end - at);
+    while (length < most && gsm7_plain(at[length]))
+        length++;
+    return length;
+}
+
 enum count_result { COUNTED, NOT_IN_ALPHABET, NOT_UTF8 };
 
 static enum count_result count(struct span utf8, struct text_plan *plan, unsigned *ret_parts)
@@ -43,6 +54,14 @@ static enum count_result count(struct span utf8, struct text_plan *plan, unsigne
     const unsigned joined = measure_of(plan->encoding)->joined;
     unsigned units = 0, filled = 0, parts = 1;
     while (at < end) {
+        if (plan->encoding == TEXT_GSM7) {
+            size_t plain = plain_run(at, end, joined - filled);
+            at += plain;
+            units += (unsigned)plain;
+            filled += (unsigned)plain;
+            if (at == end)
+                break;
+        }
         uint32_t character = *at;
         if (character < 0x80)
             at++;
@@ -121,6 +140,15 @@ size_t text_part(struct span utf8, const struct text_plan *plan, uint8_t part, u
     while (at < end && current <= part) {
         uint32_t character;
         uint8_t octets[4];
+        if (plan->encoding == TEXT_GSM7 && filled < room) {
+            size_t plain = plain_run(at, end, room - filled);
+            for (size_t i = 0; i < plain && current == part; i++)
+                out[length++] = (uint8_t)gsm7_latin1[at[i]];
+            at += plain;
+            filled += (unsigned)plain;
+            if (at == end)
+                break;
+        }
         if (!utf8_next(&at, end, &character))
             return 0;
         size_t size = encode(plan->encoding, character, octets);
