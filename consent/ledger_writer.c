@@ -53,6 +53,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -79,8 +80,10 @@ void batch_release(struct batch *batch)
     munmap(batch->octets, BATCH_SIZE);
 }
 
+/* Texts and one-time codes do not stay in memory for longer than it takes to write them. */
 static void batch_empty(struct batch *batch)
 {
+    explicit_bzero(batch->octets, batch->used < KEEP_OCTETS ? batch->used : KEEP_OCTETS);
     if (batch->used > KEEP_OCTETS)
         madvise(batch->octets + KEEP_OCTETS, BATCH_SIZE - KEEP_OCTETS, MADV_DONTNEED);
     batch->used = 0;

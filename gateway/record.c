@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events into the ledger. Everything the engine decides passes through record_event(). */
+#include <string.h>
+
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
 
@@ -29,6 +31,7 @@ uint64_t record_event(struct engine *e, Assent__V1__Event *event,
     struct span public_part, personal_part;
     record_pack(e, event, personal, &public_part, &personal_part);
     uint64_t sequence = e->ports->ledger_append(e->ports->context, public_part, personal_part);
+    explicit_bzero(e->scratch + public_part.length, personal_part.length);
     if (event_is_consent(event))
         projection_note(e, sequence, event, personal);
     return sequence;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One frame in, one answer out. The table `rows` has a line a call: who may make it, and the function
- * that serves it. Everything decoded lives in the server's arena until the next frame. */
+ * that serves it. Everything decoded lives in the server's arena until it is served. */
 #include "gateway/submit_connection.h"
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ static Assent__V1__Frame answer_to(const struct call *call, Assent__V1__Frame__B
     return answer;
 }
 
-/* Strings that live until the next frame. */
+/* Strings that live until the frame is served. */
 static char *bad_string(struct arena *arena, const char *field)
 {
     static const char format[] = "%s is not valid UTF-8, or holds a NUL";
@@ -305,12 +305,9 @@ static const struct row *find_row(Assent__V1__Frame__BodyCase body)
     return i < ROW_COUNT && (rows[i].serve || rows[i].consent) ? &rows[i] : NULL;
 }
 
-enum call_result connection_serve(struct connection *connection, struct span body,
-                                  struct instant now)
+static enum call_result serve(struct connection *connection, struct span body, struct instant now)
 {
-    struct submit_server *server = connection->server;
-    arena_reset(&server->arena);
-    Assent__V1__Frame *frame = frame_decode(body, &server->arena);
+    Assent__V1__Frame *frame = frame_decode(body, &connection->server->arena);
     if (frame == NULL) {
         connection_fail(connection, 0, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
                         "not an assent.v1.Frame");
@@ -332,4 +329,14 @@ enum call_result connection_serve(struct connection *connection, struct span bod
     else
         return row->serve(&call);
     return CALL_TAKEN;
+}
+
+enum call_result connection_serve(struct connection *connection, struct span body,
+                                  struct instant now)
+{
+    struct submit_server *server =
+        connection->server; /* the connection may be gone after serving */
+    enum call_result result = serve(connection, body, now);
+    arena_reset(&server->arena); /* texts and keys do not stay in memory */
+    return result;
 }

@@ -2,6 +2,7 @@
 #include "proto/base/arena.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/base/check.h"
 
@@ -34,6 +35,7 @@ static void free_blocks(struct arena_block *block)
 {
     while (block != NULL) {
         struct arena_block *next = block->next;
+        explicit_bzero(block->data, block->used);
         free(block);
         block = next;
     }
@@ -52,6 +54,7 @@ void arena_reset(struct arena *arena)
         return;
     free_blocks(arena->blocks->next);
     arena->blocks->next = NULL;
+    explicit_bzero(arena->blocks->data, arena->blocks->used);
     arena->blocks->used = 0;
 }
 

@@ -23,7 +23,7 @@ struct arena {
 void arena_init(struct arena *arena, size_t limit);
 void arena_release(struct arena *arena);
 
-/* Forgets everything, keeps one block. */
+/* Forgets and wipes everything, keeps one block. */
 void arena_reset(struct arena *arena);
 
 /* 16-octet aligned, or NULL above the limit. */

@@ -2,6 +2,7 @@
 #include "proto/base/bytes.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/base/check.h"
 
@@ -13,8 +14,16 @@ void buffer_init(struct buffer *buffer, size_t limit)
     *buffer = (struct buffer){.limit = limit};
 }
 
+/* Texts and one-time codes pass through buffers: what is no longer in use does not stay in memory. */
+static void wipe(struct buffer *buffer, size_t start, size_t end)
+{
+    if (start < end)
+        explicit_bzero(buffer->data + start, end - start);
+}
+
 void buffer_release(struct buffer *buffer)
 {
+    wipe(buffer, buffer->start, buffer->end);
     free(buffer->data);
     *buffer = (struct buffer){0};
 }
@@ -35,11 +44,13 @@ uint8_t *buffer_reserve(struct buffer *buffer, size_t length)
         uint8_t *data = check_malloc(size);
         if (used > 0)
             memcpy(data, buffer->data + buffer->start, used);
+        wipe(buffer, buffer->start, buffer->end);
         free(buffer->data);
         buffer->data = data;
         buffer->size = size;
     } else if (used > 0) {
         memmove(buffer->data, buffer->data + buffer->start, used);
+        wipe(buffer, buffer->start > used ? buffer->start : used, buffer->end);
     }
     buffer->start = 0;
     buffer->end = used;
@@ -60,6 +71,7 @@ bool buffer_append(struct buffer *buffer, const void *data, size_t length)
 void buffer_consume(struct buffer *buffer, size_t length)
 {
     CHECK(length <= buffer_length(buffer));
+    wipe(buffer, buffer->start, buffer->start + length);
     buffer->start += length;
     if (buffer->start != buffer->end)
         return;

@@ -144,7 +144,7 @@ static inline void buffer_commit(struct buffer *b, size_t length)
 
 MUST_CHECK bool buffer_append(struct buffer *buffer, const void *data, size_t length);
 
-/* Drops `length` octets from the front. */
+/* Drops `length` octets from the front, and wipes them. */
 void buffer_consume(struct buffer *buffer, size_t length);
 
 #endif

@@ -172,6 +172,51 @@ static void digests_and_hex(void **state)
     assert_false(hex_decode(span_from_string("abc"), back, 1));
 }
 
+/* One-time codes pass through these. */
+static void what_is_consumed_is_wiped(void **state)
+{
+    (void)state;
+    struct buffer buffer;
+    buffer_init(&buffer, 64);
+    assert_true(buffer_append(&buffer, "code 123456, more", 17));
+    const uint8_t *data = buffer.data;
+    buffer_consume(&buffer, 11);
+    for (int i = 0; i < 11; i++)
+        assert_int_equal(data[i], 0);
+    assert_memory_equal(buffer_span(&buffer).data, ", more", 6);
+    buffer_release(&buffer);
+}
+
+static void a_buffer_that_moves_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct buffer buffer;
+    char text[3000];
+    memset(text, 'x', sizeof text);
+    buffer_init(&buffer, 8192);
+    assert_true(buffer_append(&buffer, text, sizeof text));
+    buffer_consume(&buffer, 2900);
+    assert_true(buffer_append(&buffer, text, 1000)); /* fits behind */
+    assert_true(buffer_append(&buffer, text, 1000)); /* moves to the front */
+    assert_int_equal(buffer_length(&buffer), 2100);
+    for (size_t i = buffer.end; i < buffer.size && i < 4000; i++)
+        assert_int_equal(buffer.data[i], 0);
+    buffer_release(&buffer);
+}
+
+static void a_reset_arena_is_wiped(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    char *text = arena_alloc(&arena, 12);
+    memcpy(text, "code 123456", 12);
+    arena_reset(&arena);
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(text[i], 0); /* the block is kept */
+    arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +227,9 @@ int main(void)
         cmocka_unit_test(arena_refuses_above_its_limit),
         cmocka_unit_test(numbers_are_e164_and_nothing_else),
         cmocka_unit_test(digests_and_hex),
+        cmocka_unit_test(what_is_consumed_is_wiped),
+        cmocka_unit_test(a_buffer_that_moves_leaves_nothing_behind),
+        cmocka_unit_test(a_reset_arena_is_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
