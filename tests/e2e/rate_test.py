@@ -42,7 +42,7 @@ def run(rate, seconds, sessions):
 
 
 def main():
-    run(rate=10, seconds=12, sessions=1)
+    run(rate=10, seconds=25, sessions=1)
     run(rate=500, seconds=6, sessions=2)
 
 
