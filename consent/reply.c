@@ -31,6 +31,14 @@ static const char *find_text(Assent__V1__ServiceKind kind, const char *language)
     return english;
 }
 
+bool reply_has_language(const char *language)
+{
+    for (size_t i = 0; i < sizeof replies / sizeof *replies; i++)
+        if (strcmp(replies[i].language, language) == 0)
+            return true;
+    return false;
+}
+
 struct filling {
     char *out;
     size_t length;

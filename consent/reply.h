@@ -4,6 +4,8 @@
 #ifndef CONSENT_REPLY_H
 #define CONSENT_REPLY_H
 
+#include <stdbool.h>
+
 #include "proto/event.pb-c.h"
 #include "proto/base/span.h"
 
@@ -17,5 +19,8 @@ struct reply_names {
  * does not fit is cut between characters. `kind` is one of the replies, not SERVICE_NONE. */
 size_t reply_text(Assent__V1__ServiceKind kind, const char *language,
                   const struct reply_names *names, char *out, size_t size);
+
+/* True for a language that has texts of its own. */
+bool reply_has_language(const char *language);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consent/language.h"
 #include "consent/reply.h"
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
@@ -274,11 +275,11 @@ static bool has_capacity(struct engine *e, const struct submission *s, struct su
                       "the consent store has never been reached: check redis.url, submit again");
     if (e->messages.by_id.count >= e->config->max_open_messages)
         return refuse(v, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED,
-                      "limits.max_open_messages is reached: submit again later");
+                      "`limits: open_messages` is reached: submit again later");
     if (e->messages.octets + message_octets((uint16_t)s->text.length) >
         e->config->max_memory_octets)
         return refuse(v, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED,
-                      "limits.max_memory is reached: submit again later");
+                      "`limits: memory` is reached: submit again later");
     return true;
 }
 
@@ -408,8 +409,11 @@ uint64_t admit_service(struct engine *e, Assent__V1__ServiceKind kind, uint16_t 
     const struct program_config *config = &e->config->programs[program];
     struct reply_names names = {config->brand, config->name, config->contact};
     char text[TEXT_OCTETS_MAX];
-    size_t length =
-        reply_text(kind, language[0] ? language : config->language, &names, text, sizeof text);
+    if (language[0] == '\0')
+        language = language_of_number(number);
+    if (language[0] == '\0')
+        language = config->language;
+    size_t length = reply_text(kind, language, &names, text, sizeof text);
     struct span span = span_of(text, length);
     struct text_plan plan;
     if (carrier < 0)

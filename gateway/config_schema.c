@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
+#include "consent/reply.h"
 #include "gateway/config_text.h"
 #include "proto/base/check.h"
 #include "smpp/address.h"
@@ -226,6 +227,7 @@ static const struct form form_name = {
 static const struct form form_node = {config_is_node_name,
                                       "1 to 32 of a-z, 0-9, \"_\" and \"-\" are allowed"};
 static const struct form form_text = {is_not_empty, "it may not be empty"};
+static const struct form form_language = {reply_has_language, "en, fr, es and ar are allowed"};
 static const struct form form_redis = {config_is_redis_url,
                                        "unix:///PATH or redis://HOST:PORT/DATABASE is allowed"};
 
@@ -527,7 +529,7 @@ static const struct field program_fields[] = {
     {"name", read_text, MEMBER(struct program_config, name), .with = &form_name, .required = true},
     {"brand", read_text, MEMBER(struct program_config, brand), .with = &form_text},
     {"contact", read_text, MEMBER(struct program_config, contact)},
-    {"language", read_text, MEMBER(struct program_config, language), .with = &form_name},
+    {"language", read_text, MEMBER(struct program_config, language), .with = &form_language},
     {"classes", read_classes, MEMBER(struct program_config, classes), .min = 1, .max = 4,
      .required = true},
     {"senders", read_senders, .min = 1, .max = SENDERS_MAX, .required = true},

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consent/language.h"
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
 #include "proto/base/digest.h"
@@ -176,8 +177,8 @@ void engine_request_opt_in(struct engine *e, uint16_t client, uint64_t call,
     struct inquiry *q = inquire(e, INQUIRY_REQUEST, client, call, program, number);
     q->sender = (uint8_t)sender;
     snprintf(q->source, sizeof q->source, "%s", in->source);
-    snprintf(q->language, sizeof q->language, "%s",
-             in->language[0] ? in->language : config->language);
+    const char *language = in->language[0] ? in->language : language_of_number(number);
+    snprintf(q->language, sizeof q->language, "%s", language[0] ? language : config->language);
     q->evidence = check_strdup(in->evidence);
     ask_or_refuse(e, q);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consent/language.h"
 #include "gateway/engine_state.h"
 #include "proto/number.h"
 #include "smpp/text.h"
@@ -176,7 +177,7 @@ static void stop(struct engine *e, struct reply *r, const struct keyword_match *
         .carrier = e->carriers[r->owed.carrier].config->name,
         .sender = r->address,
         .rule = match->rule,
-        .language = match->language,
+        .language = language_of_reply(match, r->number),
         .how = meaning_name(match->meaning),
         .text = r->text,
         .evidence = "",
@@ -252,7 +253,7 @@ static void help(struct engine *e, struct reply *r, const struct keyword_match *
     ordinary(e, r, match);
     if (due)
         admit_service(e, ASSENT__V1__SERVICE_KIND__HELP_REPLY, r->programs[0], r->sender, r->number,
-                      match->language, cause, r->owed.carrier, SERVICE_TTL_MS);
+                      language_of_reply(match, r->number), cause, r->owed.carrier, SERVICE_TTL_MS);
 }
 
 /* START: what was before the STOP stands again; the opt-in was never taken out of Redis. */
@@ -287,7 +288,8 @@ static void start(struct engine *e, struct reply *r, const struct keyword_match 
     e->metrics.counters[COUNT_OPT_INS_AGAIN]++;
     if (r->program_count > 0)
         admit_service(e, ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN, r->programs[0], r->sender,
-                      r->number, match->language, sequence, r->owed.carrier, SERVICE_TTL_MS);
+                      r->number, language_of_reply(match, r->number), sequence, r->owed.carrier,
+                      SERVICE_TTL_MS);
     answer_when_durable(e, r);
 }
 

@@ -170,6 +170,8 @@ static const struct fault faults[] = {
      "`uid` cannot be \"-3\"; a whole number from 0"},
     {"brand: Acme\n", "brand: Acme\n    quiet_hours: auto\n", 13,
      "unknown key \"quiet_hours\" in a program; allowed: name, brand"},
+    {"brand: Acme\n", "brand: Acme\n    language: xx\n", 13,
+     "`language` cannot be \"xx\"; en, fr, es and ar are allowed"},
     {"[marketing]", "[marketing, spam]", 13, "unknown class \"spam\"; allowed: otp, transactional"},
     {"[marketing]", "[service]", 13, "unknown class \"service\""},
     {"[marketing]", "[]", 13, "`classes` is empty; at least 1"},
