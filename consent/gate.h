@@ -8,19 +8,19 @@
 #include "proto/base/span.h"
 
 enum verdict {
-    VERDICT_UNKNOWN,   /* error, timeout, or not understood: never send */
+    VERDICT_UNKNOWN, /* error, timeout, or not understood: never send */
     VERDICT_PASS,
     VERDICT_OPTED_OUT,
     VERDICT_NO_OPT_IN,
 };
 
 struct check {
-    uint64_t cookie;                   /* given back with the verdict */
+    uint64_t cookie; /* given back with the verdict */
     uint64_t number;
     uint16_t scopes[CHECK_SCOPES_MAX]; /* opt-out scopes: any of them denies */
     uint8_t scope_count;
     bool need_opt_in;
-    uint16_t opt_in_scope;             /* the program's scope */
+    uint16_t opt_in_scope; /* the program's scope */
 };
 
 /* What an answer to a check says, besides the verdict. */
@@ -31,13 +31,13 @@ struct check_result {
 };
 
 enum consent_write_kind {
-    WRITE_OPT_OUT,       /* SADD optout for every scope */
-    WRITE_OPT_IN,        /* SADD optin of scopes[0]; DEL pending */
-    WRITE_PENDING,       /* SET pending of scopes[0] with a time-to-live */
-    WRITE_DROP_PENDING,  /* decline */
-    WRITE_LIFT_OPT_OUT,  /* START: SREM optout for every scope */
-    WRITE_SCOPE,         /* the scope registry: number scopes[0] belongs to `name` */
-    WRITE_POSITION,      /* only `sequence` moves */
+    WRITE_OPT_OUT,      /* SADD optout for every scope */
+    WRITE_OPT_IN,       /* SADD optin of scopes[0]; DEL pending */
+    WRITE_PENDING,      /* SET pending of scopes[0] with a time-to-live */
+    WRITE_DROP_PENDING, /* decline */
+    WRITE_LIFT_OPT_OUT, /* START: SREM optout for every scope */
+    WRITE_SCOPE,        /* the scope registry: number scopes[0] belongs to `name` */
+    WRITE_POSITION,     /* only `sequence` moves */
 };
 
 #define WRITE_SCOPES_MAX 16
@@ -50,9 +50,9 @@ struct consent_write {
     uint64_t number;
     uint16_t scopes[WRITE_SCOPES_MAX];
     uint8_t scope_count;
-    uint64_t expires_wall_ms;  /* WRITE_PENDING */
-    uint8_t token_sha256[32];  /* WRITE_PENDING */
-    uint64_t request;          /* WRITE_PENDING: sequence of the request (survives replay) */
+    uint64_t expires_wall_ms;        /* WRITE_PENDING */
+    uint8_t token_sha256[32];        /* WRITE_PENDING */
+    uint64_t request;                /* WRITE_PENDING: sequence of the request (survives replay) */
     char name[NAME_OCTETS_MAX + 16]; /* WRITE_SCOPE */
 };
 
