@@ -20,6 +20,7 @@
 #include "consent/ledger_scan.h"
 #include "proto/base/check.h"
 
+#define SYNC_EVERY  (4u << 20)
 #define KEPT        2
 #define BUFFER_SIZE (256u << 10)
 
@@ -28,6 +29,7 @@ struct snapshot_writer {
     uint64_t records;
     uint64_t offset; /* of the buffer */
     size_t used;
+    uint64_t synced; /* octets */
     struct salts salts;
     uint8_t buffer[BUFFER_SIZE];
 };
@@ -40,6 +42,11 @@ static enum err write_buffer(struct snapshot_writer *writer)
     if (err == ERR_OK) {
         writer->offset += writer->used;
         writer->used = 0;
+    }
+    /* A little at a time, so that the ledger's own fsync never stands behind all of it. */
+    if (err == ERR_OK && writer->offset - writer->synced >= SYNC_EVERY) {
+        writer->synced = writer->offset;
+        err = sync_data(writer->fd);
     }
     return err;
 }

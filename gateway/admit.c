@@ -463,11 +463,36 @@ void engine_cancel(struct engine *e, uint16_t client, uint64_t id, struct instan
     ret->ready_at = e->ports->ledger_next(e->ports->context) - 1;
 }
 
+void ended_remember(struct engine *e, const struct message *m, Assent__V1__Outcome outcome)
+{
+    e->ended[m->id % ENDED_REMEMBERED] = (struct ended_message){.id = m->id,
+                                                                .client = m->client,
+                                                                .carrier = m->carrier,
+                                                                .outcome = (uint8_t)outcome,
+                                                                .parts = m->parts,
+                                                                .attempts = m->attempts};
+}
+
+static bool query_ended(struct engine *e, uint16_t client, uint64_t id,
+                        Assent__V1__MessageStatus *ret)
+{
+    const struct ended_message *ended = &e->ended[id % ENDED_REMEMBERED];
+    if (id == 0 || ended->id != id || (client != CLIENT_OPERATOR && ended->client != client))
+        return false;
+    ret->id = id;
+    ret->state = UNCONST(message_state_name(MESSAGE_ENDED));
+    ret->outcome = (Assent__V1__Outcome)ended->outcome;
+    ret->parts = ended->parts;
+    ret->attempts = ended->attempts;
+    ret->carrier = UNCONST(e->carriers[ended->carrier].config->name);
+    return true;
+}
+
 bool engine_query(struct engine *e, uint16_t client, uint64_t id, Assent__V1__MessageStatus *ret)
 {
     struct message *m = find_of_client(e, client, id);
     if (m == NULL)
-        return false;
+        return query_ended(e, client, id, ret);
     ret->id = id;
     ret->state = UNCONST(message_state_name((enum message_state)m->state));
     ret->outcome = m->state == MESSAGE_IN_DOUBT ? ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME

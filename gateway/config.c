@@ -31,7 +31,7 @@ void config_defaults(struct config *config)
     config->ttl_ms[ASSENT__V1__CLASS__MARKETING] = HOURS(24);
     config->ttl_ms[ASSENT__V1__CLASS__EMERGENCY] = HOURS(48);
     config->ttl_ms[ASSENT__V1__CLASS__SERVICE] = HOURS(24);
-    config->snapshot_records = 2000000;
+    config->snapshot_records = 5000000;
     config->log_level = LEVEL_INFO;
 }
 

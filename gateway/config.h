@@ -90,7 +90,7 @@ struct config {
     uint32_t retry_min_ms;        /* 1000, doubling with jitter */
     uint32_t retry_max_ms;        /* 300000 */
     uint64_t ttl_ms[CLASS_COUNT]; /* defaults by class: otp 5 min, others 1-2 days */
-    uint32_t snapshot_records;    /* a snapshot every so many records; 2,000,000 */
+    uint32_t snapshot_records;    /* a snapshot every so many records; 5,000,000 */
     enum { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR } log_level;
 };
 

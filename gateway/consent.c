@@ -14,6 +14,7 @@
 #define TOKEN_OCTETS   16
 #define INQUIRIES_MAX  65536
 #define SERVICE_TTL_MS (30ull * 60 * 1000)
+#define DATE_SLACK_MS  (24ull * 3600 * 1000) /* a date alone, from a time zone ahead of ours */
 
 /* ---- answers ---- */
 
@@ -87,7 +88,10 @@ static bool resolve(struct engine *e, uint16_t client, uint64_t call, const char
     uint64_t number;
     const char *why;
     if (engine_refuses(e, &why)) {
-        reply_refusal(e, call, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED, why);
+        reply_refusal(e, call,
+                      e->draining ? ASSENT__V1__CODE__CODE_UNAVAILABLE
+                                  : ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      why);
         return false;
     }
     if (program < 0) {
@@ -328,6 +332,11 @@ void engine_record_opt_in(struct engine *e, uint16_t client, uint64_t call,
     if (in->source[0] == '\0' || in->evidence[0] == '\0') {
         reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
                       "source and evidence: both are needed to record consent in one step");
+        return;
+    }
+    if (in->obtained_wall_ms > now.wall_ms + DATE_SLACK_MS) {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+                      "obtained_at: in the future; consent is recorded after it was given");
         return;
     }
     Assent__V1__OptInRecorded body = ASSENT__V1__OPT_IN_RECORDED__INIT;

@@ -15,9 +15,9 @@
 #include "smpp/text.h"
 
 #define ASK_TARGET_US (20 * US_PER_MS)
-#define ASK_LIMIT_MIN 512
-#define ASK_LIMIT_MAX 16384
-#define PART_BITS     4 /* a request's cookie is message id << 4 | part - 1 */
+#define ASK_LIMIT_MIN 256
+#define ASK_LIMIT_MAX 1024 /* 4 ms of Redis */
+#define PART_BITS     4    /* a request's cookie is message id << 4 | part - 1 */
 
 /* ---- leaving the pipeline ---- */
 
@@ -51,8 +51,10 @@ static void leave_state(struct engine *e, struct message *m)
 void message_finish(struct engine *e, struct message *m, Assent__V1__Outcome outcome)
 {
     leave_state(e, m);
-    if (outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN)
+    if (outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN) {
         e->metrics.ended[m->message_class][outcome]++;
+        ended_remember(e, m, outcome);
+    }
     correlate_drop(e, m);
     queue_leave_flow(&carrier_of(e, m)->queue, m);
     message_set_state(&e->messages, m, MESSAGE_ENDED);

@@ -24,6 +24,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     e->brand_scope = check_calloc(config->program_count, sizeof *e->brand_scope);
     arena_init(&e->arena, LEDGER_RECORD_MAX * 16);
     message_store_init(&e->messages);
+    e->ended = check_calloc(ENDED_REMEMBERED, sizeof *e->ended);
     TAILQ_INIT(&e->recent_opt_outs);
     TAILQ_INIT(&e->denials_leaving);
     projection_init(e);
@@ -49,6 +50,7 @@ void engine_free(struct engine *e)
     table_release(&e->help_given);
     table_release(&e->orphans);
     free(e->reference_ring);
+    free(e->ended);
     free(e->program_scope);
     free(e->brand_scope);
     free(e->scratch);
@@ -131,6 +133,20 @@ static uint64_t next_turn(struct engine *e)
     return next;
 }
 
+/* Times one batch after the other on its way to the disk. */
+static void sample_durable(struct engine *e)
+{
+    uint64_t last = e->ports->ledger_next(e->ports->context) - 1;
+    if (e->durable_sample.sequence != 0 && e->durable_sample.sequence <= e->durable) {
+        histogram_add(&e->metrics.timings[TIME_DURABLE], e->now.mono_us - e->durable_sample.at_us);
+        e->durable_sample.sequence = 0;
+    }
+    if (e->durable_sample.sequence != 0 || last <= e->durable)
+        return;
+    e->durable_sample.sequence = last;
+    e->durable_sample.at_us = e->now.mono_us;
+}
+
 static void drain_turn(struct engine *e);
 
 uint64_t engine_turn(struct engine *e, struct instant now)
@@ -152,6 +168,7 @@ uint64_t engine_turn(struct engine *e, struct instant now)
     if (e->draining)
         drain_turn(e);
     /* One batch each to the ledger, to Redis and to every link. */
+    sample_durable(e);
     e->ports->ledger_flush(e->ports->context);
     e->ports->store_flush(e->ports->context);
     carriers_flush(e);
@@ -188,11 +205,12 @@ static void unbind(struct engine *e, struct carrier_link *link)
     }
     if (link->session == NULL || link->closing)
         return;
-    if (e->now.mono_us >= e->drain_by_us + FORCE_CLOSE_US)
+    if (e->now.mono_us >= e->drain_by_us + FORCE_CLOSE_US) {
         session_close(link->session, "draining");
-    else if (session_state(link->session) != SESSION_UNBINDING)
+    } else if (session_state(link->session) != SESSION_UNBINDING) {
         session_unbind(link->session, e->now.mono_us);
-    link->tick_us = e->now.mono_us;
+        link->tick_us = e->now.mono_us; /* its timers have moved */
+    }
 }
 
 static bool all_closed(const struct engine *e)

@@ -162,6 +162,13 @@ struct seen_reference {
     uint64_t wall_ms;
 };
 
+/* What became of the last messages, for engine_query(): a slot by the low bits of the id. */
+struct ended_message {
+    uint64_t id;
+    uint16_t client, carrier;
+    uint8_t outcome, parts, attempts;
+};
+
 struct engine {
     const struct config *config;
     const struct ports *ports;
@@ -172,11 +179,15 @@ struct engine {
     enum plant plant;
 
     struct message_store messages;
+    struct ended_message *ended; /* ENDED_REMEMBERED */
     struct wheel wheel;
     struct carrier *carriers;
 
     uint64_t durable;
-    uint64_t ask_limit;          /* bulk in the pipeline; see adapt_ask_limit() */
+    struct {
+        uint64_t sequence, at_us; /* 0: none on its way */
+    } durable_sample;
+    uint64_t ask_limit;   /* bulk in the pipeline; see adapt_ask_limit() */
     uint64_t snapshot_at; /* sequence at which the last snapshot began */
     bool started, draining, unbinding, drained;
     uint64_t drain_by_us;
@@ -241,6 +252,7 @@ void record_deferred(struct engine *e, struct message *m);
 bool event_is_consent(const Assent__V1__Event *event);
 
 /* ---- admit.c ---- */
+void ended_remember(struct engine *e, const struct message *m, Assent__V1__Outcome outcome);
 /* A message of the gateway's own: confirmation, help, question, welcome. Gives its id, 0 when it
  * cannot be made. */
 uint64_t admit_service(struct engine *e, Assent__V1__ServiceKind kind, uint16_t program,

@@ -18,7 +18,7 @@
 #include "proto/base/check.h"
 
 #define CATCH_UP_RECORDS 4096  /* ledger records looked at in one step */
-#define CATCH_UP_WRITES  4096  /* not acknowledged at a time */
+#define WRITES_IN_FLIGHT 2048  /* not acknowledged at a time: some 20 ms of Redis */
 #define POSITION_LAG     65536 /* records without consent after which the position is moved */
 
 void projection_init(struct engine *e)
@@ -355,7 +355,7 @@ static void catch_up(struct engine *e)
     if (e->plant == PLANT_REPLAY_SKIPPED)
         p->cursor = p->last_consent + 1;
     uint64_t until = (e->durable < p->last_consent ? e->durable : p->last_consent) + 1;
-    if (p->cursor < until && p->sent_count < CATCH_UP_WRITES) {
+    if (p->cursor < until && p->sent_count < WRITES_IN_FLIGHT) {
         uint64_t next = e->ports->ledger_scan(e->ports->context, p->cursor, until, CATCH_UP_RECORDS,
                                               replay_record, e);
         if (next == 0) {
@@ -373,7 +373,8 @@ static void write_queued(struct engine *e)
 {
     struct projection *p = &e->projection;
     struct projection_entry *entry;
-    while ((entry = TAILQ_FIRST(&p->queue)) != NULL && entry->write.sequence <= e->durable) {
+    while ((entry = TAILQ_FIRST(&p->queue)) != NULL && entry->write.sequence <= e->durable &&
+           p->sent_count < WRITES_IN_FLIGHT) {
         TAILQ_REMOVE(&p->queue, entry, link);
         if (send_write(e, entry))
             continue;
@@ -427,6 +428,8 @@ void engine_on_written(struct engine *e, uint64_t sequence, bool added, struct i
     if (write->kind == WRITE_OPT_OUT) {
         for (uint8_t i = 0; i < write->scope_count; i++)
             deny_acknowledged(e, write->number, write->scopes[i], sequence);
+        if (!added && entry->received_us != 0)
+            e->metrics.counters[COUNT_OPT_OUTS_REPEATED]++;
         if (entry->received_us != 0)
             histogram_add(&e->metrics.timings[TIME_STOP_EFFECTIVE],
                           now.mono_us - entry->received_us);

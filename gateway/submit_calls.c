@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "proto/base/check.h"
 #include "proto/base/log.h"
 
 #define AGENT_LOGGED 40 /* characters */
@@ -99,10 +100,8 @@ static bool count_is_sane(const struct call *call, size_t count, const char *wha
     return false;
 }
 
-static Assent__V1__Verdict *set_verdict(struct submit_server *server, size_t i,
-                                        const struct submit_verdict *given)
+static void fill_verdict(Assent__V1__Verdict *verdict, const struct submit_verdict *given)
 {
-    Assent__V1__Verdict *verdict = server->verdict_pointers[i] = &server->verdicts[i];
     assent__v1__verdict__init(verdict);
     verdict->code = given->code;
     verdict->id = given->id;
@@ -111,20 +110,26 @@ static Assent__V1__Verdict *set_verdict(struct submit_server *server, size_t i,
     verdict->repeated_reference = given->repeated_reference;
     if (given->message != NULL)
         verdict->message = (char *)given->message;
+}
+
+static Assent__V1__Verdict *set_verdict(struct submit_server *server, size_t i,
+                                        const struct submit_verdict *given)
+{
+    Assent__V1__Verdict *verdict = server->verdict_pointers[i] = &server->verdicts[i];
+    fill_verdict(verdict, given);
     return verdict;
 }
 
 static void submit_one(const struct call *call, const Assent__V1__Message *message, bool dry_run,
-                       struct submit_verdict *ret_verdict)
+                       struct arena *arena, struct submit_verdict *ret_verdict)
 {
-    struct submit_server *server = call->connection->server;
     const char *field;
     *ret_verdict = (struct submit_verdict){.code = ASSENT__V1__CODE__CODE_INVALID_ARGUMENT};
     if (frame_strings_valid(&message->base, &field))
-        engine_submit(server->engine, call->connection->client, message, dry_run, call->now,
-                      ret_verdict);
+        engine_submit(call->connection->server->engine, call->connection->client, message, dry_run,
+                      call->now, ret_verdict);
     else
-        ret_verdict->message = bad_string(&server->arena, field);
+        ret_verdict->message = bad_string(arena, field);
 }
 
 /* While the engine takes nothing, waiting is tried first: it may be a matter of milliseconds. */
@@ -133,6 +138,78 @@ static bool must_wait(const struct submit_server *server, struct instant now)
     return !server->draining &&
            (server->refusing_since_us == 0 ||
             now.mono_us - server->refusing_since_us < SUBMIT_PATIENCE_MS * US_PER_MS);
+}
+
+/* Gives the position that the ledger must reach before the verdicts may be told. */
+static uint64_t submit_slice(const struct call *call, struct arena *arena,
+                             Assent__V1__Verdict *verdicts, size_t from, size_t to)
+{
+    const Assent__V1__SubmitRequest *submit = call->frame->submit;
+    uint64_t ready_at = 0;
+    for (size_t i = from; i < to; i++) {
+        struct submit_verdict verdict;
+        submit_one(call, submit->messages[i], submit->dry_run, arena, &verdict);
+        fill_verdict(&verdicts[i], &verdict);
+        ready_at = verdict.ready_at > ready_at ? verdict.ready_at : ready_at;
+    }
+    return ready_at;
+}
+
+static void answer_submit(const struct call *call, Assent__V1__Verdict *verdicts, size_t count,
+                          uint64_t ready_at)
+{
+    struct submit_server *server = call->connection->server;
+    for (size_t i = 0; i < count; i++)
+        server->verdict_pointers[i] = &verdicts[i];
+    Assent__V1__SubmitReply reply = ASSENT__V1__SUBMIT_REPLY__INIT;
+    reply.n_verdicts = count;
+    reply.verdicts = server->verdict_pointers;
+    Assent__V1__Frame answer = answer_to(call, ASSENT__V1__FRAME__BODY_SUBMIT_REPLY);
+    answer.submit_reply = &reply;
+    connection_answer(call->connection, &answer, ready_at);
+}
+
+static void end_bulk(struct bulk *bulk)
+{
+    bulk->connection = NULL;
+    arena_reset(&bulk->arena);
+}
+
+void bulk_drop(struct connection *connection)
+{
+    if (connection->server->bulk.connection == connection)
+        end_bulk(&connection->server->bulk);
+}
+
+static enum call_result go_on_with_bulk(struct connection *connection, struct instant now)
+{
+    struct bulk *bulk = &connection->server->bulk;
+    struct call call = {.connection = connection, .frame = bulk->frame, .now = now};
+    size_t count = bulk->frame->submit->n_messages, to = bulk->served + SUBMIT_SLICE;
+    if (to > count)
+        to = count;
+    uint64_t ready_at = submit_slice(&call, &bulk->arena, bulk->verdicts, bulk->served, to);
+    bulk->ready_at = ready_at > bulk->ready_at ? ready_at : bulk->ready_at;
+    bulk->served = to;
+    if (to < count)
+        return CALL_PARTLY;
+    answer_submit(&call, bulk->verdicts, count, bulk->ready_at);
+    end_bulk(bulk);
+    return CALL_TAKEN;
+}
+
+/* The decoded frame stays where it is, so its arena changes hands. */
+static enum call_result begin_bulk(const struct call *call)
+{
+    struct submit_server *server = call->connection->server;
+    struct bulk *bulk = &server->bulk;
+    CHECK(bulk->connection == NULL); /* one at a time: submit_serve.c */
+    arena_swap(&bulk->arena, &server->arena);
+    bulk->connection = call->connection;
+    bulk->frame = (Assent__V1__Frame *)(uintptr_t)call->frame;
+    bulk->served = 0;
+    bulk->ready_at = 0;
+    return go_on_with_bulk(call->connection, call->now);
 }
 
 static enum call_result serve_submit(const struct call *call)
@@ -151,19 +228,10 @@ static enum call_result serve_submit(const struct call *call)
                why);
         return CALL_TAKEN;
     }
-    uint64_t ready_at = 0;
-    for (size_t i = 0; i < submit->n_messages; i++) {
-        struct submit_verdict verdict;
-        submit_one(call, submit->messages[i], submit->dry_run, &verdict);
-        set_verdict(server, i, &verdict);
-        ready_at = verdict.ready_at > ready_at ? verdict.ready_at : ready_at;
-    }
-    Assent__V1__SubmitReply reply = ASSENT__V1__SUBMIT_REPLY__INIT;
-    reply.n_verdicts = submit->n_messages;
-    reply.verdicts = server->verdict_pointers;
-    Assent__V1__Frame answer = answer_to(call, ASSENT__V1__FRAME__BODY_SUBMIT_REPLY);
-    answer.submit_reply = &reply;
-    connection_answer(call->connection, &answer, ready_at);
+    if (submit->n_messages > SUBMIT_SLICE)
+        return begin_bulk(call);
+    uint64_t ready_at = submit_slice(call, &server->arena, server->verdicts, 0, submit->n_messages);
+    answer_submit(call, server->verdicts, submit->n_messages, ready_at);
     return CALL_TAKEN;
 }
 
@@ -336,6 +404,8 @@ enum call_result connection_serve(struct connection *connection, struct span bod
 {
     struct submit_server *server =
         connection->server; /* the connection may be gone after serving */
+    if (server->bulk.connection == connection)
+        return go_on_with_bulk(connection, now);
     enum call_result result = serve(connection, body, now);
     arena_reset(&server->arena); /* texts and keys do not stay in memory */
     return result;

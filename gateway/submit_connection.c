@@ -40,6 +40,7 @@ static void drop_input(struct connection *connection)
 {
     connection->server->input_octets -= buffer_length(&connection->input);
     buffer_consume(&connection->input, buffer_length(&connection->input));
+    bulk_drop(connection);
 }
 
 static void stop_watch(struct connection *connection)

@@ -71,6 +71,17 @@ struct connection {
 
 TAILQ_HEAD(connection_list, connection);
 
+/* A large Submit that is being served, a slice in each turn, so that codes, replies and Redis do not
+ * wait behind a campaign. Its frame stays in the connection's input until it is served whole. */
+struct bulk {
+    struct connection *connection; /* NULL for none */
+    Assent__V1__Frame *frame;      /* in `arena` */
+    struct arena arena;
+    size_t served;
+    uint64_t ready_at;
+    Assent__V1__Verdict verdicts[SUBMIT_MESSAGES_MAX];
+};
+
 struct submit_server {
     const struct config *config;
     struct engine *engine;
@@ -90,6 +101,7 @@ struct submit_server {
     uint64_t durable, next;     /* of the ledger, as of the last turn */
     bool draining;
     struct arena arena; /* one frame */
+    struct bulk bulk;
     Assent__V1__Verdict verdicts[SUBMIT_MESSAGES_MAX];
     Assent__V1__Verdict *verdict_pointers[SUBMIT_MESSAGES_MAX];
     Assent__V1__MessageStatus statuses[SUBMIT_MESSAGES_MAX];
@@ -150,7 +162,11 @@ void submit_settle_reading(struct connection *connection, struct instant now);
 enum call_result {
     CALL_TAKEN,
     CALL_NOT_NOW, /* the frame stays: back-pressure */
+    CALL_PARTLY,  /* the frame stays: the rest in the next turn */
 };
+
+/* Forgets a Submit of this connection that is served in part. */
+void bulk_drop(struct connection *connection);
 
 /* Decodes and serves one frame body. The connection may be CLOSING or DEAD afterwards. */
 enum call_result connection_serve(struct connection *connection, struct span body,

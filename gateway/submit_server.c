@@ -227,6 +227,7 @@ struct submit_server *submit_server_new(struct event_base *base, const struct co
     TAILQ_INIT(&server->work);
     table_init(&server->later_calls);
     arena_init(&server->arena, FRAME_ARENA_MAX);
+    arena_init(&server->bulk.arena, FRAME_ARENA_MAX);
     server->sweep = event_new(base, -1, 0, on_sweep, server);
     server->tick = event_new(base, -1, EV_PERSIST, on_tick, server);
     CHECK(server->sweep != NULL && server->tick != NULL);
@@ -270,6 +271,7 @@ void submit_server_free(struct submit_server *server)
     event_free(server->sweep);
     event_free(server->tick);
     arena_release(&server->arena);
+    arena_release(&server->bulk.arena);
     free(server->listeners);
     free(server->data_dir);
     free(server);

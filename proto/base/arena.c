@@ -75,3 +75,13 @@ void *arena_alloc(struct arena *arena, size_t size)
     block->used += size;
     return p;
 }
+
+/* The allocators point at their own arenas and stay. */
+void arena_swap(struct arena *a, struct arena *b)
+{
+    struct arena old = *a;
+    *a = *b;
+    *b = old;
+    a->allocator.allocator_data = a;
+    b->allocator.allocator_data = b;
+}

@@ -26,6 +26,9 @@ void arena_release(struct arena *arena);
 /* Forgets and wipes everything, keeps one block. */
 void arena_reset(struct arena *arena);
 
+/* Exchanges what two arenas hold; the pointers handed out stay valid. */
+void arena_swap(struct arena *a, struct arena *b);
+
 /* 16-octet aligned, or NULL above the limit. */
 void *arena_alloc(struct arena *arena, size_t size);
 

@@ -20,6 +20,7 @@
 #define FRAME_ARENA_MAX                                                                            \
     (24u << 20) /* decoded form of one frame; 1 MiB of empty submessages is 60 MiB */
 #define SUBMIT_MESSAGES_MAX    1000 /* messages in one Submit */
+#define SUBMIT_SLICE           250  /* messages of it that one turn serves */
 #define TEXT_OCTETS_MAX        6400 /* UTF-8; 255 parts would be more, nobody reads that */
 #define TEXT_PARTS_MAX         10
 #define REFERENCE_OCTETS_MAX   64
@@ -103,6 +104,7 @@
 #define CAMPAIGNS_MAX        4096  /* waiting at one carrier */
 #define PARKED_RECEIPTS_MAX  65536
 #define PARKED_RECEIPT_MS    60000
+#define ENDED_REMEMBERED     (1u << 18) /* sequence numbers back that Query knows ended messages of */
 #define THROTTLE_GUARD_MS    10 /* the carrier's second is measured with another clock and jitter */
 
 static_assert(1000000000000000ull < (1ull << 50), "a number must fit 50 bits");

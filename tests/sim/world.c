@@ -460,6 +460,9 @@ static void world_free(struct world *w)
     free(w);
 }
 
+#define EVENTS_BASE   100000
+#define EVENTS_PER_MS 1
+
 static void step(struct world *w, struct event *e)
 {
     w->now_us = e->at_us;
@@ -484,6 +487,9 @@ void world_run(uint64_t seed, int forced_kind, enum plant plant, bool trace,
     struct event e;
     while (!w->failed && !w->over && schedule_take(&w->schedule, &e))
         step(w, &e);
+    /* An idle engine asks for a few turns a second; thousands more mean that it spins. */
+    if (w->events > EVENTS_BASE + w->now_us / 1000 * EVENTS_PER_MS)
+        world_fail(w, "P10", "%llu events: the engine spins", (unsigned long long)w->events);
     *ret_outcome = (struct outcome){.failed = w->failed,
                                     .digest = w->digest,
                                     .virtual_us = w->now_us,
