@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An engine with a world that does what it should: a ledger in memory that is durable at once, a
+ * consent store that answers as told, and a carrier (the server role of the session code) on every
+ * link. For tests of single rules; tests/sim has the world that misbehaves. */
+#ifndef TESTS_UNIT_ENGINE_FIXTURE_H
+#define TESTS_UNIT_ENGINE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "gateway/engine.h"
+#include "smpp/session.h"
+
+#define WORLD_SUBMITS 4096
+#define WORLD_LINKS   4
+#define WORLD_CHECKS  4096
+
+struct world_submit {
+    uint16_t link;
+    uint8_t part; /* of a long text; 0 */
+    uint64_t number;
+};
+
+struct world_record {
+    uint8_t *octets;
+    size_t public_length, personal_length;
+};
+
+struct world {
+    struct config config;
+    struct program_config programs[2]; /* offers: marketing, single; login: otp, transactional */
+    struct client_config clients[2];
+    struct carrier_config carrier;
+    char routes[1][NUMBER_DIGITS_MAX + 1];
+    struct ports ports;
+    struct engine *engine;
+    struct instant now;
+
+    struct world_record *records;
+    size_t records_size;
+    uint64_t next;
+    size_t room;
+    bool no_space;
+
+    enum verdict verdict;
+    struct consent_state state; /* of every lookup */
+    bool added;                 /* of every write */
+    struct check checks[WORLD_CHECKS];
+    size_t check_count;
+    struct consent_write writes[64];
+    size_t write_count;
+    struct consent_write last_write;
+    uint64_t lookups[64];
+    size_t lookup_count;
+    uint64_t scope_cookies[8];
+    size_t scope_count;
+    uint16_t next_scope;
+
+    struct session *peers[WORLD_LINKS];
+    struct buffer to_peer[WORLD_LINKS];
+    bool opening[WORLD_LINKS];
+    bool silent; /* submit_sm get no answer */
+    uint64_t next_id;
+    struct world_submit submits[WORLD_SUBMITS];
+    size_t submit_count;
+
+    Assent__V1__Code consent_code; /* of the last consent call */
+    char consent_message[128];
+};
+
+/* ---- ledger ---- */
+
+static uint64_t world_append(void *context, struct span public_part, struct span personal_part)
+{
+    struct world *w = context;
+    if (w->next >= w->records_size) {
+        w->records_size = w->records_size ? w->records_size * 2 : 1024;
+        w->records = realloc(w->records, w->records_size * sizeof *w->records);
+    }
+    struct world_record *r = &w->records[w->next];
+    *r = (struct world_record){.public_length = public_part.length,
+                               .personal_length = personal_part.length};
+    r->octets = malloc(public_part.length + personal_part.length + 1);
+    memcpy(r->octets, public_part.data, public_part.length);
+    if (personal_part.length > 0)
+        memcpy(r->octets + public_part.length, personal_part.data, personal_part.length);
+    return w->next++;
+}
+
+static void world_nothing(void *context)
+{
+    (void)context;
+}
+
+static uint64_t world_next(void *context)
+{
+    return ((struct world *)context)->next;
+}
+
+static size_t world_room(void *context)
+{
+    return ((struct world *)context)->room;
+}
+
+static bool world_no_space(void *context)
+{
+    return ((struct world *)context)->no_space;
+}
+
+static uint64_t world_scan(void *context, uint64_t from, uint64_t until, uint32_t max_records,
+                           void (*each)(void *engine, uint64_t sequence, struct span public_part,
+                                        struct span personal_part),
+                           void *engine)
+{
+    struct world *w = context;
+    for (; from < until && max_records > 0; from++, max_records--) {
+        const struct world_record *r = &w->records[from];
+        each(engine, from, span_of(r->octets, r->public_length),
+             span_of(r->octets + r->public_length, r->personal_length));
+    }
+    return from;
+}
+
+/* ---- store ---- */
+
+static bool world_check(void *context, const struct check *check)
+{
+    struct world *w = context;
+    assert_true(w->check_count < WORLD_CHECKS);
+    w->checks[w->check_count++] = *check;
+    return true;
+}
+
+static bool world_write(void *context, const struct consent_write *write)
+{
+    struct world *w = context;
+    if (w->write_count == sizeof w->writes / sizeof *w->writes)
+        return false;
+    w->last_write = w->writes[w->write_count++] = *write;
+    return true;
+}
+
+static bool world_lookup(void *context, uint64_t cookie, uint64_t number, const uint16_t *scopes,
+                         uint8_t scope_count, uint16_t opt_in_scope)
+{
+    struct world *w = context;
+    (void)number, (void)scopes, (void)scope_count, (void)opt_in_scope;
+    w->lookups[w->lookup_count++] = cookie;
+    return true;
+}
+
+static bool world_resolve(void *context, uint64_t cookie, const char *name)
+{
+    struct world *w = context;
+    (void)name;
+    w->scope_cookies[w->scope_count++] = cookie;
+    return true;
+}
+
+/* ---- the carrier ---- */
+
+static void world_open(void *context, uint16_t carrier, uint16_t link)
+{
+    struct world *w = context;
+    (void)carrier;
+    w->opening[link] = true;
+}
+
+static void world_flush(void *context, uint16_t carrier, uint16_t link, struct buffer *output)
+{
+    struct world *w = context;
+    (void)carrier;
+    struct span octets = buffer_span(output);
+    assert_true(buffer_append(&w->to_peer[link], octets.data, octets.length));
+    buffer_consume(output, octets.length);
+}
+
+static void world_close(void *context, uint16_t carrier, uint16_t link)
+{
+    struct world *w = context;
+    (void)carrier;
+    if (w->peers[link] != NULL)
+        session_free(w->peers[link]);
+    w->peers[link] = NULL;
+    buffer_consume(&w->to_peer[link], buffer_length(&w->to_peer[link]));
+}
+
+static void world_reading(void *context, uint16_t carrier, uint16_t link, bool reading)
+{
+    (void)context, (void)carrier, (void)link, (void)reading;
+}
+
+static struct world *world_of_peer; /* the tests have one at a time */
+
+static uint32_t peer_authenticate(void *context, struct session *session, enum session_mode mode,
+                                  const struct bind_body *bind)
+{
+    (void)context, (void)session, (void)mode, (void)bind;
+    return ESME_ROK;
+}
+
+static uint8_t part_of(const struct sm_body *body)
+{
+    bool long_text = (body->esm_class & 0x40) != 0 && body->text.length >= 6;
+    return long_text ? body->text.data[5] : 0;
+}
+
+static void peer_message(void *context, struct session *session, const struct pdu_header *header,
+                         const struct sm_body *body)
+{
+    struct world *w = world_of_peer;
+    uint16_t link = (uint16_t)(uintptr_t)context;
+    assert_true(w->submit_count < WORLD_SUBMITS);
+    w->submits[w->submit_count++] =
+        (struct world_submit){.link = link,
+                              .part = part_of(body),
+                              .number = strtoull(body->destination.digits, NULL, 10)};
+    if (w->silent)
+        return;
+    char id[24];
+    snprintf(id, sizeof id, "id%llu", (unsigned long long)++w->next_id);
+    session_respond(session, header, ESME_ROK, span_from_string(id));
+}
+
+static void peer_ended(void *context, struct session *session, uint64_t cookie,
+                       enum request_end end, uint32_t command_status, struct span message_id)
+{
+    (void)context, (void)session, (void)cookie, (void)end, (void)command_status, (void)message_id;
+}
+
+static void peer_closed(void *context, struct session *session, const char *why,
+                        uint32_t command_status)
+{
+    (void)context, (void)session, (void)why, (void)command_status;
+}
+
+static const struct session_handlers peer_handlers = {.authenticate = peer_authenticate,
+                                                      .message = peer_message,
+                                                      .request_ended = peer_ended,
+                                                      .closed = peer_closed};
+
+static void world_connect(struct world *w, uint16_t link)
+{
+    struct session_config config = {.role = SESSION_SERVER,
+                                    .system_id = "carrier",
+                                    .window = WINDOW_MAX,
+                                    .request_timeout_ms = 10000,
+                                    .enquire_timeout_ms = 10000};
+    w->opening[link] = false;
+    w->peers[link] = session_new(&config, &peer_handlers, (void *)(uintptr_t)link);
+    session_start(w->peers[link], w->now.mono_us);
+    engine_on_link_up(w->engine, 0, link, w->now);
+}
+
+/* ---- submitters ---- */
+
+static void world_consent_reply(void *context, uint64_t call, uint64_t ready_at,
+                                const Assent__V1__ConsentReply *reply)
+{
+    struct world *w = context;
+    (void)call, (void)ready_at;
+    w->consent_code = reply->code;
+    snprintf(w->consent_message, sizeof w->consent_message, "%s", reply->message);
+}
+
+static void world_show_reply(void *context, uint64_t call, const Assent__V1__ShowReply *reply)
+{
+    (void)context, (void)call, (void)reply;
+}
+
+static void world_random(void *context, void *out, size_t length)
+{
+    (void)context;
+    memset(out, 7, length);
+}
+
+/* ---- the world ---- */
+
+/* Everybody answers whatever is asked, until nobody has anything to say any more. */
+static void world_settle(struct world *w)
+{
+    for (bool busy = true; busy;) {
+        uint64_t next = w->next;
+        engine_on_durable(w->engine, w->next - 1);
+        engine_turn(w->engine, w->now);
+        busy = w->next != next; /* what is durable from now on */
+        for (uint16_t link = 0; link < WORLD_LINKS; link++) {
+            if (w->opening[link])
+                world_connect(w, link), busy = true;
+            if (w->peers[link] == NULL)
+                continue;
+            struct span in = buffer_span(&w->to_peer[link]);
+            if (in.length > 0)
+                session_receive(w->peers[link], in, w->now.mono_us), busy = true;
+            buffer_consume(&w->to_peer[link], in.length);
+            struct buffer *output = session_output(w->peers[link]);
+            struct span out = buffer_span(output);
+            if (out.length > 0)
+                engine_on_link_octets(w->engine, 0, link, out, w->now), busy = true;
+            buffer_consume(output, out.length);
+        }
+        for (size_t i = 0; i < w->scope_count; i++) {
+            uint64_t cookie = w->scope_cookies[i];
+            w->scope_count = 0, busy = true;
+            engine_on_scope_resolved(w->engine, cookie, ++w->next_scope, w->now);
+        }
+        for (size_t i = 0; i < w->write_count; i++) {
+            engine_on_written(w->engine, w->writes[i].sequence, w->added, w->now);
+            busy = true;
+        }
+        w->write_count = 0;
+        size_t checks = w->check_count;
+        for (size_t i = 0; i < checks; i++) {
+            struct check_result result = {.cookie = w->checks[i].cookie, .verdict = w->verdict};
+            engine_on_checked(w->engine, &result, 1, w->now);
+            busy = true;
+        }
+        w->check_count = 0;
+        size_t lookups = w->lookup_count;
+        w->lookup_count = 0;
+        for (size_t i = 0; i < lookups; i++) {
+            engine_on_looked_up(w->engine, w->lookups[i], true, &w->state, w->now);
+            busy = true;
+        }
+    }
+}
+
+static void world_pass(struct world *w, uint64_t ms)
+{
+    w->now.mono_us += ms * US_PER_MS;
+    w->now.wall_ms += ms;
+    world_settle(w);
+}
+
+static void world_program(struct program_config *program, const char *name, const char *sender)
+{
+    program_defaults(program);
+    snprintf(program->name, sizeof program->name, "%s", name);
+    snprintf(program->brand, sizeof program->brand, "%s", name);
+    snprintf(program->senders[0], sizeof program->senders[0], "%s", sender);
+    program->sender_count = 1;
+}
+
+/* To be changed as the test likes before world_start(). */
+static void world_init(struct world *w)
+{
+    *w = (struct world){.next = 1,
+                        .room = LEDGER_BATCH_OCTETS,
+                        .verdict = VERDICT_PASS,
+                        .added = true,
+                        .now = {.mono_us = 1000 * US_PER_S, .wall_ms = 1800000000000ull}};
+    world_of_peer = w;
+    config_defaults(&w->config);
+    snprintf(w->config.node, sizeof w->config.node, "test");
+    world_program(&w->programs[0], "offers", "12025550100");
+    w->programs[0].classes[ASSENT__V1__CLASS__MARKETING] = true;
+    w->programs[0].opt_in = OPT_IN_SINGLE;
+    world_program(&w->programs[1], "login", "12025550101");
+    w->programs[1].classes[ASSENT__V1__CLASS__OTP] = true;
+    w->programs[1].classes[ASSENT__V1__CLASS__TRANSACTIONAL] = true;
+    for (int i = 0; i < 2; i++) {
+        snprintf(w->clients[i].name, sizeof w->clients[i].name, "client%d", i);
+        w->clients[i].programs[0] = w->clients[i].programs[1] = true;
+    }
+    carrier_defaults(&w->carrier);
+    snprintf(w->carrier.name, sizeof w->carrier.name, "alpha");
+    snprintf(w->carrier.system_id, sizeof w->carrier.system_id, "acme");
+    w->carrier.rate = 100000;
+    w->carrier.window = 1000;
+    w->carrier.routes = w->routes;
+    w->carrier.route_count = 1;
+    w->config.programs = w->programs;
+    w->config.program_count = 2;
+    w->config.clients = w->clients;
+    w->config.client_count = 2;
+    w->config.carriers = &w->carrier;
+    w->config.carrier_count = 1;
+    for (int i = 0; i < WORLD_LINKS; i++)
+        buffer_init(&w->to_peer[i], 64u << 20);
+    w->ports = (struct ports){.context = w,
+                              .ledger_append = world_append,
+                              .ledger_flush = world_nothing,
+                              .ledger_next = world_next,
+                              .ledger_room = world_room,
+                              .ledger_no_space = world_no_space,
+                              .ledger_scan = world_scan,
+                              .store_check = world_check,
+                              .store_write = world_write,
+                              .store_lookup = world_lookup,
+                              .store_resolve_scope = world_resolve,
+                              .store_flush = world_nothing,
+                              .link_open = world_open,
+                              .link_flush = world_flush,
+                              .link_close = world_close,
+                              .link_reading = world_reading,
+                              .consent_reply = world_consent_reply,
+                              .show_reply = world_show_reply,
+                              .random = world_random};
+}
+
+/* A new process over the same ledger. */
+static void world_boot(struct world *w, bool store_up)
+{
+    struct hash_key key = {.k0 = 1, .k1 = 2};
+    w->engine = engine_new(&w->config, &w->ports, &key, 1);
+    uint64_t end = w->next;
+    for (uint64_t sequence = 1; sequence < end; sequence++) {
+        const struct world_record *r = &w->records[sequence];
+        const char *why = "";
+        assert_int_equal(engine_replay(w->engine, sequence, span_of(r->octets, r->public_length),
+                                       span_of(r->octets + r->public_length, r->personal_length),
+                                       &why),
+                         ERR_OK);
+    }
+    engine_start(w->engine, w->now);
+    if (store_up)
+        engine_on_store_up(w->engine, 0);
+    world_settle(w);
+}
+
+static void world_start(struct world *w)
+{
+    world_boot(w, true);
+}
+
+static void world_stop(struct world *w)
+{
+    engine_free(w->engine);
+    for (int i = 0; i < WORLD_LINKS; i++) {
+        if (w->peers[i] != NULL)
+            session_free(w->peers[i]);
+        w->peers[i] = NULL;
+        w->opening[i] = false;
+        buffer_consume(&w->to_peer[i], buffer_length(&w->to_peer[i]));
+    }
+    w->check_count = w->write_count = w->lookup_count = w->scope_count = 0;
+}
+
+static void world_release(struct world *w)
+{
+    world_stop(w);
+    for (int i = 0; i < WORLD_LINKS; i++)
+        buffer_release(&w->to_peer[i]);
+    for (uint64_t i = 1; i < w->next; i++)
+        free(w->records[i].octets);
+    free(w->records);
+}
+
+static Assent__V1__Message world_message(const char *program, Assent__V1__Class message_class,
+                                         const char *number, const char *text)
+{
+    Assent__V1__Message message = ASSENT__V1__MESSAGE__INIT;
+    message.program = (char *)(uintptr_t)program;
+    message.class_ = message_class;
+    message.number = (char *)(uintptr_t)number;
+    message.text = (char *)(uintptr_t)text;
+    return message;
+}
+
+static struct submit_verdict world_submit(struct world *w, uint16_t client,
+                                          const Assent__V1__Message *message)
+{
+    struct submit_verdict verdict;
+    engine_submit(w->engine, client, message, false, w->now, &verdict);
+    return verdict;
+}
+
+#endif
