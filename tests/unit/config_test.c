@@ -482,6 +482,101 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
+/* Limits ---------------------------------------------------------------------------------------- */
+
+struct limit {
+    const char *before; /* the items go in front of this */
+    const char *item;   /* a # stands for a number */
+    unsigned there;     /* items that `good` has */
+    unsigned most;
+};
+
+static const struct limit limits[] = {
+    {"http:", "  - {address: \"unix:///run/assent/#.sock\"}\n", 2, LISTENERS_MAX},
+    {"programs:\n", "  - {name: c#, uid: 7, programs: [login]}\n", 1, CLIENTS_MAX},
+    {"carriers:\n", "  - {name: p#, classes: [otp], senders: [Acme]}\n", 2, PROGRAMS_MAX},
+    {"limits:", "  - {name: c#, address: \"unix:///s\", system_id: x, rate: 1, routes: [\"9#\"]}\n",
+     1, CARRIERS_MAX},
+    {"\"44\"]", "\"9#\", ", 2, ROUTES_MAX},
+    {"\"12025550100\"]", "\"12025#\", ", 1, SENDERS_MAX},
+};
+
+static void put_item(FILE *out, const char *item, unsigned number)
+{
+    for (; *item != '\0'; item++) {
+        if (*item == '#')
+            fprintf(out, "%u", number);
+        else
+            fputc(*item, out);
+    }
+}
+
+/* `good` with as many of these items as make `count`. */
+static struct config *load_many(const struct limit *limit, unsigned count)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    const char *at = strstr(good, limit->before);
+    fprintf(out, "%.*s", (int)(at - good), good);
+    for (unsigned i = 0; i < count - limit->there; i++)
+        put_item(out, limit->item, i);
+    fputs(at, out);
+    fclose(out);
+    struct config *config = load(text);
+    free(text);
+    return config;
+}
+
+static void test_list_limits(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        struct config *config = load_many(&limits[i], limits[i].most);
+        if (config == NULL)
+            fail_msg("%s: %s", limits[i].before, said);
+        config_free(config);
+        assert_null(load_many(&limits[i], limits[i].most + 1));
+        assert_non_null(strstr(said, "at most"));
+    }
+}
+
+static void test_number_limits(void **state)
+{
+    (void)state;
+    char fresh[64];
+    static const struct {
+        const char *old, *key;
+        unsigned most;
+    } rows[] = {{"sessions: 1\n", "sessions", SESSIONS_MAX},
+                {"window: 100\n", "window", WINDOW_MAX}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (unsigned over = 0; over < 2; over++) {
+            snprintf(fresh, sizeof fresh, "%s: %u\n", rows[i].key, rows[i].most + over);
+            struct config *config = load(with(rows[i].old, fresh));
+            assert_int_equal(config == NULL, over);
+            config_free(config);
+        }
+    }
+}
+
+static void test_file_limit(void **state)
+{
+    (void)state;
+    size_t length = CONFIG_OCTETS_MAX;
+    char *text = malloc(length + 2);
+    memset(text, '#', length + 1);
+    memcpy(text, good, sizeof good - 1);
+    text[length] = '\0';
+    struct config *config = load(text);
+    assert_non_null(config);
+    config_free(config);
+    text[length] = '#';
+    text[length + 1] = '\0';
+    assert_null(load(text));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +590,9 @@ int main(void)
         cmocka_unit_test(test_deployed_file_is_complete),
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_list_limits),
+        cmocka_unit_test(test_number_limits),
+        cmocka_unit_test(test_file_limit),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
