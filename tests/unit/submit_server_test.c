@@ -345,6 +345,49 @@ static void test_strangers_get_little_memory(void **state)
     hang_up(&peer);
 }
 
+static void test_first_frame_at_its_limit(void **state)
+{
+    (void)state;
+    struct peer peer = connect_unix();
+    static const uint8_t head[] = {0, 0, HELLO_FRAME_MAX >> 8, HELLO_FRAME_MAX & 0xff};
+    static const uint8_t body[HELLO_FRAME_MAX]; /* whole, and no Frame: read, then refused */
+    put_octets(&peer, head, sizeof head);
+    for (int i = 0; i < 20; i++)
+        turn();
+    receive(&peer);
+    assert_false(peer.ended);
+    put_octets(&peer, body, sizeof body);
+    expect_failure(&peer, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT);
+    assert_non_null(strstr(peer.frame->failure->message, "not an assent.v1.Frame"));
+    hang_up(&peer);
+    static const uint8_t longer[] = {0, 0, HELLO_FRAME_MAX >> 8, (HELLO_FRAME_MAX & 0xff) + 1};
+    peer = connect_unix();
+    put_octets(&peer, longer, sizeof longer);
+    expect_failure(&peer, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT);
+    hang_up(&peer);
+}
+
+static void test_who_says_nothing_is_sent_away(void **state)
+{
+    (void)state;
+    struct peer peer = connect_unix();
+    uint64_t began_us = clock_mono_us(), end_us = began_us + (HELLO_TIMEOUT_MS - 500) * US_PER_MS;
+    while (clock_mono_us() < end_us) {
+        turn();
+        usleep(20000);
+    }
+    receive(&peer);
+    assert_false(peer.ended);
+    end_us = began_us + (HELLO_TIMEOUT_MS + 2000) * US_PER_MS;
+    while (clock_mono_us() < end_us) {
+        turn();
+        usleep(20000);
+    }
+    expect_failure(&peer, ASSENT__V1__CODE__CODE_UNAUTHENTICATED);
+    expect_end(&peer);
+    hang_up(&peer);
+}
+
 /* Submit --------------------------------------------------------------------------------------- */
 
 static void test_answer_waits_for_the_disk(void **state)
@@ -765,6 +808,8 @@ int main(void)
         TEST(test_tcp_needs_a_key),
         TEST(test_hello_comes_first),
         TEST(test_strangers_get_little_memory),
+        TEST(test_first_frame_at_its_limit),
+        TEST(test_who_says_nothing_is_sent_away),
         TEST(test_answer_waits_for_the_disk),
         TEST(test_message_counts),
         TEST(test_bad_text_spoils_one_message),
