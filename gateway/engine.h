@@ -91,6 +91,8 @@ bool engine_refuses(const struct engine *engine, const char **ret_why);
 /* Consent calls; answered through ports.consent_reply or show_reply with `call`, maybe before the
  * function returns. `client` CLIENT_OPERATOR may do everything. */
 #define CLIENT_OPERATOR UINT16_MAX
+/* True while Redis has enough to write: a server should not serve consent calls now. */
+bool engine_consent_busy(const struct engine *engine);
 void engine_request_opt_in(struct engine *engine, uint16_t client, uint64_t call,
                            const Assent__V1__OptInRequest *request, struct instant now);
 void engine_confirm_opt_in(struct engine *engine, uint16_t client, uint64_t call,

@@ -97,7 +97,7 @@ struct projection {
     uint64_t position_sent;       /* newest position handed to Redis */
     struct projection_list queue; /* LIVE: waiting to be durable */
     struct projection_list sent;  /* handed to Redis, not acknowledged */
-    uint32_t sent_count;
+    uint32_t queue_count, sent_count;
     uint64_t rewind;    /* CATCHING_UP: Redis did not take this record's write */
     uint32_t resolving; /* scope names asked for and not answered */
 };

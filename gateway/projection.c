@@ -18,7 +18,8 @@
 #include "proto/base/check.h"
 
 #define CATCH_UP_RECORDS 4096  /* ledger records looked at in one step */
-#define WRITES_IN_FLIGHT 2048  /* not acknowledged at a time: some 20 ms of Redis */
+#define WRITES_IN_FLIGHT 512   /* not acknowledged at a time: a STOP waits behind them */
+#define WRITES_QUEUED    512   /* above it consent calls of submitters wait */
 #define POSITION_LAG     65536 /* records without consent after which the position is moved */
 
 void projection_init(struct engine *e)
@@ -151,6 +152,7 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
     *queued = entry;
     queued->received_us = e->now.mono_us;
     TAILQ_INSERT_TAIL(&e->projection.queue, queued, link);
+    e->projection.queue_count++;
 }
 
 bool projection_pending(const struct engine *e, enum consent_write_kind kind, uint64_t number,
@@ -165,6 +167,12 @@ bool projection_pending(const struct engine *e, enum consent_write_kind kind, ui
             return true;
     }
     return false;
+}
+
+/* A STOP is written behind what submitters have asked for, so that is kept short. */
+bool engine_consent_busy(const struct engine *e)
+{
+    return e->projection.queue_count >= WRITES_QUEUED;
 }
 
 bool projection_done(const struct engine *e, uint64_t sequence)
@@ -297,7 +305,7 @@ void engine_on_store_down(struct engine *e, const char *why)
     p->why = p->why_text;
     drop_all(&p->queue);
     drop_all(&p->sent);
-    p->sent_count = 0;
+    p->queue_count = p->sent_count = 0;
     p->resolving = 0;
 }
 
@@ -376,10 +384,11 @@ static void write_queued(struct engine *e)
     while ((entry = TAILQ_FIRST(&p->queue)) != NULL && entry->write.sequence <= e->durable &&
            p->sent_count < WRITES_IN_FLIGHT) {
         TAILQ_REMOVE(&p->queue, entry, link);
-        if (send_write(e, entry))
-            continue;
-        TAILQ_INSERT_HEAD(&p->queue, entry, link);
-        return;
+        if (!send_write(e, entry)) {
+            TAILQ_INSERT_HEAD(&p->queue, entry, link);
+            return;
+        }
+        p->queue_count--;
     }
     if (entry != NULL || p->sent_count > 0 || e->durable < p->position_sent + POSITION_LAG)
         return;

@@ -330,6 +330,8 @@ static enum call_result serve_consent(const struct call *call, engine_call *func
 {
     const char *field;
     const ProtobufCMessage *request = &call->frame->show_consent->base;
+    if (engine_consent_busy(call->connection->server->engine))
+        return CALL_NOT_NOW; /* until the next turn */
     if (!frame_strings_valid(request, &field)) {
         refuse(call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
                bad_string(&call->connection->server->arena, field));

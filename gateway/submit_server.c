@@ -175,7 +175,7 @@ static void resume_stalled(struct submit_server *server, struct instant now)
     note_refusing(server, now);
     bool patient = server->refusing_since_us != 0 &&
                    now.mono_us - server->refusing_since_us < SUBMIT_PATIENCE_MS * US_PER_MS;
-    if (patient && !server->draining)
+    if ((patient && !server->draining) || engine_consent_busy(server->engine))
         return;
     for (struct connection *connection = TAILQ_FIRST(&server->work); connection != NULL;
          connection = TAILQ_NEXT(connection, work))

@@ -59,6 +59,12 @@ bool engine_query(struct engine *engine, uint16_t client, uint64_t id,
     return id == 1;
 }
 
+bool engine_consent_busy(const struct engine *engine)
+{
+    (void)engine;
+    return false;
+}
+
 bool engine_refuses(const struct engine *engine, const char **ret_why)
 {
     (void)engine;
