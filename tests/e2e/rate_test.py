@@ -41,9 +41,21 @@ def run(rate, seconds, sessions):
             f"a code overtook in {waited * 1000:.0f} ms")
 
 
+def run_patiently(tries, **options):
+    """On a busy machine the carrier may read late what was written in time, or the gateway stand still:
+    once is noise. A throttle that is wrong is wrong every time."""
+    for attempt in range(1, tries + 1):
+        try:
+            return run(**options)
+        except AssertionError as fault:
+            say(f"try {attempt} of {tries}: {fault}")
+            if attempt == tries:
+                raise
+
+
 def main():
-    run(rate=10, seconds=25, sessions=1)
-    run(rate=500, seconds=6, sessions=2)
+    run_patiently(3, rate=10, seconds=25, sessions=1)
+    run_patiently(3, rate=500, seconds=6, sessions=2)
 
 
 main()
