@@ -57,10 +57,10 @@ void deny_acknowledged(struct engine *e, uint64_t number, uint16_t scope, uint64
 
 void deny_all_acknowledged(struct engine *e)
 {
-    for (size_t i = 0; i < e->denials.capacity; i++) {
-        if (e->denials.slots[i].key == 0)
-            continue;
-        struct denial *denial = (struct denial *)(uintptr_t)e->denials.slots[i].value;
+    size_t cursor = 0;
+    struct table_slot *slot;
+    while ((slot = table_next(&e->denials, &cursor)) != NULL) {
+        struct denial *denial = table_slot_pointer(slot);
         if (denial->until_us == 0)
             let_leave(e, denial);
     }
@@ -170,9 +170,10 @@ void denials_turn(struct engine *e)
 
 void denials_release(struct engine *e)
 {
-    for (size_t i = 0; i < e->denials.capacity; i++)
-        if (e->denials.slots[i].key != 0)
-            free((void *)(uintptr_t)e->denials.slots[i].value);
+    size_t cursor = 0;
+    struct table_slot *slot;
+    while ((slot = table_next(&e->denials, &cursor)) != NULL)
+        free(table_slot_pointer(slot));
     table_release(&e->denials);
     struct recent_opt_out *recent;
     while ((recent = TAILQ_FIRST(&e->recent_opt_outs)) != NULL)

@@ -15,9 +15,9 @@
 #include "smpp/text.h"
 
 #define ASK_TARGET_US (20 * US_PER_MS)
-#define ASK_LIMIT_MIN 256
-#define ASK_LIMIT_MAX 1024 /* 4 ms of Redis */
-#define PART_BITS     4    /* a request's cookie is message id << 4 | part - 1 */
+#define ASK_LIMIT_MIN 128
+#define ASK_LIMIT_MAX 512 /* 2 ms of Redis */
+#define PART_BITS     4   /* a request's cookie is message id << 4 | part - 1 */
 
 /* ---- leaving the pipeline ---- */
 

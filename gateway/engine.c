@@ -40,9 +40,9 @@ void engine_free(struct engine *e)
     receipts_release(e);
     projection_release(e);
     denials_release(e);
-    for (size_t i = 0; i < e->inquiries.capacity; i++)
-        if (e->inquiries.slots[i].key != 0)
-            inquiry_free(e, (struct inquiry *)(uintptr_t)e->inquiries.slots[i--].value);
+    struct table_slot *slot;
+    while ((slot = table_next(&e->inquiries, &(size_t){0})) != NULL)
+        inquiry_free(e, table_slot_pointer(slot));
     table_release(&e->inquiries);
     message_store_release(&e->messages);
     table_release(&e->scope_program);

@@ -138,6 +138,12 @@ struct correlation {
     char id[];
 };
 
+struct correlation_table {
+    struct correlation **buckets; /* chains, newest first */
+    size_t count;                 /* of buckets: a power of two */
+    size_t moved;                 /* an old table: buckets below it are in the new one */
+};
+
 /* A receipt that no message has claimed yet. At first it is early: neither recorded nor answered, since
  * the submit_sm_resp is most often just behind it, on another session. Then it is recorded as
  * unmatched and answered, and stays a while longer for a late submit_sm_resp to claim. */
@@ -211,8 +217,8 @@ struct engine {
     size_t owed_start, owed_count, owed_size;
     TAILQ_HEAD(, owed_stop) owed_stops;
 
-    struct correlation **correlations; /* hash buckets */
-    size_t correlation_buckets, correlation_count;
+    struct correlation_table correlations, old_correlations;
+    size_t correlation_count;
     struct parked_list early, parked; /* oldest first */
     struct table parked_by_hash;
     uint64_t parked_count;

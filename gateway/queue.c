@@ -23,16 +23,17 @@ void queue_init(struct queue *queue)
 /* Messages belong to the message store and go with it. */
 void queue_release(struct queue *queue)
 {
-    for (size_t i = 0; i < queue->flows.capacity; i++)
-        if (queue->flows.slots[i].key != 0) {
-            struct flow *flow = (struct flow *)(uintptr_t)queue->flows.slots[i].value;
-            struct message *message;
-            while ((message = TAILQ_FIRST(&flow->messages)) != NULL) {
-                TAILQ_REMOVE(&flow->messages, message, link);
-                free(message);
-            }
-            free(flow);
+    size_t cursor = 0;
+    struct table_slot *slot;
+    while ((slot = table_next(&queue->flows, &cursor)) != NULL) {
+        struct flow *flow = table_slot_pointer(slot);
+        struct message *message;
+        while ((message = TAILQ_FIRST(&flow->messages)) != NULL) {
+            TAILQ_REMOVE(&flow->messages, message, link);
+            free(message);
         }
+        free(flow);
+    }
     table_release(&queue->flows);
 }
 

@@ -14,12 +14,51 @@
 #include "smpp/receipt.h"
 
 #define FIRST_BUCKETS 1024
+#define MOVE_BUCKETS  4
 #define EARLY_MS      50 /* for a submit_sm_resp that comes just behind its receipt */
+
+/* ---- the table ---- */
+
+static struct correlation *reversed(struct correlation *chain)
+{
+    struct correlation *result = NULL, *next;
+    for (; chain != NULL; chain = next) {
+        next = chain->next_in_bucket;
+        chain->next_in_bucket = result;
+        result = chain;
+    }
+    return result;
+}
+
+static struct correlation **bucket_of(struct correlation_table *t, uint64_t hash)
+{
+    return &t->buckets[hash & (t->count - 1)];
+}
+
+/* A table that grows is moved a few buckets at a time, as in proto/base/table.h; their order
+ * stays, newest first. */
+static void move_some(struct engine *e, size_t buckets)
+{
+    struct correlation_table *old = &e->old_correlations;
+    while (old->buckets != NULL && buckets-- > 0) {
+        struct correlation *c, *next;
+        for (c = reversed(old->buckets[old->moved]); c != NULL; c = next) {
+            next = c->next_in_bucket;
+            struct correlation **bucket = bucket_of(&e->correlations, c->hash);
+            c->next_in_bucket = *bucket;
+            *bucket = c;
+        }
+        if (++old->moved < old->count)
+            continue;
+        free(old->buckets);
+        *old = (struct correlation_table){0};
+    }
+}
 
 void receipts_init(struct engine *e)
 {
-    e->correlation_buckets = FIRST_BUCKETS;
-    e->correlations = check_calloc(FIRST_BUCKETS, sizeof *e->correlations);
+    e->correlations.count = FIRST_BUCKETS;
+    e->correlations.buckets = check_calloc(FIRST_BUCKETS, sizeof *e->correlations.buckets);
     TAILQ_INIT(&e->early);
     TAILQ_INIT(&e->parked);
 }
@@ -36,12 +75,13 @@ static void drop_parked(struct engine *e, struct parked_receipt *parked)
 
 void receipts_release(struct engine *e)
 {
-    for (size_t i = 0; i < e->correlation_buckets; i++)
-        for (struct correlation *c = e->correlations[i], *next; c != NULL; c = next) {
+    move_some(e, e->old_correlations.count);
+    for (size_t i = 0; i < e->correlations.count; i++)
+        for (struct correlation *c = e->correlations.buckets[i], *next; c != NULL; c = next) {
             next = c->next_in_bucket;
             free(c);
         }
-    free(e->correlations);
+    free(e->correlations.buckets);
     while (!TAILQ_EMPTY(&e->early))
         drop_parked(e, TAILQ_FIRST(&e->early));
     while (!TAILQ_EMPTY(&e->parked))
@@ -60,29 +100,28 @@ static uint64_t id_hash(const struct engine *e, uint16_t carrier, struct span id
     return hash ? hash : 1;
 }
 
-/* ---- the table ---- */
-
 static void grow(struct engine *e)
 {
-    size_t buckets = e->correlation_buckets * 2;
-    struct correlation **table = check_calloc(buckets, sizeof *table);
-    for (size_t i = 0; i < e->correlation_buckets; i++)
-        for (struct correlation *c = e->correlations[i], *next; c != NULL; c = next) {
-            next = c->next_in_bucket;
-            struct correlation **bucket = &table[c->hash & (buckets - 1)];
-            c->next_in_bucket = *bucket;
-            *bucket = c;
-        }
-    free(e->correlations);
-    e->correlations = table;
-    e->correlation_buckets = buckets;
+    move_some(e, e->old_correlations.count);
+    e->old_correlations = e->correlations;
+    e->correlations = (struct correlation_table){.count = e->old_correlations.count * 2};
+    e->correlations.buckets = check_calloc(e->correlations.count, sizeof *e->correlations.buckets);
 }
 
-static struct correlation *find(const struct engine *e, uint16_t carrier, struct span id,
-                                uint64_t hash, uint64_t number)
+/* The chain that holds `hash`: not moved yet, or in the new table. */
+static struct correlation **chain_of(struct engine *e, uint64_t hash)
+{
+    struct correlation_table *old = &e->old_correlations;
+    if (old->buckets != NULL && (hash & (old->count - 1)) >= old->moved)
+        return bucket_of(old, hash);
+    return bucket_of(&e->correlations, hash);
+}
+
+static struct correlation *find(struct engine *e, uint16_t carrier, struct span id, uint64_t hash,
+                                uint64_t number)
 {
     struct correlation *best = NULL;
-    struct correlation *c = e->correlations[hash & (e->correlation_buckets - 1)];
+    struct correlation *c = *chain_of(e, hash);
     for (; c != NULL; c = c->next_in_bucket) {
         if (c->hash != hash || c->message->carrier != carrier ||
             !span_equal(span_of(c->id, c->length), id))
@@ -100,7 +139,7 @@ void correlate_drop(struct engine *e, struct message *m)
     struct correlation *c;
     while ((c = m->correlations) != NULL) {
         m->correlations = c->next_of_message;
-        struct correlation **at = &e->correlations[c->hash & (e->correlation_buckets - 1)];
+        struct correlation **at = chain_of(e, c->hash);
         while (*at != c)
             at = &(*at)->next_in_bucket;
         *at = c->next_in_bucket;
@@ -225,7 +264,8 @@ void correlate_add(struct engine *e, struct message *m, uint8_t part, struct spa
 {
     if (id.length > MESSAGE_ID_MAX)
         id.length = MESSAGE_ID_MAX;
-    if (e->correlation_count > e->correlation_buckets)
+    move_some(e, MOVE_BUCKETS);
+    if (e->correlation_count > e->correlations.count)
         grow(e);
     struct correlation *c = check_malloc(sizeof *c + id.length);
     *c = (struct correlation){.hash = id_hash(e, m->carrier, id),
@@ -235,7 +275,7 @@ void correlate_add(struct engine *e, struct message *m, uint8_t part, struct spa
                               .next_of_message = m->correlations};
     memcpy(c->id, id.data, id.length);
     m->correlations = c;
-    struct correlation **bucket = &e->correlations[c->hash & (e->correlation_buckets - 1)];
+    struct correlation **bucket = chain_of(e, c->hash);
     c->next_in_bucket = *bucket;
     *bucket = c;
     e->correlation_count++;

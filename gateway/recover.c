@@ -303,15 +303,15 @@ static void place(struct engine *e, struct message *m)
 
 static void end_orphans(struct engine *e)
 {
-    for (size_t i = 0; i < e->orphans.capacity; i++) {
-        if (e->orphans.slots[i].key == 0)
-            continue;
+    size_t cursor = 0;
+    struct table_slot *slot;
+    while ((slot = table_next(&e->orphans, &cursor)) != NULL) {
         Assent__V1__Ended body = ASSENT__V1__ENDED__INIT;
         body.outcome = ASSENT__V1__OUTCOME__CANCELLED;
         body.reason = ASSENT__V1__REASON__PROGRAM_REMOVED;
         Assent__V1__Event event = EVENT_INIT(e);
-        event.program = (uint32_t)e->orphans.slots[i].value;
-        event.message = e->orphans.slots[i].key;
+        event.program = (uint32_t)slot->value;
+        event.message = slot->key;
         event.body_case = ASSENT__V1__EVENT__BODY_ENDED;
         event.ended = &body;
         record_event(e, &event, NULL);
@@ -547,9 +547,10 @@ static void put_messages(struct snapshot *s)
     const struct table *table = &s->e->messages.by_id;
     const struct message **all = check_malloc(table->count * sizeof *all);
     size_t count = 0;
-    for (size_t i = 0; i < table->capacity; i++)
-        if (table->slots[i].key != 0)
-            all[count++] = (const struct message *)(uintptr_t)table->slots[i].value;
+    size_t cursor = 0;
+    struct table_slot *slot;
+    while ((slot = table_next(table, &cursor)) != NULL)
+        all[count++] = table_slot_pointer(slot);
     qsort(all, count, sizeof *all, by_id);
     for (size_t i = 0; i < count && s->ok; i++)
         put_message(s, all[i]);

@@ -8,8 +8,9 @@
 #define INPUT_WANTED (256u << 10) /* above it, with a whole frame waiting, nothing more is read */
 #define SMALL_INPUT  (8u << 10)   /* a connection with less waiting goes first */
 #define SMALL_FRAMES 8            /* frames of a small connection in one sweep */
-#define SWEEP_OCTETS (32u << 10)  /* bulk served in one sweep: about 250 messages, 1 ms of engine */
-#define FRAME_COST   128          /* octets that a frame counts for besides its own */
+#define SWEEP_OCTETS                                                                               \
+    (16u << 10)        /* bulk served in one sweep: about 125 messages, half a ms of engine */
+#define FRAME_COST 128 /* octets that a frame counts for besides its own */
 
 /* Reading -------------------------------------------------------------------------------------- */
 

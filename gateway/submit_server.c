@@ -250,9 +250,10 @@ static void stop_listening(struct submit_server *server)
 
 static void free_later_calls(struct submit_server *server)
 {
-    for (size_t i = 0; i < server->later_calls.capacity; i++)
-        if (server->later_calls.slots[i].key != 0)
-            free((void *)(uintptr_t)server->later_calls.slots[i].value);
+    size_t cursor = 0;
+    struct table_slot *slot;
+    while ((slot = table_next(&server->later_calls, &cursor)) != NULL)
+        free(table_slot_pointer(slot));
     table_release(&server->later_calls);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Raw events and flat buffers: a read event that stays, one read of up to 256 KiB a turn into an area
+/* Raw events and flat buffers: a read event that stays, one read of up to 32 KiB a turn into an area
  * that all links share (handlers see the octets at once), one write a flush, and a write event that
  * exists only while a socket would not take everything. Level-triggered, so that a busy peer gets one
  * read a turn and no other link starves.
@@ -26,7 +26,7 @@
 #include "proto/base/limits.h"
 #include "smpp/address.h"
 
-#define READ_AREA    (256u << 10)
+#define READ_AREA    (32u << 10)
 #define ACCEPT_BATCH 64 /* connections taken in one turn */
 #define ACCEPT_PAUSE ((struct timeval){.tv_usec = 100000})
 #define LOOKUP_POLL  ((struct timeval){.tv_usec = 10000})

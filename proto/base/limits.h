@@ -20,7 +20,7 @@
 #define FRAME_ARENA_MAX                                                                            \
     (24u << 20) /* decoded form of one frame; 1 MiB of empty submessages is 60 MiB */
 #define SUBMIT_MESSAGES_MAX    1000 /* messages in one Submit */
-#define SUBMIT_SLICE           250  /* messages of it that one turn serves */
+#define SUBMIT_SLICE           125  /* messages of it that one turn serves */
 #define TEXT_OCTETS_MAX        6400 /* UTF-8; 255 parts would be more, nobody reads that */
 #define TEXT_PARTS_MAX         10
 #define REFERENCE_OCTETS_MAX   64
