@@ -304,7 +304,8 @@ static void say_opted_out(struct sentence *s, const Assent__V1__Event *event)
     say(s, " %s", source_words(out->source));
     say_if(s, ", ", out->client);
     say_if(s, ", rule ", out->rule);
-    say_if(s, ", source: ", out->how);
+    if (out->source != ASSENT__V1__CONSENT_SOURCE__REPLY)
+        say_if(s, ", source: ", out->how);
     say(s, "; %u waiting cancelled", out->cancelled);
     for (size_t i = 0; i < out->n_in_flight; i++)
         say(s, "%s%" PRIu64, i == 0 ? "; already on the wire: " : ", ", out->in_flight[i]);

@@ -117,6 +117,12 @@ static bool fill_row(struct job *job, struct batch *batch)
                 digits[0] ? "not E.164: digits with the country code, like +12025550100" : "empty");
         return false;
     }
+    int missing = template_missing(job->text, job->csv);
+    if (missing >= 0) {
+        bad_row(job, csv_column_name(job->csv, (size_t)missing),
+                "empty, and the template needs it");
+        return false;
+    }
     if (!template_fill(job->text, job->csv, text, sizeof text)) {
         bad_row(job, "", "the text is longer than 6,400 octets");
         return false;

@@ -84,6 +84,16 @@ void template_free(struct template *template)
     free(template);
 }
 
+int template_missing(const struct template *template, const struct csv *csv)
+{
+    for (size_t i = 0; i < template->count; i++) {
+        int column = template->pieces[i].column;
+        if (column >= 0 && csv_cell(csv, column)[0] == '\0')
+            return column;
+    }
+    return -1;
+}
+
 bool template_fill(const struct template *template, const struct csv *csv, char *out, size_t size)
 {
     size_t used = 0;

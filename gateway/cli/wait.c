@@ -65,6 +65,17 @@ static void print_outcomes(const struct outcomes *outcomes)
     columns_print(&table, stdout);
 }
 
+static bool all_arrived(const struct outcomes *outcomes)
+{
+    for (unsigned outcome = 0; outcome < METRIC_OUTCOMES; outcome++)
+        for (unsigned reason = 0; reason < METRIC_REASONS; reason++)
+            if (outcomes->counts[outcome][reason] > 0 &&
+                outcome != ASSENT__V1__OUTCOME__DELIVERED &&
+                outcome != ASSENT__V1__OUTCOME__SENT_NO_RECEIPT)
+                return false;
+    return true;
+}
+
 static bool start(struct client *client, uint64_t from)
 {
     Assent__V1__WatchRequest watch = ASSENT__V1__WATCH_REQUEST__INIT;
@@ -103,5 +114,5 @@ bool wait_run(struct wait *wait, struct client *client, bool show_progress)
     }
     progress_end(&progress, all, all, all);
     print_outcomes(&outcomes);
-    return true;
+    return all_arrived(&outcomes);
 }

@@ -14,7 +14,8 @@ struct wait {
 void wait_init(struct wait *wait);
 void wait_add(struct wait *wait, uint64_t id);
 
-/* Prints a table of outcomes. False after a complaint. */
+/* Prints a table of outcomes. True when every message was delivered, or sent where the carrier gives
+ * no receipts; false otherwise or after a complaint. */
 bool wait_run(struct wait *wait, struct client *client, bool show_progress);
 void wait_release(struct wait *wait);
 

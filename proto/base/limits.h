@@ -84,8 +84,6 @@
 #define SESSION_OUTPUT_MAX (4u << 20)
 #define SESSION_INPUT_MAX  (1u << 20) /* kept while a peer does not read our answers */
 #define BIND_TIMEOUT_MS    10000
-#define REASSEMBLY_MAX     4096 /* long MO messages being joined */
-#define REASSEMBLY_MS      (5 * 60 * 1000)
 
 /* Gateway */
 #define CARRIERS_MAX         64
