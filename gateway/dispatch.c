@@ -6,122 +6,15 @@
  * P1 and P6 are this order: the intent is durable before Redis is asked, Redis is asked before octets
  * are made, and between answer and octets stands only the deny set (P2) and the verdict's age. What
  * falls out anywhere on the way gives token and slot back. */
-#include <stdlib.h>
 
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
 #include "proto/number.h"
-#include "smpp/status.h"
 #include "smpp/text.h"
 
 #define ASK_TARGET_US (20 * US_PER_MS)
 #define ASK_LIMIT_MIN 128
 #define ASK_LIMIT_MAX 512 /* 2 ms of Redis */
-#define PART_BITS     4   /* a request's cookie is message id << 4 | part - 1 */
-
-/* ---- leaving the pipeline ---- */
-
-static struct carrier *carrier_of(struct engine *e, const struct message *m)
-{
-    return &e->carriers[m->carrier];
-}
-
-static void give_back(struct engine *e, struct message *m)
-{
-    struct carrier *c = carrier_of(e, m);
-    if (m->reserved == 0)
-        return;
-    if (e->plant != PLANT_TOKEN_NOT_RETURNED && e->plant != PLANT_RATE_AT_DISPATCH)
-        throttle_give_back(&c->throttle, m->reserved);
-    c->links[m->link_index].reserved -= m->reserved;
-    m->reserved = 0;
-}
-
-static void leave_state(struct engine *e, struct message *m)
-{
-    struct carrier *c = carrier_of(e, m);
-    give_back(e, m);
-    wheel_cancel(&e->wheel, &m->timer);
-    if (m->state == MESSAGE_WAITING)
-        queue_remove(&c->queue, m);
-    if (m->state == MESSAGE_SENT)
-        c->awaiting_receipt--;
-}
-
-void message_finish(struct engine *e, struct message *m, Assent__V1__Outcome outcome)
-{
-    leave_state(e, m);
-    if (outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN) {
-        e->metrics.ended[m->message_class][outcome]++;
-        ended_remember(e, m, outcome);
-    }
-    correlate_drop(e, m);
-    queue_leave_flow(&carrier_of(e, m)->queue, m);
-    message_set_state(&e->messages, m, MESSAGE_ENDED);
-}
-
-void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
-                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause)
-{
-    Assent__V1__Ended body = ASSENT__V1__ENDED__INIT;
-    body.outcome = outcome;
-    body.reason = reason;
-    body.scope = scope;
-    body.cause = cause;
-    body.command_status = reason == ASSENT__V1__REASON__CARRIER_STATUS ? m->command_status : 0;
-    Assent__V1__Event event = EVENT_INIT(e);
-    event.program = e->program_scope[m->program];
-    event.message = m->id;
-    event.body_case = ASSENT__V1__EVENT__BODY_ENDED;
-    event.ended = &body;
-    record_event(e, &event, NULL);
-}
-
-void message_end(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
-                 Assent__V1__Reason reason, uint16_t scope, uint64_t cause)
-{
-    record_ended(e, m, outcome, reason, scope, cause);
-    if (outcome == ASSENT__V1__OUTCOME__SUPPRESSED || outcome == ASSENT__V1__OUTCOME__CANCELLED)
-        e->metrics.suppressed[reason]++;
-    message_finish(e, m, outcome);
-}
-
-void message_hold(struct engine *e, struct message *m, Assent__V1__Reason reason)
-{
-    give_back(e, m);
-    if (m->flying == 0 && m->done == 0) {
-        record_held(e, m, reason);
-        m->attempts--;
-    }
-    m->due_us = 0;
-    message_wait(e, m, true);
-}
-
-void message_in_doubt(struct engine *e, struct message *m, uint64_t until_us)
-{
-    leave_state(e, m);
-    if (m->message_class == ASSENT__V1__CLASS__OTP)
-        message_wipe(m);
-    message_set_state(&e->messages, m, MESSAGE_IN_DOUBT);
-    wheel_set(&e->wheel, &m->timer, until_us);
-}
-
-uint16_t all_parts(const struct message *m)
-{
-    return (uint16_t)((1u << m->parts) - 1);
-}
-
-void message_to_sent(struct engine *e, struct message *m)
-{
-    struct carrier *c = carrier_of(e, m);
-    leave_state(e, m);
-    m->intent = false;
-    if (m->message_class == ASSENT__V1__CLASS__OTP)
-        message_wipe(m);
-    message_set_state(&e->messages, m, MESSAGE_SENT);
-    c->awaiting_receipt++;
-    wheel_set(&e->wheel, &m->timer, e->now.mono_us + c->config->receipt_timeout_ms * US_PER_MS);
-}
 
 /* ---- dispatch: tokens, slots, intent ---- */
 
@@ -306,14 +199,12 @@ void gate_turn(struct engine *e)
     }
 }
 
-static void settle(struct engine *e, struct message *m);
-
 /* Parts of it are on the wire: it ends when they are answered. */
 static void write_no_more(struct engine *e, struct message *m)
 {
-    give_back(e, m);
+    message_give_back(e, m);
     message_set_state(&e->messages, m, MESSAGE_ON_WIRE);
-    settle(e, m);
+    message_settle(e, m);
 }
 
 static void suppress(struct engine *e, struct message *m, Assent__V1__Reason reason, uint16_t scope)
@@ -435,7 +326,7 @@ static void written(struct engine *e, struct message *m)
 /* Writes the parts that hold tokens. */
 static void write_message(struct engine *e, struct message *m)
 {
-    struct carrier *c = carrier_of(e, m);
+    struct carrier *c = message_carrier(e, m);
     struct carrier_link *link = &c->links[m->link_index];
     while (m->reserved > 0) {
         unsigned part = (unsigned)__builtin_ctz(m->todo) + 1;
@@ -443,7 +334,7 @@ static void write_message(struct engine *e, struct message *m)
         if (err == ERR_BAD_INPUT) {
             m->failed = true;
             m->command_status = ESME_RINVMSGLEN;
-            give_back(e, m);
+            message_give_back(e, m);
             break;
         }
         if (err != ERR_OK) { /* the carrier does not read, or is leaving */
@@ -492,181 +383,4 @@ void wire_turn(struct engine *e)
     struct message *m;
     while ((m = TAILQ_FIRST(&e->messages.lists[MESSAGE_CLEARED])) != NULL)
         wire_one(e, m);
-}
-
-/* ---- the carrier's answer ---- */
-
-static void retry_later(struct engine *e, struct message *m)
-{
-    if (m->throttled) {
-        m->throttled = false;
-        m->attempts--; /* the lane's fault, not the message's */
-        m->due_us = 0;
-        record_deferred(e, m);
-        message_wait(e, m, true);
-        return;
-    }
-    uint64_t delay_ms = e->config->retry_min_ms;
-    for (uint8_t i = 1; i < m->attempts && delay_ms < e->config->retry_max_ms; i++)
-        delay_ms *= 2;
-    if (delay_ms > e->config->retry_max_ms)
-        delay_ms = e->config->retry_max_ms;
-    delay_ms = delay_ms / 2 + rng_below(&e->rng, delay_ms / 2 + 1);
-    m->due_us = e->now.mono_us + delay_ms * US_PER_MS;
-    record_deferred(e, m);
-    message_wait(e, m, false);
-}
-
-bool may_send_again(const struct engine *e, const struct message *m)
-{
-    return m->message_class != ASSENT__V1__CLASS__MARKETING &&
-           m->message_class != ASSENT__V1__CLASS__SERVICE && !m->resent && !m->stopped &&
-           e->config->programs[m->program].on_unknown == UNKNOWN_SEND_AGAIN;
-}
-
-static void settle_unknown(struct engine *e, struct message *m)
-{
-    if (may_send_again(e, m)) {
-        m->unknown = false;
-        m->resent = true;
-        m->todo = all_parts(m) & (uint16_t)~m->done;
-        retry_later(e, m);
-        return;
-    }
-    record_ended(e, m, ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME, ASSENT__V1__REASON__NO_ANSWER, 0, 0);
-    e->metrics.ended[m->message_class][ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME]++;
-    message_in_doubt(e, m,
-                     e->now.mono_us + carrier_of(e, m)->config->receipt_timeout_ms * US_PER_MS);
-}
-
-/* Every part that was written has its answer: what becomes of the message? */
-static void settle(struct engine *e, struct message *m)
-{
-    bool waits_for_tokens = m->state == MESSAGE_WAITING && !m->failed && !m->unknown && !m->stopped;
-    if (m->flying != 0 || m->reserved != 0 || waits_for_tokens)
-        return;
-    if (m->state != MESSAGE_ON_WIRE && m->state != MESSAGE_WAITING)
-        return;
-    if (m->state == MESSAGE_WAITING) { /* written in part, and the rest is not wanted any more */
-        queue_remove(&carrier_of(e, m)->queue, m);
-        wheel_cancel(&e->wheel, &m->timer);
-        message_set_state(&e->messages, m, MESSAGE_ON_WIRE);
-    }
-    if (m->unknown)
-        settle_unknown(e, m);
-    else if (m->failed)
-        message_end(e, m, ASSENT__V1__OUTCOME__REJECTED, ASSENT__V1__REASON__CARRIER_STATUS, 0, 0);
-    else if (m->stopped && m->todo != 0)
-        message_end(e, m, ASSENT__V1__OUTCOME__CANCELLED, ASSENT__V1__REASON__STOP_CANCELLED, 0, 0);
-    else if (m->todo == 0) {
-        message_to_sent(e, m);
-        receipts_settle(e, m);
-    } else if (m->attempts > e->config->retry_max)
-        message_end(e, m, ASSENT__V1__OUTCOME__REJECTED, ASSENT__V1__REASON__CARRIER_STATUS, 0, 0);
-    else
-        retry_later(e, m);
-}
-
-static void part_taken(struct engine *e, struct message *m, uint16_t bit, struct span carrier_id)
-{
-    uint8_t part = (uint8_t)(__builtin_ctz(bit) + 1);
-    m->done |= bit;
-    carrier_of(e, m)->throttle_pause_ms = 0;
-    record_sent(e, m, part, carrier_id);
-    if (carrier_id.length == 0)
-        m->reported |= bit; /* no id: no receipt can be matched, none is expected */
-    else
-        correlate_add(e, m, part, carrier_id);
-}
-
-static void part_refused(struct engine *e, struct message *m, uint16_t bit, uint32_t status)
-{
-    m->command_status = status;
-    switch (status_policy(status)) {
-    case STATUS_THROTTLE:
-        e->metrics.counters[COUNT_SUBMIT_SM_THROTTLED]++;
-        carrier_throttled(e, carrier_of(e, m));
-        m->throttled = true;
-        m->todo |= bit;
-        return;
-    case STATUS_RETRY:
-        e->metrics.counters[COUNT_SUBMIT_SM_RETRY]++;
-        m->todo |= bit;
-        return;
-    case STATUS_OK:
-    case STATUS_PERMANENT:
-    case STATUS_UNKNOWN_PERMANENT:
-        m->failed = true;
-        return;
-    }
-}
-
-void message_request_ended(struct engine *e, uint64_t cookie, enum request_end end,
-                           uint32_t command_status, struct span carrier_id)
-{
-    struct message *m = message_find(&e->messages, cookie >> PART_BITS);
-    uint16_t bit = (uint16_t)(1u << (cookie & ((1u << PART_BITS) - 1)));
-    if (m == NULL || (m->flying & bit) == 0)
-        return;
-    m->flying &= (uint16_t)~bit;
-    switch (end) {
-    case REQUEST_ANSWERED:
-        histogram_add(&e->metrics.timings[TIME_SUBMIT_RESPONSE], e->now.mono_us - m->verdict_us);
-        if (command_status == ESME_ROK)
-            part_taken(e, m, bit, carrier_id);
-        else
-            part_refused(e, m, bit, command_status);
-        break;
-    case REQUEST_NACKED:
-        part_refused(e, m, bit, command_status ? command_status : ESME_RINVCMDID);
-        break;
-    case REQUEST_TIMEOUT:
-    case REQUEST_LOST:
-        m->unknown = true;
-        break;
-    }
-    settle(e, m);
-}
-
-/* Taken after all, while other parts are on the wire or it waits to be sent again. */
-static void late_part_taken(struct engine *e, struct message *m, uint16_t bit,
-                            struct span carrier_id)
-{
-    part_taken(e, m, bit, carrier_id);
-    m->todo &= (uint16_t)~bit;
-    if (!m->failed)
-        m->unknown = (all_parts(m) & ~(m->done | m->todo | m->flying)) != 0;
-    if (m->todo != 0 && m->reserved != 0) {
-        message_hold(e, m, ASSENT__V1__REASON__NO_ANSWER);
-    } else if (m->todo == 0 && m->state != MESSAGE_ON_WIRE) {
-        leave_state(e, m);
-        message_set_state(&e->messages, m, MESSAGE_ON_WIRE);
-    }
-    settle(e, m);
-}
-
-/* The answer to a request that had been given up: it still says what became of the message. */
-void message_late_answer(struct engine *e, uint64_t cookie, uint32_t command_status,
-                         struct span carrier_id)
-{
-    struct message *m = message_find(&e->messages, cookie >> PART_BITS);
-    uint16_t bit = (uint16_t)(1u << (cookie & ((1u << PART_BITS) - 1)));
-    if (m == NULL || ((m->done | m->flying) & bit) != 0)
-        return;
-    if (m->state <= MESSAGE_ON_WIRE && command_status == ESME_ROK) {
-        late_part_taken(e, m, bit, carrier_id);
-        return;
-    }
-    if (m->state != MESSAGE_IN_DOUBT)
-        return;
-    if (command_status != ESME_ROK) {
-        m->command_status = command_status;
-        message_end(e, m, ASSENT__V1__OUTCOME__REJECTED, ASSENT__V1__REASON__CARRIER_STATUS, 0, 0);
-        return;
-    }
-    part_taken(e, m, bit, carrier_id);
-    if (m->done != all_parts(m))
-        return;
-    message_to_sent(e, m);
-    receipts_settle(e, m);
 }

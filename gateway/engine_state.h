@@ -2,7 +2,8 @@
 /* The engine's inside, shared by the files that are its phases:
  *
  *   engine.c    life, the turn, drain, status        admit.c      submit, cancel, query
- *   dispatch.c  tokens, intent, gate, wire, answers  carrier.c    links and sessions
+ *   dispatch.c  tokens, intent, gate, wire           carrier.c    links and sessions
+ *   answer.c    the carrier's answers                ending.c     how messages leave the pipeline
  *   receipts.c  correlation of receipts              inbound.c    replies from handsets
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
  *   denial.c    the deny set and recent opt-outs
@@ -277,24 +278,45 @@ bool program_knows_client(const struct engine *e, uint16_t client, int program);
 void dispatch_turn(struct engine *e);
 void gate_turn(struct engine *e);
 void wire_turn(struct engine *e);
+uint64_t dispatch_next_us(struct engine *e);
+uint8_t message_scopes(const struct engine *e, const struct message *m,
+                       uint16_t out[CHECK_SCOPES_MAX]);
+/* An opt-out does not stop it: confirmation of an opt-out, help, emergency. */
+bool message_is_exempt(const struct message *m);
+
+/* ---- answer.c ---- */
+/* A request's cookie is message id << PART_BITS | part - 1. */
+#define PART_BITS 4
 void message_request_ended(struct engine *e, uint64_t cookie, enum request_end end,
                            uint32_t command_status, struct span carrier_id);
 void message_late_answer(struct engine *e, uint64_t cookie, uint32_t command_status,
                          struct span carrier_id);
+/* When every part that was written has its answer: what becomes of the message? */
+void message_settle(struct engine *e, struct message *m);
+/* What is unknown may go out once more, by its program's policy (P6). */
+bool may_send_again(const struct engine *e, const struct message *m);
+
+/* ---- ending.c ---- */
 /* Ends a message: record, counters, tokens and slots given back, correlations dropped. */
 void message_end(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
 /* The same without a record, for outcomes that another record holds already. */
 void message_finish(struct engine *e, struct message *m, Assent__V1__Outcome outcome);
+/* Tokens and slots of parts that are not written. */
+void message_give_back(struct engine *e, struct message *m);
+/* Off its queue, timer and counts, with nothing held: before a change of state. */
+void message_leave_state(struct engine *e, struct message *m);
 /* Gives back what it holds and lets it wait again. */
 void message_hold(struct engine *e, struct message *m, Assent__V1__Reason reason);
 void message_to_sent(struct engine *e, struct message *m);
 void message_in_doubt(struct engine *e, struct message *m, uint64_t until_us);
-uint8_t message_scopes(const struct engine *e, const struct message *m,
-                       uint16_t out[CHECK_SCOPES_MAX]);
-/* Scopes in which an opt-out does not stop this message: service confirmations, help, emergency. */
-bool message_is_exempt(const struct message *m);
-uint64_t dispatch_next_us(struct engine *e);
+void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
+                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
+uint16_t all_parts(const struct message *m);
+static inline struct carrier *message_carrier(struct engine *e, const struct message *m)
+{
+    return &e->carriers[m->carrier];
+}
 
 /* ---- carrier.c ---- */
 void carriers_init(struct engine *e);
@@ -439,10 +461,6 @@ int sender_index(const struct program_config *program, const char *sender);
 
 /* ---- recover.c: see engine_replay() ---- */
 void recover_finish(struct engine *e);
-bool may_send_again(const struct engine *e, const struct message *m);
-uint16_t all_parts(const struct message *m);
-void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
-                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
 void help_remember(struct engine *e, uint64_t number, const char *address, uint64_t wall_ms);
 
 #endif
