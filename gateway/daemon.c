@@ -124,6 +124,7 @@ static void on_ledger(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct daemon *daemon = context;
     ledger_acknowledge(daemon->ledger);
+    engine_on_durable(daemon->engine, ledger_durable(daemon->ledger));
 }
 
 static void on_watchdog(evutil_socket_t fd, short what, void *context)

@@ -184,8 +184,14 @@ void engine_flushed(struct engine *e, struct instant now)
 
 void engine_on_durable(struct engine *e, uint64_t sequence)
 {
-    if (sequence > e->durable)
-        e->durable = sequence;
+    if (sequence <= e->durable)
+        return;
+    e->durable = sequence;
+    /* An opt-out does not wait for the turn's other work on its way to Redis. */
+    if (e->projection.queue_count > 0 && gate_is_open(e)) {
+        projection_turn(e);
+        e->ports->store_flush(e->ports->context);
+    }
 }
 
 /* ---- drain ---- */
