@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A full disk: submissions are refused with RESOURCE_EXHAUSTED, a STOP is still effective, and when
 space returns everything goes on. The disk is a small tmpfs, which needs the right to mount one."""
-import os
 import subprocess
 import tempfile
 import time
@@ -46,11 +45,10 @@ def refused(world):
 
 
 def run(disk):
-    subscribers = os.path.join(disk, "..", os.path.basename(disk) + ".subscribers")
-    with open(subscribers, "w") as file:
-        file.write(f"+{LEAVER} stop=1\n")
+    subscribers = disk.parent / "subscribers"
+    subscribers.write_text(f"+{LEAVER} stop=1\n")
     options = ["--subscribers", subscribers, "--reply-delay", "3s"]
-    ballast = Path(disk) / "ballast"
+    ballast = disk / "ballast"
     ballast.touch()  # a full disk may have no room for another name
     with harness.World(rate=5000, data=disk, carrier_options=options) as world:
         world.record_opt_ins("news", [LEAVER, STAYER])
@@ -86,12 +84,12 @@ def run(disk):
         world.gateway.stop()
         world.start_gateway()
         say("and the ledger opens again")
-    os.unlink(subscribers)
 
 
 def main():
-    disk = tempfile.mkdtemp(prefix="assent-disk-")
-    try:
+    with tempfile.TemporaryDirectory(prefix="assent-disk-") as folder:
+        disk = Path(folder) / "disk"
+        disk.mkdir()
         mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m,mode=700", "assent-test", disk],
                                capture_output=True, text=True)
         if mount.returncode != 0:
@@ -100,8 +98,6 @@ def main():
             run(disk)
         finally:
             subprocess.run(["umount", "-l", disk], check=True)
-    finally:
-        os.rmdir(disk)
 
 
 main()
