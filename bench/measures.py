@@ -200,13 +200,22 @@ def recover(lab):
 
 # --- STOP under full load
 
+STOP_RATE = 20_000
+
+
 def measure_stop(new_lab, quick):
-    messages = pick(quick, 500_000, 50_000)
+    """Flat out, where every processor is full, and at a carrier's rate with room beside it."""
+    result = stop_run(new_lab, pick(quick, 500_000, 50_000), 1_000_000)
+    result["at_rate"] = stop_run(new_lab, pick(quick, 300_000, 30_000), STOP_RATE)
+    return result
+
+
+def stop_run(new_lab, messages, rate):
     with new_lab() as lab:
         lab.start_redis()
         lab.start_carrier("--stop-share", "1%", "--stop-within", 1, "--help-share", "0%",
                           "--reply-delay", "100ms:100ms")
-        lab.start_gateway()
+        lab.start_gateway(rate=rate)
         lab.record_opt_ins(messages)
         load = lab.submit("--messages", messages, "--calls", 8)
         wait_for("the end of every message", lambda: lab.metric("assent_open_messages") == 0, 120, 0.1)
