@@ -326,7 +326,7 @@ static void record_accepted(struct engine *e, struct message *m, const struct ac
 static void enter(struct engine *e, struct message *m, const struct acceptance *a, char *text)
 {
     m->accepted_us = e->now.mono_us;
-    m->todo = (uint16_t)((1u << m->parts) - 1);
+    m->todo = all_parts(m);
     queue_join_flow(&e->carriers[m->carrier].queue, m, &e->key, a->campaign);
     record_accepted(e, m, a, text);
     e->metrics.accepted[m->message_class]++;

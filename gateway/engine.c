@@ -89,7 +89,6 @@ void engine_start(struct engine *e, struct instant now)
     }
     recover_finish(e);
     record_started(e);
-    e->started = true;
 }
 
 /* ---- the turn ---- */

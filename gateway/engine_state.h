@@ -196,7 +196,7 @@ struct engine {
     } durable_sample;
     uint64_t ask_limit;   /* bulk in the pipeline; see adapt_ask_limit() */
     uint64_t snapshot_at; /* sequence at which the last snapshot began */
-    bool started, draining, unbinding, drained;
+    bool draining, unbinding, drained;
     uint64_t drain_by_us;
     uint64_t intents_after_crash;
 

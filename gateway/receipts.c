@@ -182,7 +182,7 @@ void receipt_apply(struct engine *e, struct message *m, uint8_t part, uint8_t st
 
 static bool is_complete(const struct message *m)
 {
-    return m->state == MESSAGE_SENT && m->reported == (uint16_t)((1u << m->parts) - 1);
+    return m->state == MESSAGE_SENT && m->reported == all_parts(m);
 }
 
 static Assent__V1__Outcome outcome_of(const struct message *m)

@@ -59,11 +59,12 @@ uint8_t *buffer_reserve(struct buffer *buffer, size_t length)
 
 bool buffer_append(struct buffer *buffer, const void *data, size_t length)
 {
+    if (length == 0)
+        return true;
     uint8_t *room = buffer_reserve(buffer, length);
     if (room == NULL)
         return false;
-    if (length > 0)
-        memcpy(room, data, length);
+    memcpy(room, data, length);
     buffer_commit(buffer, length);
     return true;
 }

@@ -28,12 +28,10 @@ static void rounds(struct sip *s, int count)
     }
 }
 
-static struct sip absorb(const struct hash_key *key, const void *data, size_t length, int wide)
+static struct sip absorb(const struct hash_key *key, const void *data, size_t length)
 {
     struct sip s = {key->k0 ^ 0x736f6d6570736575ull, key->k1 ^ 0x646f72616e646f6dull,
                     key->k0 ^ 0x6c7967656e657261ull, key->k1 ^ 0x7465646279746573ull};
-    if (wide)
-        s.v1 ^= 0xee;
     const uint8_t *p = data;
     uint64_t last = (uint64_t)length << 56;
     for (; length >= 8; p += 8, length -= 8) {
@@ -48,23 +46,13 @@ static struct sip absorb(const struct hash_key *key, const void *data, size_t le
     s.v3 ^= last;
     rounds(&s, 2);
     s.v0 ^= last;
-    s.v2 ^= wide ? 0xee : 0xff;
+    s.v2 ^= 0xff;
     rounds(&s, 4);
     return s;
 }
 
 uint64_t hash64(const struct hash_key *key, const void *data, size_t length)
 {
-    struct sip s = absorb(key, data, length, 0);
+    struct sip s = absorb(key, data, length);
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
-}
-
-struct hash128 hash128(const struct hash_key *key, const void *data, size_t length)
-{
-    struct sip s = absorb(key, data, length, 1);
-    struct hash128 h = {.low = s.v0 ^ s.v1 ^ s.v2 ^ s.v3};
-    s.v1 ^= 0xdd;
-    rounds(&s, 4);
-    h.high = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
-    return h;
 }

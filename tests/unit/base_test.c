@@ -53,6 +53,7 @@ static void buffer_never_passes_its_limit(void **state)
     uint8_t next_in = 0, next_out = 0;
     size_t length = 0;
     buffer_init(&buffer, 10000);
+    assert_true(buffer_append(&buffer, NULL, 0));
     for (int i = 0; i < 100000; i++) {
         size_t n = 1 + rng_below(&rng, sizeof chunk - 1);
         for (size_t j = 0; j < n; j++)
@@ -93,8 +94,8 @@ static void reader_and_writer_stop_at_the_end(void **state)
     assert_true(r.failed);
 }
 
-/* Appendix A of the SipHash paper: key 00..0f, input 00..0e; and the 128-bit reference vector. */
-static void siphash_has_its_published_values(void **state)
+/* Appendix A of the SipHash paper: key 00..0f, input 00..0e. */
+static void siphash_has_its_published_value(void **state)
 {
     (void)state;
     struct hash_key key = {0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull};
@@ -102,8 +103,6 @@ static void siphash_has_its_published_values(void **state)
     for (int i = 0; i < 15; i++)
         input[i] = (uint8_t)i;
     assert_true(hash64(&key, input, 15) == 0xa129ca6149be45e5ull);
-    struct hash128 empty = hash128(&key, input, 0);
-    assert_true(empty.low == 0xe6a825ba047f81a3ull && empty.high == 0x930255c71472f66dull);
 }
 
 static void arena_refuses_above_its_limit(void **state)
@@ -223,7 +222,7 @@ int main(void)
         cmocka_unit_test(table_behaves_like_a_map),
         cmocka_unit_test(buffer_never_passes_its_limit),
         cmocka_unit_test(reader_and_writer_stop_at_the_end),
-        cmocka_unit_test(siphash_has_its_published_values),
+        cmocka_unit_test(siphash_has_its_published_value),
         cmocka_unit_test(arena_refuses_above_its_limit),
         cmocka_unit_test(numbers_are_e164_and_nothing_else),
         cmocka_unit_test(digests_and_hex),
