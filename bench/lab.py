@@ -179,8 +179,7 @@ class Lab:
 
     def start_redis(self):
         self.redis = self.spawn("redis", "redis-server", "--port", 0, "--unixsocket", self.folder / "redis.sock",
-                                "--dir", self.folder, "--appendonly", "yes", "--appendfsync", "everysec",
-                                "--no-appendfsync-on-rewrite", "yes",
+                                "--dir", self.folder, "--appendonly", "yes", "--appendfsync", "no",
                                 "--save", "", "--maxmemory-policy", "noeviction",
                                 "--set-max-intset-entries", 1024)
         wait_for("Redis answers", lambda: subprocess.run(

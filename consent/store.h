@@ -77,6 +77,10 @@ MUST_CHECK bool store_resolve_scope(struct store *store, uint64_t cookie, const 
 /* Sends what was asked since the last call: once a loop turn. */
 void store_flush(struct store *store);
 
+/* Takes what Redis has answered by now, without waiting for the loop to come by. Calls the handlers; not
+ * to be called by one. */
+void store_poll(struct store *store);
+
 bool store_is_up(const struct store *store);
 
 /* Warnings found at connect (may evict, does not persist, intset limit too small), for the log and

@@ -273,6 +273,12 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         read_replies(store, READS_A_TURN);
 }
 
+void store_poll(struct store *store)
+{
+    if (store->state == STORE_UP && store->write_error == 0 && store->count > 0)
+        read_replies(store, READS_A_TURN);
+}
+
 /* ---- Writing ---- */
 
 static void send_output(struct store *store)

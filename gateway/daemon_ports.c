@@ -182,12 +182,22 @@ static void link_connected(void *context, struct link *link)
     engine_on_link_up(at->daemon->engine, at->carrier, at->index, clock_now());
 }
 
+/* A busy pass of the loop reads many chunks. An opt-out in one of them goes on its way to the disk, to
+ * Redis and back beside the work on the others, not behind it. */
+static void keep_opt_outs_moving(struct daemon *daemon)
+{
+    ledger_flush(daemon->ledger);
+    engine_on_durable(daemon->engine, ledger_durable(daemon->ledger));
+    store_poll(daemon->store);
+}
+
 static void link_received(void *context, struct link *link, struct span octets)
 {
     (void)link;
     struct daemon_link *at = context;
     at->daemon->seen.look = true; /* a bind_resp, for all that is known here */
     engine_on_link_octets(at->daemon->engine, at->carrier, at->index, octets, clock_now());
+    keep_opt_outs_moving(at->daemon);
 }
 
 static void link_closed(void *context, struct link *link, const char *why)

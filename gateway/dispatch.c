@@ -12,9 +12,9 @@
 #include "proto/number.h"
 #include "smpp/text.h"
 
-#define ASK_TARGET_US (20 * US_PER_MS)
+#define ASK_QUEUED_US 2000 /* how long a question may wait before Redis; see adapt_ask_limit() */
 #define ASK_LIMIT_MIN 128
-#define ASK_LIMIT_MAX 512 /* 2 ms of Redis */
+#define ASK_LIMIT_MAX 512
 
 /* ---- dispatch: tokens, slots, intent ---- */
 
@@ -217,11 +217,16 @@ static void suppress(struct engine *e, struct message *m, Assent__V1__Reason rea
     message_end(e, m, ASSENT__V1__OUTCOME__SUPPRESSED, reason, scope, 0);
 }
 
-/* Bulk in the pipeline is kept to what Redis answers in some 20 milliseconds: a code then never waits
- * long behind a campaign's questions, and verdicts do not grow too old to be used. */
+/* Bulk in the pipeline is kept to what adds two milliseconds to the shortest time in which Redis answers,
+ * be it on this machine or far away: a code's question or the opt-out of a STOP then never stands long
+ * behind a campaign's, and verdicts do not grow too old to be used. The shortest time is forgotten by
+ * and by, since Redis may move. */
 static void adapt_ask_limit(struct engine *e, uint64_t took_us, size_t answers)
 {
-    if (took_us > ASK_TARGET_US)
+    e->ask_shortest_us += e->ask_shortest_us / 1024 + 1;
+    if (e->ask_shortest_us > took_us)
+        e->ask_shortest_us = took_us;
+    if (took_us > e->ask_shortest_us + ASK_QUEUED_US)
         e->ask_limit -= e->ask_limit / 4;
     else
         e->ask_limit += answers / 4 + 1;

@@ -18,7 +18,8 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     e->ports = ports;
     e->key = *key;
     e->rng.state = seed;
-    e->ask_limit = 1024;
+    e->ask_limit = 128;
+    e->ask_shortest_us = VERDICT_AGE_MAX_MS * US_PER_MS;
     e->scratch = check_malloc(SCRATCH_SIZE);
     e->program_scope = check_calloc(config->program_count, sizeof *e->program_scope);
     e->brand_scope = check_calloc(config->program_count, sizeof *e->brand_scope);

@@ -187,7 +187,6 @@ static void stop(struct engine *e, struct reply *r, const struct keyword_match *
     o.scope_count = reply_scopes(e, r, match->meaning == MEANING_OPT_OUT_ALL, o.scopes);
     r->owed.ready_at = opt_out_apply(e, &o);
     owe_stop_answer(e, &r->owed);
-    e->ports->ledger_flush(e->ports->context); /* its fsync begins while the turn goes on */
 }
 
 /* ---- the other meanings ---- */

@@ -228,7 +228,7 @@ class World:
     def start_redis(self):
         self.redis = self.spawn("redis", [
             "redis-server", "--port", "0", "--unixsocket", self.folder / "redis.sock",
-            "--dir", self.folder, "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+            "--dir", self.folder, "--appendonly", "yes", "--appendfsync", "no", "--save", "",
             "--maxmemory-policy", "noeviction", "--set-max-intset-entries", "4096"])
         wait_for("Redis answers", lambda: self.redis_cli("PING") == "PONG")
 
