@@ -12,7 +12,7 @@
 #include "proto/number.h"
 #include "smpp/text.h"
 
-#define ASK_QUEUED_US 2000 /* how long a question may wait before Redis; see adapt_ask_limit() */
+#define ASK_QUEUED_US 1000 /* how long a question may wait before Redis; see adapt_ask_limit() */
 #define ASK_LIMIT_MIN 128
 #define ASK_LIMIT_MAX 512
 
@@ -217,7 +217,7 @@ static void suppress(struct engine *e, struct message *m, Assent__V1__Reason rea
     message_end(e, m, ASSENT__V1__OUTCOME__SUPPRESSED, reason, scope, 0);
 }
 
-/* Bulk in the pipeline is kept to what adds two milliseconds to the shortest time in which Redis answers,
+/* Bulk in the pipeline is kept to what adds a millisecond to the shortest time in which Redis answers,
  * be it on this machine or far away: a code's question or the opt-out of a STOP then never stands long
  * behind a campaign's, and verdicts do not grow too old to be used. The shortest time is forgotten by
  * and by, since Redis may move. */
