@@ -85,6 +85,23 @@ def busy_share(seconds=1.0):
     return 1 - (idle_after - idle) / max(1, total_after - total)
 
 
+class Stolen:
+    """The share of this machine's processor time that its host gave to other machines, from now on: what
+    no program here can help, and what the tails of latencies show first."""
+
+    def __init__(self):
+        self.begin = self.read()
+
+    @staticmethod
+    def read():
+        fields = [int(f) for f in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return sum(fields), fields[7]
+
+    def share(self):
+        total, stolen = self.read()
+        return (stolen - self.begin[1]) / max(1, total - self.begin[0])
+
+
 def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
