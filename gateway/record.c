@@ -4,19 +4,18 @@
 
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
+#include "proto/pack.h"
 
 void record_pack(struct engine *e, const Assent__V1__Event *event,
                  const Assent__V1__Personal *personal, struct span *ret_public,
                  struct span *ret_personal)
 {
-    size_t n = assent__v1__event__get_packed_size(event);
-    size_t m = personal ? assent__v1__personal__get_packed_size(personal) : 0;
-    CHECK(n + m < LEDGER_RECORD_MAX);
-    assent__v1__event__pack(event, e->scratch);
+    *ret_personal = span_of(e->scratch, 0);
     if (personal)
-        assent__v1__personal__pack(personal, e->scratch + n);
-    *ret_public = span_of(e->scratch, n);
-    *ret_personal = span_of(e->scratch + n, m);
+        CHECK(pack_message(&personal->base, e->scratch, LEDGER_RECORD_MAX, ret_personal));
+    CHECK(
+        pack_message(&event->base, e->scratch + LEDGER_RECORD_MAX, LEDGER_RECORD_MAX, ret_public));
+    CHECK(ret_public->length + ret_personal->length < LEDGER_RECORD_MAX);
 }
 
 bool event_is_consent(const Assent__V1__Event *event)
@@ -31,7 +30,7 @@ uint64_t record_event(struct engine *e, Assent__V1__Event *event,
     struct span public_part, personal_part;
     record_pack(e, event, personal, &public_part, &personal_part);
     uint64_t sequence = e->ports->ledger_append(e->ports->context, public_part, personal_part);
-    explicit_bzero(e->scratch + public_part.length, personal_part.length);
+    explicit_bzero(e->scratch + LEDGER_RECORD_MAX - personal_part.length, personal_part.length);
     if (event_is_consent(event))
         projection_note(e, sequence, event, personal);
     return sequence;
