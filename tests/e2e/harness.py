@@ -36,6 +36,13 @@ def skip(why):
     sys.exit(SKIP)
 
 
+def missing(what):
+    """What tests/run installs is not there: in CI that is a fault of tests/run, else a reason to skip."""
+    if os.environ.get("CI"):
+        sys.exit(f"FAILED: {what}: not installed, though tests/run should have done so")
+    skip(f"{what}: not installed; tests/run does that")
+
+
 def say(text):
     print(f"  {text}", flush=True)
 
