@@ -45,12 +45,14 @@ static const struct {
     {"UNKNOWD", STATE(UNKNOWN)},
 };
 
-static Assent__V1__ReceiptState state_of_word(struct span word)
+static Assent__V1__ReceiptState state_of_word(struct span word, bool *ret_strange)
 {
+    *ret_strange = false;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strlen(words[i].word) == word.length &&
             strncasecmp(words[i].word, (const char *)word.data, word.length) == 0)
             return words[i].state;
+    *ret_strange = word.length > 0;
     return word.length == 0 ? STATE(UNSPECIFIED) : STATE(UNKNOWN);
 }
 
@@ -170,7 +172,7 @@ static bool read_text(struct span text, struct receipt *receipt)
     struct fields fields = scan(text);
     receipt->message_id = fields.value[FIELD_ID];
     receipt->state_text = fields.value[FIELD_STAT];
-    receipt->state = state_of_word(receipt->state_text);
+    receipt->state = state_of_word(receipt->state_text, &receipt->strange);
     set_error_code(receipt, fields.value[FIELD_ERR]);
     return receipt->message_id.length > 0;
 }
@@ -226,9 +228,10 @@ static void read_tlvs(const struct tlv_list *tlvs, struct receipt *receipt)
         receipt->message_id = until_nul(tlv->value);
     tlv = find_tlv(tlvs, TLV_MESSAGE_STATE);
     if (tlv != NULL)
-        (void)state_of_tlv(tlv->value.data[0], &receipt->state);
+        receipt->strange =
+            !state_of_tlv(tlv->value.data[0], &receipt->state) && receipt->strange;
     tlv = find_tlv(tlvs, TLV_NETWORK_ERROR_CODE);
-    if (tlv != NULL && receipt->error_code[0] == '\0')
+    if (tlv != NULL)
         read_network_error(tlv->value, receipt);
 }
 
@@ -243,14 +246,32 @@ bool receipt_is(const struct sm_body *body)
            find_tlv(&body->tlvs, TLV_MESSAGE_STATE) != NULL;
 }
 
+static struct span text_of(const struct sm_body *body)
+{
+    struct udh udh;
+    if ((body->esm_class & ESM_UDHI) && udh_parse(body->text, &udh))
+        return udh.text;
+    return body->text;
+}
+
+/* The id stands first: no STOP can be taken for a receipt. */
+bool receipt_is_by_text(const struct sm_body *body)
+{
+    struct receipt receipt;
+    struct span text = text_of(body);
+    if ((body->esm_class & ESM_TYPE_MASK) != 0 || text.length == 0)
+        return false;
+    const uint8_t *end = text.data + text.length;
+    size_t name_length;
+    return name_at(skip_spaces(text.data, end), end, &name_length) == FIELD_ID &&
+           receipt_parse_text(text, &receipt) && receipt.state != STATE(UNSPECIFIED) &&
+           !receipt.strange;
+}
+
 bool receipt_parse(const struct sm_body *body, struct receipt *ret_receipt)
 {
     struct receipt receipt = {0};
-    struct udh udh;
-    struct span text = body->text;
-    if ((body->esm_class & ESM_UDHI) && udh_parse(text, &udh))
-        text = udh.text;
-    (void)read_text(text, &receipt);
+    (void)read_text(text_of(body), &receipt);
     read_tlvs(&body->tlvs, &receipt);
     if (receipt.message_id.length == 0)
         return false;

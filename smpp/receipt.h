@@ -10,12 +10,17 @@
 struct receipt {
     struct span message_id;         /* raw, a view; empty when there is none */
     Assent__V1__ReceiptState state; /* UNSPECIFIED when none is given, UNKNOWN for a strange word */
-    struct span state_text;         /* raw, for words that are not known */
-    char error_code[12]; /* as written; the TLV's as "type:code" digits when that is all there is */
+    struct span state_text;         /* raw */
+    bool strange; /* the state is a word that is not known, so it decides nothing */
+    char error_code[12]; /* as written; of a TLV's three octets the digits "type:code" */
 };
 
 /* True when esm_class or the receipt TLVs say that `body` is a receipt. */
 bool receipt_is(const struct sm_body *body);
+
+/* True when only its text says so: it begins with an id and has a known state. Anybody can type that,
+ * so this is asked only for carriers whose receipts are marked in no other way. */
+bool receipt_is_by_text(const struct sm_body *body);
 
 /* False when neither text nor TLVs hold an id. The text is decoded as ASCII whatever data_coding says. */
 bool receipt_parse(const struct sm_body *body, struct receipt *ret_receipt);

@@ -34,7 +34,7 @@ static void check_vector(char *line)
     assert_string_equal(receipt.error_code, code);
 }
 
-static void vectors_hold(void **state)
+static void test_receipt_text_variants(void **state)
 {
     (void)state;
     char line[1024];
@@ -48,7 +48,7 @@ static void vectors_hold(void **state)
         cases++;
     }
     fclose(file);
-    assert_true(cases >= 31);
+    assert_true(cases >= 44);
 }
 
 static void add_tlv(struct sm_body *body, uint16_t tag, const char *value, size_t length)
@@ -57,7 +57,7 @@ static void add_tlv(struct sm_body *body, uint16_t tag, const char *value, size_
         (struct tlv){.tag = tag, .value = span_of(value, length)};
 }
 
-static void tlvs_win_over_the_text(void **state)
+static void test_receipt_tlvs_win_over_the_text(void **state)
 {
     (void)state;
     struct sm_body body = {.esm_class = ESM_TYPE_RECEIPT,
@@ -70,7 +70,7 @@ static void tlvs_win_over_the_text(void **state)
     assert_true(span_equal(receipt.message_id, span_from_string("abc")));
     assert_int_equal(receipt.state, STATE(DELIVERED));
     assert_true(span_equal(receipt.state_text, span_from_string("EXPIRED")));
-    assert_string_equal(receipt.error_code, "7");
+    assert_string_equal(receipt.error_code, "3:69");
 }
 
 static void tlvs_are_enough(void **state)
@@ -88,7 +88,7 @@ static void tlvs_are_enough(void **state)
     assert_string_equal(receipt.error_code, "3:325");
 }
 
-static void network_error_codes_in_both_forms(void **state)
+static void test_receipt_network_error_code_of_3_octets_or_3_digits(void **state)
 {
     (void)state;
     static const struct {
@@ -174,6 +174,54 @@ static void no_id_is_no_receipt(void **state)
     assert_string_equal(receipt.error_code, "kept");
 }
 
+static void test_receipt_state_that_nobody_knows_is_kept_raw(void **state)
+{
+    (void)state;
+    struct sm_body body = {.esm_class = ESM_TYPE_RECEIPT,
+                           .text = span_from_string("id:6 stat:WEIRDST err:000")};
+    struct receipt receipt;
+    assert_true(receipt_parse(&body, &receipt));
+    assert_true(receipt.strange);
+    assert_true(span_equal(receipt.state_text, span_from_string("WEIRDST")));
+    add_tlv(&body, TLV_MESSAGE_STATE, "\x2a", 1); /* no better */
+    assert_true(receipt_parse(&body, &receipt));
+    assert_true(receipt.strange);
+    body.tlvs.items[0].value = span_of("\x02", 1);
+    assert_true(receipt_parse(&body, &receipt));
+    assert_false(receipt.strange);
+    assert_int_equal(receipt.state, STATE(DELIVERED));
+    body.text = span_from_string("id:6 stat:UNKNOWN");
+    body.tlvs.count = 0;
+    assert_true(receipt_parse(&body, &receipt));
+    assert_false(receipt.strange);
+}
+
+static void test_receipt_by_text_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is;
+    } cases[] = {
+        {"id:1 stat:DELIVRD", true},
+        {"  ID: 1 sub:001 stat:UNDELIV err:1 text:x", true},
+        {"id:1", false},
+        {"id:1 stat:WEIRDST", false},
+        {"stat:DELIVRD id:1", false},
+        {"STOP id:1 stat:DELIVRD", false},
+        {"STOP", false},
+        {"id: stat:DELIVRD", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sm_body body = {.text = span_from_string(cases[i].text)};
+        assert_int_equal(receipt_is_by_text(&body), cases[i].is);
+        assert_false(receipt_is(&body));
+        body.esm_class = 0x10; /* the handset's own answer */
+        assert_false(receipt_is_by_text(&body));
+    }
+}
+
 static void error_codes_become_printable(void **state)
 {
     (void)state;
@@ -185,14 +233,16 @@ static void error_codes_become_printable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors_hold),
-        cmocka_unit_test(tlvs_win_over_the_text),
+        cmocka_unit_test(test_receipt_text_variants),
+        cmocka_unit_test(test_receipt_tlvs_win_over_the_text),
         cmocka_unit_test(tlvs_are_enough),
-        cmocka_unit_test(network_error_codes_in_both_forms),
+        cmocka_unit_test(test_receipt_network_error_code_of_3_octets_or_3_digits),
         cmocka_unit_test(message_state_values),
         cmocka_unit_test(what_is_a_receipt),
         cmocka_unit_test(a_header_before_the_text_is_cut_off),
         cmocka_unit_test(no_id_is_no_receipt),
+        cmocka_unit_test(test_receipt_state_that_nobody_knows_is_kept_raw),
+        cmocka_unit_test(test_receipt_by_text_alone),
         cmocka_unit_test(error_codes_become_printable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
