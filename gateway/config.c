@@ -12,6 +12,7 @@
 
 #include "gateway/config_schema.h"
 #include "proto/base/check.h"
+#include "smpp/pdu.h"
 
 #define MINUTES(n) ((n)*60ull * 1000)
 #define HOURS(n)   MINUTES((n)*60ull)
@@ -54,6 +55,7 @@ void carrier_defaults(struct carrier_config *carrier)
     carrier->reconnect_min_ms = 1000;
     carrier->reconnect_max_ms = 60000;
     carrier->receipt_timeout_ms = (uint32_t)HOURS(48);
+    carrier->refuse_status = ESME_RSYSERR;
 }
 
 int config_find_program(const struct config *config, const char *name)

@@ -12,6 +12,7 @@
 #include "proto/base/err.h"
 #include "proto/base/limits.h"
 #include "proto/event.pb-c.h"
+#include "smpp/message_id.h"
 
 #define CLASS_COUNT 6 /* Assent__V1__Class, unspecified included */
 
@@ -40,6 +41,7 @@ struct client_config {
     bool programs[PROGRAMS_MAX]; /* by index */
 };
 
+enum yes_no { NO, YES };
 enum bind_mode { BIND_TRANSCEIVER, BIND_TRANSMITTER_RECEIVER };
 
 struct carrier_config {
@@ -57,6 +59,10 @@ struct carrier_config {
     uint32_t reconnect_min_ms;   /* 1000 */
     uint32_t reconnect_max_ms;   /* 60000 */
     uint32_t receipt_timeout_ms; /* a message without its receipts ends so long after sending */
+    enum id_form submit_id;      /* how ids are written in submit_sm_resp */
+    enum id_form receipt_id;     /* and in receipts */
+    enum yes_no receipts_by_text; /* what reads like a receipt is one, marked or not */
+    uint32_t refuse_status;       /* for a deliver_sm that cannot be stored; ESME_RSYSERR */
     char (*routes)[NUMBER_DIGITS_MAX + 1]; /* prefixes; "" matches everything */
     uint16_t route_count;
 };

@@ -6,6 +6,7 @@
 #include "gateway/config.h"
 #include "gateway/config_text.h"
 #include "gateway/metrics.h"
+#include "smpp/pdu.h"
 
 #define MIB (1u << 20)
 
@@ -88,6 +89,18 @@ static void print_program(const struct program_config *program, FILE *out)
                                                        : "sent again, marketing excepted");
 }
 
+static void print_ids(const struct carrier_config *carrier, FILE *out)
+{
+    if (carrier->submit_id != ID_RAW || carrier->receipt_id != ID_RAW)
+        fprintf(out, "    writes message ids %s in answers and %s in receipts\n",
+                id_form_name(carrier->submit_id), id_form_name(carrier->receipt_id));
+    if (carrier->receipts_by_text == YES)
+        fprintf(out, "    what reads like a receipt is taken for one, whoever wrote it\n");
+    if (carrier->refuse_status != ESME_RSYSERR)
+        fprintf(out, "    is told 0x%02" PRIx32 " for what cannot be stored\n",
+                carrier->refuse_status);
+}
+
 static void print_carrier(const struct carrier_config *carrier, FILE *out)
 {
     char request[32], enquire[32], low[32], high[32], receipts[32];
@@ -101,8 +114,9 @@ static void print_carrier(const struct carrier_config *carrier, FILE *out)
             shown(carrier->request_timeout_ms, request),
             carrier->enquire_link_ms ? shown(carrier->enquire_link_ms, enquire) : "(never)",
             shown(carrier->reconnect_min_ms, low), shown(carrier->reconnect_max_ms, high));
-    fprintf(out, " waits %s for receipts\n    takes numbers that begin with:",
-            shown(carrier->receipt_timeout_ms, receipts));
+    fprintf(out, " waits %s for receipts\n", shown(carrier->receipt_timeout_ms, receipts));
+    print_ids(carrier, out);
+    fprintf(out, "    takes numbers that begin with:");
     for (unsigned r = 0; r < carrier->route_count; r++)
         fprintf(out, "%s %s", r ? "," : "",
                 carrier->routes[r][0] ? carrier->routes[r] : "(everything)");

@@ -146,7 +146,7 @@ static const struct field *field_named(const struct mapping *mapping, const char
 static void fault_unknown_key(struct reading *reading, yaml_node_t *node,
                               const struct mapping *mapping, const char *key)
 {
-    char allowed[384];
+    char allowed[900];
     size_t used = 0;
     for (size_t i = 0; i < mapping->count && used < sizeof allowed; i++)
         used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", i ? ", " : "",
@@ -312,6 +312,8 @@ static void format_plain(uint64_t value, char *out, size_t size)
 static const struct measure integer = {config_integer, format_plain, "a whole number"};
 static const struct measure duration = {config_duration, config_duration_text,
                                         "a duration like 250ms, 30s, 5m, 24h or 7d,"};
+static const struct measure status_code = {config_status, config_status_text,
+                                           "a command_status like 0x08"};
 static const struct measure octets = {config_size, config_size_text, "a size like 512MiB or 2GiB,"};
 
 /* `with`: the measure; from `min` to `max`. */
@@ -710,6 +712,8 @@ static void read_routes(struct reading *reading, yaml_node_t *node, const struct
         read_route(reading, item_of(reading, node, i), field, carrier);
 }
 
+static const char *const id_words[] = {"raw", "hex", "dec", NULL};
+static const char *const no_yes_words[] = {"no", "yes", NULL};
 static const char *const bind_words[] = {"transceiver", "transmitter_receiver", NULL};
 
 #define CARRIER(member) MEMBER(struct carrier_config, member)
@@ -728,6 +732,10 @@ static const struct field carrier_fields[] = {
     {"reconnect_min", read_number, CARRIER(reconnect_min_ms), 10, 3600000, &duration},
     {"reconnect_max", read_number, CARRIER(reconnect_max_ms), 10, 3600000, &duration},
     {"receipt_timeout", read_number, CARRIER(receipt_timeout_ms), 1000, TTL_MS_MAX, &duration},
+    {"submit_id", read_word, CARRIER(submit_id), .with = id_words},
+    {"receipt_id", read_word, CARRIER(receipt_id), .with = id_words},
+    {"receipts_by_text", read_word, CARRIER(receipts_by_text), .with = no_yes_words},
+    {"refuse_status", read_number, CARRIER(refuse_status), 1, UINT32_MAX, &status_code},
     {"routes", read_routes, .min = 1, .max = ROUTES_MAX, .required = true},
 };
 static const struct mapping carrier_mapping = MAPPING("a carrier", carrier_fields);

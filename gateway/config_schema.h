@@ -9,7 +9,7 @@
 /* What is wrong, gathered so that one run tells everything; sorted by line when it is printed. */
 struct config_fault {
     unsigned line; /* 0: the file as a whole */
-    char text[512];
+    char text[1024];
 };
 
 struct config_faults {

@@ -89,6 +89,28 @@ bool config_integer(const char *text, uint64_t *ret_value)
     return true;
 }
 
+bool config_status(const char *text, uint64_t *ret_status)
+{
+    uint64_t value = 0;
+    size_t digits = 0;
+    if (strncmp(text, "0x", 2) != 0)
+        return config_integer(text, ret_status);
+    for (text += 2; text[digits] != '\0'; digits++) {
+        char c = text[digits];
+        if (digits == 8 || (!is_digit(c) && !(is_letter(c) && (c | 0x20) <= 'f')))
+            return false;
+        value = value << 4 | (uint64_t)(is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    if (digits > 0)
+        *ret_status = value;
+    return digits > 0;
+}
+
+void config_status_text(uint64_t status, char *out, size_t size)
+{
+    snprintf(out, size, "0x%02llx", (unsigned long long)status);
+}
+
 /* The largest unit that divides the value. */
 static void with_unit_text(uint64_t value, const struct unit *units, char *out, size_t size)
 {

@@ -17,6 +17,10 @@ bool config_size(const char *text, uint64_t *ret_octets);
 /* Decimal digits; "_" may stand between them ("4_000_000"). */
 bool config_integer(const char *text, uint64_t *ret_value);
 
+/* A command_status: "0x08", or decimal digits; below 2^32. */
+bool config_status(const char *text, uint64_t *ret_status);
+void config_status_text(uint64_t status, char *out, size_t size); /* "0x08" */
+
 /* The shortest exact writing of a duration or size: "90s", "2GiB". */
 void config_duration_text(uint64_t ms, char *out, size_t size);
 void config_size_text(uint64_t octets, char *out, size_t size);

@@ -201,6 +201,13 @@ static const struct fault faults[] = {
     {"rate: 500", "rate: 500\n    reconnect_min: 2m", 19, "`reconnect_min` is longer"},
     {"rate: 500", "request_timeout: 10", 26,
      "a duration like 250ms, 30s, 5m, 24h or 7d, from 100ms to 10m"},
+    {"rate: 500", "submit_id: octal", 26, "allowed: raw, hex, dec"},
+    {"rate: 500", "receipt_id: 16", 26, "allowed: raw, hex, dec"},
+    {"rate: 500", "receipts_by_text: maybe", 26, "allowed: no, yes"},
+    {"rate: 500", "refuse_status: 0", 26, "a command_status like 0x08 from 0x01 to 0xffffffff"},
+    {"rate: 500", "refuse_status: 0x123456789", 26, "a command_status like 0x08"},
+    {"rate: 500", "refuse_status: 0x", 26, "a command_status like 0x08"},
+    {"rate: 500", "refuse_status: 0x8g", 26, "a command_status like 0x08"},
     {"[\"1\", \"44\"]", "[\"1\", \"+44\"]", 27, "without +, or \"\" for every number"},
     {"[\"1\", \"44\"]", "[\"1\", \"1\"]", 27, "route \"1\" leads to carrier alpha already"},
     {"retry_min: 2s", "retry_min: 10m", 28, "`retry_min` is longer than `retry_max`"},
@@ -256,6 +263,20 @@ static void test_many_faults(void **state)
         used += (size_t)snprintf(text + used, sizeof text - used, "bogus%u: 1\n", i);
     assert_null(load(text));
     assert_non_null(strstr(said, "more\n"));
+}
+
+static void test_receipt_settings(void **state)
+{
+    (void)state;
+    struct config *config =
+        load(with("rate: 500", "rate: 500\n    submit_id: hex\n    receipt_id: dec\n"
+                               "    receipts_by_text: yes\n    refuse_status: 0x64"));
+    assert_non_null(config);
+    assert_int_equal(config->carriers[0].submit_id, ID_HEX);
+    assert_int_equal(config->carriers[0].receipt_id, ID_DEC);
+    assert_int_equal(config->carriers[0].receipts_by_text, YES);
+    assert_int_equal(config->carriers[0].refuse_status, 0x64);
+    config_free(config);
 }
 
 static void test_odd_files(void **state)
@@ -361,6 +382,10 @@ static void test_deployed_file_tells_defaults(void **state)
     assert_int_equal(shown->reconnect_min_ms, carrier.reconnect_min_ms);
     assert_int_equal(shown->reconnect_max_ms, carrier.reconnect_max_ms);
     assert_int_equal(shown->receipt_timeout_ms, carrier.receipt_timeout_ms);
+    assert_int_equal(shown->submit_id, carrier.submit_id);
+    assert_int_equal(shown->receipt_id, carrier.receipt_id);
+    assert_int_equal(shown->receipts_by_text, carrier.receipts_by_text);
+    assert_int_equal(shown->refuse_status, carrier.refuse_status);
     assert_int_equal(config->clients[0].uid, 1001);
     config_free(config);
 }
@@ -370,7 +395,7 @@ static void assert_keys_shown(const char *fault_text, const char *text)
 {
     const char *at = strstr(fault_text, "allowed: ");
     assert_non_null(at);
-    char keys[512];
+    char keys[1024];
     snprintf(keys, sizeof keys, "%.*s", (int)strcspn(at + 9, "\n"), at + 9);
     for (char *key = strtok(keys, ", "); key != NULL; key = strtok(NULL, ", ")) {
         char with_colon[64];
@@ -583,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_many_faults),
+        cmocka_unit_test(test_receipt_settings),
         cmocka_unit_test(test_odd_files),
         cmocka_unit_test(test_window_against_limit),
         cmocka_unit_test(test_deployed_file),
