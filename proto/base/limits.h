@@ -10,6 +10,11 @@
 #define LOG_LINE_MAX  1024 /* octets */
 #define LOG_REPEAT_MS 1000 /* one call site of log_limited() */
 
+/* TLS */
+#define TLS_PATH_MAX  1024 /* octets of a file's path, with the NUL */
+#define TLS_NAME_MAX  256  /* octets of a peer's name, with the NUL */
+#define TLS_WARN_DAYS 14   /* a certificate that expires sooner is warned about */
+
 /* Phone numbers: E.164 allows 15 digits; below 2^50, so scope << 50 | number fits 64 bits. */
 #define NUMBER_DIGITS_MIN 5
 #define NUMBER_DIGITS_MAX 15
@@ -84,6 +89,7 @@
 #define SESSION_OUTPUT_MAX (4u << 20)
 #define SESSION_INPUT_MAX  (1u << 20) /* kept while a peer does not read our answers */
 #define BIND_TIMEOUT_MS    10000
+#define SHOWN_PDUS_MAX     (4u << 20) /* octets that `assent pdu` takes at a time */
 
 /* Gateway */
 #define CARRIERS_MAX         64
