@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packs a protobuf message in one pass: from its last octet to its first, so that every length is known
- * when it is written. protobuf-c's own packing measures first, every submessage again inside it, and took
- * an eighth of the gateway's processor time. The octets are the same; tests/unit/pack_test.c says so. */
+ * when it is written; protobuf-c measures first, and every submessage again inside it. The octets are the
+ * same: tests/unit/pack_test.c. */
 #ifndef PROTO_PACK_H
 #define PROTO_PACK_H
 
