@@ -59,7 +59,8 @@ static void write_tlv(struct writer *w, uint16_t tag, struct span value)
 static void write_message(struct writer *w, const struct sm_out *message)
 {
     write_u8(w, message->esm_class);
-    write_octets(w, "\0\0\0\0", 4); /* protocol_id, priority_flag, two empty times */
+    write_octets(w, "\0\0\0", 3); /* protocol_id, priority_flag, no schedule_delivery_time */
+    write_string(w, message->validity_period);
     write_u8(w, message->registered_delivery);
     write_u8(w, 0); /* replace_if_present_flag */
     write_u8(w, message->data_coding);
@@ -77,9 +78,12 @@ enum err encode_sm(struct buffer *out, uint32_t command_id, uint32_t sequence_nu
     size_t destination = address_length(&message->destination);
     size_t tlvs = tlvs_length(message);
     if (source == SIZE_MAX || destination == SIZE_MAX || tlvs == SIZE_MAX ||
-        message->short_message.length > SHORT_MESSAGE_MAX)
+        message->short_message.length > SHORT_MESSAGE_MAX ||
+        !string_fits(message->service_type, SERVICE_TYPE_MAX) ||
+        !string_fits(message->validity_period, TIME_TEXT_MAX))
         return ERR_BAD_INPUT;
-    size_t length = SMPP_HEADER_SIZE + 1 + (2 + source + 1) + (2 + destination + 1) + 10 +
+    size_t length = SMPP_HEADER_SIZE + (message->service_type.length + 1) + (2 + source + 1) +
+                    (2 + destination + 1) + 9 + (message->validity_period.length + 1) +
                     message->short_message.length + tlvs;
     if (length > PDU_MAX)
         return ERR_BAD_INPUT;
@@ -88,7 +92,7 @@ enum err encode_sm(struct buffer *out, uint32_t command_id, uint32_t sequence_nu
         return ERR_FULL;
     struct writer w = writer_over(room, length);
     write_header(&w, (uint32_t)length, command_id, ESME_ROK, sequence_number);
-    write_u8(&w, 0); /* service_type */
+    write_string(&w, message->service_type);
     write_address(&w, &message->source, source);
     write_address(&w, &message->destination, destination);
     write_message(&w, message);

@@ -13,7 +13,7 @@
 #include "smpp/pdu.h"
 
 /* ERR_BAD_INPUT: an address above 20 octets or not terminated, a text above SHORT_MESSAGE_MAX, a
- * short_message beside a message_payload, a PDU above PDU_MAX. ERR_FULL: `out` has no room.
+ * short_message beside a message_payload, a string that is too long or has a NUL, a PDU above PDU_MAX. ERR_FULL: `out` has no room.
  * `command_id` is SMPP_SUBMIT_SM or SMPP_DELIVER_SM. */
 MUST_CHECK enum err encode_sm(struct buffer *out, uint32_t command_id, uint32_t sequence_number,
                               const struct sm_out *message);

@@ -26,6 +26,8 @@
 #define SMPP_RESPONSE           0x80000000u /* set in every response's id */
 
 #define SMPP_HEADER_SIZE 16u
+#define SERVICE_TYPE_MAX 5u  /* without the NUL, as section 4.4.1 has it */
+#define TIME_TEXT_MAX    16u /* "YYMMDDhhmmsstnnp" */
 
 /* Statuses that the program acts on, section 5.1.3; all names and policies stand in status.h. */
 #define ESME_ROK              0x00000000u
@@ -131,9 +133,11 @@ struct bind_resp_body {
 
 /* What goes into a submit_sm or deliver_sm that we write. Spans are copied out at once. */
 struct sm_out {
+    struct span service_type; /* at most SERVICE_TYPE_MAX octets */
     struct smpp_address source;
     struct smpp_address destination;
     uint8_t esm_class;
+    struct span validity_period; /* at most TIME_TEXT_MAX octets (section 7.1); may be empty */
     uint8_t registered_delivery;
     uint8_t data_coding;
     struct span short_message; /* UDH and text; at most SHORT_MESSAGE_MAX octets */

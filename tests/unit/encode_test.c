@@ -79,6 +79,26 @@ static void address_of_20_octets_is_the_longest(void **state)
     assert_int_equal(encode(&sm), ERR_BAD_INPUT);
 }
 
+static void service_type_and_validity_period_at_their_limits(void **state)
+{
+    (void)state;
+    struct sm_out sm = message();
+    sm.service_type = span_from_string("CMT34");
+    sm.validity_period = span_from_string("000001000000000R");
+    assert_int_equal(encode(&sm), ERR_OK);
+    struct sm_body body;
+    assert_int_equal(decode_sm(buffer_span(&out), &body), ESME_ROK);
+    assert_true(span_equal(body.service_type, sm.service_type));
+    assert_true(span_equal(body.validity_period, sm.validity_period));
+    sm.service_type = span_from_string("CMT345");
+    assert_int_equal(encode(&sm), ERR_BAD_INPUT);
+    sm.service_type = span_of("a\0b", 3);
+    assert_int_equal(encode(&sm), ERR_BAD_INPUT);
+    sm.service_type = (struct span){0};
+    sm.validity_period = span_from_string("000001000000000R+");
+    assert_int_equal(encode(&sm), ERR_BAD_INPUT);
+}
+
 static void short_message_of_254_octets_is_the_longest(void **state)
 {
     (void)state;
@@ -219,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(submit_sm_comes_back_from_the_decoder),
         TEST(address_of_20_octets_is_the_longest),
+        TEST(service_type_and_validity_period_at_their_limits),
         TEST(short_message_of_254_octets_is_the_longest),
         TEST(short_message_never_goes_with_message_payload),
         TEST(pdu_of_pdu_max_is_the_largest),
