@@ -37,7 +37,7 @@ static const char *parse_tcp(const char *text, struct address *address)
     size_t length = 0;
     const char *colon = split_host(text, &host, &length);
     if (colon == NULL)
-        return "a TCP address is tcp://HOST:PORT";
+        return "an address of the network is tcp://HOST:PORT or tls://HOST:PORT";
     if (length > ADDRESS_HOST_MAX)
         return "the host name is too long";
     if (!parse_port(colon + 1, address->port))
@@ -60,9 +60,12 @@ static const char *parse_unix(const char *text, struct address *address)
 bool address_parse(const char *text, struct address *ret_address, const char **ret_why)
 {
     struct address address = {0};
-    const char *why = "an address begins with tcp:// or unix://";
+    const char *why = "an address begins with tcp://, tls:// or unix://";
     if (strncmp(text, "tcp://", 6) == 0) {
         address.kind = ADDRESS_TCP;
+        why = parse_tcp(text + 6, &address);
+    } else if (strncmp(text, "tls://", 6) == 0) {
+        address.kind = ADDRESS_TLS;
         why = parse_tcp(text + 6, &address);
     } else if (strncmp(text, "unix://", 7) == 0) {
         address.kind = ADDRESS_UNIX;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses of sockets: "tcp://HOST:PORT" ([::1] in brackets) and "unix:///PATH". Pure. */
+/* Addresses of sockets: "tcp://HOST:PORT" ([::1] in brackets), "tls://HOST:PORT" and "unix:///PATH".
+ * Pure. */
 #ifndef SMPP_ADDRESS_H
 #define SMPP_ADDRESS_H
 
@@ -8,12 +9,12 @@
 #define ADDRESS_HOST_MAX 255 /* octets of a host name */
 #define ADDRESS_PATH_MAX 107 /* octets of a Unix path, as sockaddr_un takes them */
 
-enum address_kind { ADDRESS_TCP, ADDRESS_UNIX };
+enum address_kind { ADDRESS_TCP, ADDRESS_TLS, ADDRESS_UNIX };
 
 struct address {
     enum address_kind kind;
-    char host[ADDRESS_HOST_MAX + 1]; /* TCP: without brackets; empty means all interfaces */
-    char port[6];                    /* TCP: decimal, 0..65535 */
+    char host[ADDRESS_HOST_MAX + 1]; /* TCP, TLS: without brackets; empty: all interfaces */
+    char port[6];                    /* TCP, TLS: decimal, 0..65535 */
     char path[ADDRESS_PATH_MAX + 1]; /* Unix */
 };
 

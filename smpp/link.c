@@ -7,11 +7,8 @@
  * closed() is only ever called from the event loop, never from inside a call of the owner: a failing
  * write marks the link and wakes its read event. Host names are looked up by glibc's helper thread
  * and asked for with a timer, since the loop must not block; numeric addresses need no look-up. */
-#include "smpp/link.h"
-
 #include <errno.h>
 #include <event2/event.h>
-#include <event2/event_struct.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,27 +22,12 @@
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
 #include "smpp/address.h"
+#include "smpp/link_state.h"
 
-#define READ_AREA    (32u << 10)
 #define ACCEPT_BATCH 64 /* connections taken in one turn */
 #define ACCEPT_PAUSE ((struct timeval){.tv_usec = 100000})
 #define LOOKUP_POLL  ((struct timeval){.tv_usec = 10000})
 #define AT_ONCE      ((struct timeval){0})
-
-struct lookup;
-
-struct link {
-    struct event_base *base;
-    int fd; /* -1 before a look-up has ended, and after the end */
-    const struct link_handlers *handlers;
-    void *context;
-    struct buffer *output; /* the owner's; NULL while there is nothing to write */
-    struct lookup *lookup;
-    const char *broken; /* why closed() is to be called; NULL while the link works */
-    struct event on_readable, on_writable;
-    unsigned in_handler; /* depth; while it is not 0 the memory stays */
-    bool connecting, want_reading, ended, freed;
-};
 
 /* One host name being looked up. It outlives its link when glibc cannot cancel it. */
 struct lookup {
@@ -59,6 +41,7 @@ struct lookup {
 struct link_listener {
     struct event_base *base;
     int fd;
+    struct tls_context *tls; /* the owner's; NULL for plain */
     link_accepted *accepted;
     void *context;
     struct event on_readable, on_pause_over;
@@ -72,19 +55,20 @@ static void shut(struct link *link)
 {
     if (link->fd < 0)
         return;
+    if (link->secure != NULL)
+        secure_free(link);
     event_del(&link->on_readable);
     event_del(&link->on_writable);
     close(link->fd);
     link->fd = -1;
 }
 
-/* Brackets around every call of a handler. After leave() gave false the link is gone. */
-static void enter(struct link *link)
+void link_enter(struct link *link)
 {
     link->in_handler++;
 }
 
-static bool leave(struct link *link)
+bool link_leave(struct link *link)
 {
     if (--link->in_handler > 0 || !link->freed)
         return !link->freed;
@@ -92,19 +76,18 @@ static bool leave(struct link *link)
     return false;
 }
 
-static void end_link(struct link *link, const char *why)
+void link_end(struct link *link, const char *why)
 {
     shut(link);
     if (link->ended)
         return;
     link->ended = true;
-    enter(link);
+    link_enter(link);
     link->handlers->closed(link->context, link, why);
-    (void)leave(link);
+    (void)link_leave(link);
 }
 
-/* Lets the loop report `why`; the owner's call that found it out goes on undisturbed. */
-static void break_link(struct link *link, const char *why)
+void link_break(struct link *link, const char *why)
 {
     if (link->broken == NULL)
         link->broken = why;
@@ -112,7 +95,7 @@ static void break_link(struct link *link, const char *why)
     event_active(&link->on_readable, EV_READ, 0);
 }
 
-static const char *why_of(int error, const char *otherwise)
+const char *link_why(int error, const char *otherwise)
 {
     switch (error) {
     case ECONNREFUSED:
@@ -150,37 +133,43 @@ static bool is_again(int error)
 static void on_readable(evutil_socket_t fd, short what, void *context)
 {
     (void)what;
-    static uint8_t area[READ_AREA];
+    static uint8_t area[LINK_READ_AREA];
     struct link *link = context;
+    if (link->secure != NULL) {
+        secure_readable(link);
+        return;
+    }
     if (link->broken != NULL && !link->want_reading) {
-        end_link(link, link->broken);
+        link_end(link, link->broken);
         return;
     }
     ssize_t n = read(fd, area, sizeof area);
     if (n < 0 && is_again(errno)) {
         if (link->broken != NULL)
-            end_link(link, link->broken);
+            link_end(link, link->broken);
         return;
     }
     if (n <= 0) {
-        end_link(link, link->broken ? link->broken
+        link_end(link, link->broken ? link->broken
                        : n == 0     ? "peer_closed"
-                                    : why_of(errno, "read_failed"));
+                                    : link_why(errno, "read_failed"));
         return;
     }
-    enter(link);
+    link_enter(link);
     link->handlers->received(link->context, link, span_of(area, (size_t)n));
-    if (leave(link) && link->broken != NULL && link->fd >= 0)
+    if (link_leave(link) && link->broken != NULL && link->fd >= 0)
         event_active(&link->on_readable, EV_READ, 0);
 }
 
 /* One write. False when the socket took less than everything. */
 static bool write_some(struct link *link)
 {
+    if (link->secure != NULL)
+        return secure_write_some(link);
     struct span octets = buffer_span(link->output);
     ssize_t n = send(link->fd, octets.data, octets.length, MSG_NOSIGNAL);
     if (n < 0 && !is_again(errno)) {
-        break_link(link, why_of(errno, "write_failed"));
+        link_break(link, link_why(errno, "write_failed"));
         link->output = NULL;
         return true;
     }
@@ -192,36 +181,45 @@ static bool write_some(struct link *link)
     return true;
 }
 
-static void drain(struct link *link)
+/* The rest of an output that was not written whole. */
+static void await_writable(struct link *link)
+{
+    if (link->secure == NULL || secure_awaits_writable(link))
+        event_add(&link->on_writable, NULL);
+}
+
+void link_drain(struct link *link)
 {
     if (!write_some(link))
         return;
     event_del(&link->on_writable);
     if (link->broken != NULL || link->handlers->writable == NULL)
         return;
-    enter(link);
+    link_enter(link);
     link->handlers->writable(link->context, link);
-    (void)leave(link);
+    (void)link_leave(link);
 }
 
-static void now_connected(struct link *link)
+void link_now_connected(struct link *link, bool tell)
 {
     link->connecting = false;
     event_del(&link->on_writable);
     if (link->want_reading)
         event_add(&link->on_readable, NULL);
-    enter(link);
-    if (link->handlers->connected != NULL)
+    link_enter(link);
+    if (tell && link->handlers->connected != NULL)
         link->handlers->connected(link->context, link);
-    if (leave(link) && link->output != NULL && link->fd >= 0 && !write_some(link))
-        event_add(&link->on_writable, NULL);
+    if (link_leave(link) && link->output != NULL && link->fd >= 0 && !write_some(link))
+        await_writable(link);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *context)
 {
     struct link *link = context;
+    if (link->secure != NULL && secure_writable(link))
+        return;
     if (!link->connecting) {
-        drain(link);
+        link_drain(link);
         return;
     }
     int error = 0;
@@ -231,9 +229,11 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
     else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
         error = errno;
     if (error != 0)
-        end_link(link, why_of(error, "connect_failed"));
+        link_end(link, link_why(error, "connect_failed"));
+    else if (link->secure != NULL)
+        secure_start(link);
     else
-        now_connected(link);
+        link_now_connected(link, true);
 }
 
 static struct link *new_link(struct event_base *base)
@@ -268,7 +268,7 @@ static void on_connect_failed(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct link *link = context;
-    end_link(link, link->broken);
+    link_end(link, link->broken);
 }
 
 /* There is no socket to wait on, so the write event is the timer by which the owner hears of it in
@@ -285,12 +285,12 @@ static void connect_to(struct link *link, const struct sockaddr *address, sockle
 {
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        fail_later(link, why_of(errno, "no_socket"));
+        fail_later(link, link_why(errno, "no_socket"));
         return;
     }
     set_no_delay(fd);
     if (connect(fd, address, length) != 0 && errno != EINPROGRESS) {
-        fail_later(link, why_of(errno, "connect_failed"));
+        fail_later(link, link_why(errno, "connect_failed"));
         close(fd);
         return;
     }
@@ -337,6 +337,17 @@ static void on_lookup_poll(evutil_socket_t fd, short what, void *context)
     free_lookup(lookup);
 }
 
+static bool parse(const char *text, const struct tls_context *tls, struct address *ret_address,
+                  const char **ret_why)
+{
+    if (!address_parse(text, ret_address, ret_why))
+        return false;
+    if (ret_address->kind != ADDRESS_TLS || tls != NULL)
+        return true;
+    *ret_why = "tls_not_configured";
+    return false;
+}
+
 static const struct addrinfo stream_hints = {.ai_socktype = SOCK_STREAM};
 
 static void start_lookup(struct link *link, const struct address *address)
@@ -369,13 +380,16 @@ static struct addrinfo *numeric(const struct address *address, int flags)
     return getaddrinfo(host, address->port, &hints, &found) == 0 ? found : NULL;
 }
 
-struct link *link_connect(struct event_base *base, const char *text,
-                          const struct link_handlers *handlers, void *context, const char **ret_why)
+struct link *link_connect_tls(struct event_base *base, const char *text, struct tls_context *tls,
+                              const struct link_handlers *handlers, void *context,
+                              const char **ret_why)
 {
     struct address address;
-    if (!address_parse(text, &address, ret_why))
+    if (!parse(text, tls, &address, ret_why))
         return NULL;
     struct link *link = new_link(base);
+    if (address.kind == ADDRESS_TLS)
+        secure_prepare(link, tls, address.host);
     link->connecting = true;
     link->handlers = handlers;
     link->context = context;
@@ -391,6 +405,12 @@ struct link *link_connect(struct event_base *base, const char *text,
     return link;
 }
 
+struct link *link_connect(struct event_base *base, const char *text,
+                          const struct link_handlers *handlers, void *context, const char **ret_why)
+{
+    return link_connect_tls(base, text, NULL, handlers, context, ret_why);
+}
+
 /* The rest of a link's life ------------------------------------------------------------------- */
 
 void link_free(struct link *link)
@@ -402,6 +422,8 @@ void link_free(struct link *link)
     if (link->fd < 0 && event_initialized(&link->on_writable))
         event_del(&link->on_writable);
     shut(link);
+    if (link->secure != NULL)
+        secure_free(link); /* it never had a socket */
     link->freed = link->ended = true;
     if (link->in_handler == 0)
         free(link);
@@ -416,7 +438,21 @@ void link_flush(struct link *link, struct buffer *output)
     link->output = output;
     if (waiting || write_some(link))
         return;
-    event_add(&link->on_writable, NULL);
+    await_writable(link);
+}
+
+bool link_finish(struct link *link)
+{
+    if (link->ended || link->broken != NULL || link->connecting)
+        return false;
+    if (link->secure != NULL)
+        secure_finish(link);
+    return shutdown(link->fd, SHUT_WR) == 0;
+}
+
+bool link_peer_is(const struct link *link, const char *name)
+{
+    return link->secure != NULL && secure_peer_is(link, name);
 }
 
 void link_set_reading(struct link *link, bool reading)
@@ -426,10 +462,13 @@ void link_set_reading(struct link *link, bool reading)
     link->want_reading = reading;
     if (link->fd < 0 || link->connecting)
         return;
-    if (reading)
-        event_add(&link->on_readable, NULL);
-    else
+    if (!reading) {
         event_del(&link->on_readable);
+        return;
+    }
+    event_add(&link->on_readable, NULL);
+    if (link->secure != NULL) /* octets may wait inside, where the kernel does not see them */
+        event_active(&link->on_readable, EV_READ, 0);
 }
 
 int link_socket(const struct link *link)
@@ -442,7 +481,7 @@ void link_set_handlers(struct link *link, const struct link_handlers *handlers, 
     bool first = link->handlers == NULL;
     link->handlers = handlers;
     link->context = context;
-    if (first && link->want_reading)
+    if (first && (link->want_reading || link->connecting))
         event_add(&link->on_readable, NULL);
 }
 
@@ -461,9 +500,11 @@ static void take(struct link_listener *listener, int fd)
     set_no_delay(fd);
     struct link *link = new_link(listener->base);
     adopt(link, fd);
-    enter(link);
+    if (listener->tls != NULL)
+        secure_accept(link, listener->tls);
+    link_enter(link);
     listener->accepted(listener->context, listener, link);
-    if (leave(link))
+    if (link_leave(link))
         CHECK(link->handlers != NULL);
 }
 
@@ -558,12 +599,19 @@ static int port_of(int fd)
 struct link_listener *link_listen(struct event_base *base, const char *text,
                                   link_accepted *accepted, void *context, const char **ret_why)
 {
+    return link_listen_tls(base, text, NULL, accepted, context, ret_why);
+}
+
+struct link_listener *link_listen_tls(struct event_base *base, const char *text,
+                                      struct tls_context *tls, link_accepted *accepted,
+                                      void *context, const char **ret_why)
+{
     struct address address;
-    if (!address_parse(text, &address, ret_why))
+    if (!parse(text, tls, &address, ret_why))
         return NULL;
     int fd = address.kind == ADDRESS_UNIX ? bind_unix(address.path) : bind_tcp(&address);
     if (fd < 0 || listen(fd, SOMAXCONN) != 0) {
-        *ret_why = why_of(errno, "cannot_listen");
+        *ret_why = link_why(errno, "cannot_listen");
         if (fd >= 0)
             close(fd);
         return NULL;
@@ -571,6 +619,7 @@ struct link_listener *link_listen(struct event_base *base, const char *text,
     struct link_listener *listener = check_calloc(1, sizeof *listener);
     listener->base = base;
     listener->fd = fd;
+    listener->tls = address.kind == ADDRESS_TLS ? tls : NULL;
     listener->accepted = accepted;
     listener->context = context;
     listener->port = port_of(fd);
