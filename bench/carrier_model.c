@@ -376,7 +376,7 @@ static void write_reply(struct carrier_reply *reply, enum language language, uin
     struct span words = span_from_string(reply_words(reply->kind, language, variant));
     struct text_plan plan;
     uint8_t octets[TEXT_PART_MAX];
-    CHECK(text_plan(words, &plan) == ERR_OK && plan.parts == 1);
+    CHECK(text_plan(words, &text_rules_default, &plan) == ERR_OK && plan.parts == 1);
     reply->length = (uint8_t)text_part(words, &plan, 1, 0, octets);
     CHECK(reply->length <= REPLY_OCTETS_MAX);
     memcpy(reply->octets, octets, reply->length);

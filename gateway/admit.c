@@ -210,7 +210,7 @@ static bool resolve_program(struct engine *e, uint16_t client, const Assent__V1_
     return s->sender < program->sender_count || invalid(v, "sender: not one of the program's");
 }
 
-static bool resolve_text(const Assent__V1__Message *in, struct submission *s,
+static bool resolve_text(struct engine *e, const Assent__V1__Message *in, struct submission *s,
                          struct submit_verdict *v)
 {
     s->text = span_from_string(in->text);
@@ -218,11 +218,11 @@ static bool resolve_text(const Assent__V1__Message *in, struct submission *s,
         return invalid(v, "text: empty");
     if (s->text.length > TEXT_OCTETS_MAX)
         return invalid(v, "text: too long; at most 10 parts");
-    switch (text_plan(s->text, &s->plan)) {
+    switch (text_plan(s->text, &e->carriers[s->carrier].config->text, &s->plan)) {
     case ERR_OK:
         return true;
     case ERR_FULL:
-        return invalid(v, "text: too long; at most 10 parts");
+        return invalid(v, "text: too long; at most 10 parts, or the carrier's `payload_max`");
     default:
         return invalid(v, "text: not valid UTF-8");
     }
@@ -247,8 +247,7 @@ static bool resolve_times(struct engine *e, const Assent__V1__Message *in, struc
 static bool resolve(struct engine *e, uint16_t client, const Assent__V1__Message *in,
                     struct submission *s, struct submit_verdict *v)
 {
-    if (!resolve_program(e, client, in, s, v) || !resolve_text(in, s, v) ||
-        !resolve_times(e, in, s, v))
+    if (!resolve_program(e, client, in, s, v) || !resolve_times(e, in, s, v))
         return false;
     if (number_parse(span_from_string(in->number), &s->number) != ERR_OK)
         return invalid(v, "number: not E.164 (5 to 15 digits with country code, + optional)");
@@ -259,7 +258,7 @@ static bool resolve(struct engine *e, uint16_t client, const Assent__V1__Message
     s->carrier = route_find(e, s->number);
     if (s->carrier < 0)
         return invalid(v, "number: no carrier has a route for it; see `routes`");
-    return true;
+    return resolve_text(e, in, s, v);
 }
 
 static bool has_capacity(struct engine *e, const struct submission *s, struct submit_verdict *v)
@@ -280,6 +279,45 @@ static bool has_capacity(struct engine *e, const struct submission *s, struct su
         e->config->max_memory_octets)
         return refuse(v, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED,
                       "`limits: memory` is reached: submit again later");
+    return true;
+}
+
+/* ---- how its text is sent ---- */
+
+struct text_plan message_text_plan(const struct message *m)
+{
+    return (struct text_plan){.encoding = m->encoding,
+                              .shift = m->shift,
+                              .concatenation = m->concatenation,
+                              .parts = m->parts};
+}
+
+void message_set_text_plan(struct message *m, const struct text_plan *plan)
+{
+    m->encoding = plan->encoding;
+    m->shift = plan->shift;
+    m->concatenation = plan->concatenation;
+    m->parts = plan->parts;
+    m->todo = all_parts(m) & (uint16_t)~m->done;
+}
+
+static bool same_form(const struct message *m, const struct text_plan *plan)
+{
+    return m->encoding == plan->encoding && m->shift == plan->shift && m->parts == plan->parts &&
+           m->concatenation == plan->concatenation;
+}
+
+bool message_plan(struct engine *e, struct message *m)
+{
+    struct text_plan plan;
+    if (text_plan(message_text(m), &message_carrier(e, m)->config->text, &plan) != ERR_OK)
+        return false;
+    if (same_form(m, &plan))
+        return true;
+    if (m->flying != 0 || m->done != 0)
+        return false;
+    message_set_text_plan(m, &plan);
+    m->replanned = true;
     return true;
 }
 
@@ -307,6 +345,8 @@ static void record_accepted(struct engine *e, struct message *m, const struct ac
     body.campaign = UNCONST(a->campaign);
     body.parts = m->parts;
     body.encoding = m->encoding;
+    Assent__V1__TextForm form;
+    body.form = m->shift || m->concatenation ? record_form(m, &form) : NULL;
     body.expires_wall_ms = e->now.wall_ms + (m->expires_us - e->now.mono_us) / US_PER_MS;
     body.send_at_wall_ms = a->send_at_wall_ms;
     body.service = (Assent__V1__ServiceKind)m->service;
@@ -342,8 +382,7 @@ static void accept(struct engine *e, uint16_t client, const Assent__V1__Message 
     m->carrier = (uint16_t)s->carrier;
     m->sender = s->sender;
     m->message_class = (uint8_t)s->message_class;
-    m->encoding = (uint8_t)s->plan.encoding;
-    m->parts = s->plan.parts;
+    message_set_text_plan(m, &s->plan);
     uint64_t ahead_ms =
         s->send_at_wall_ms > e->now.wall_ms ? s->send_at_wall_ms - e->now.wall_ms : 0;
     m->due_us = ahead_ms ? e->now.mono_us + ahead_ms * US_PER_MS : 0;
@@ -384,8 +423,8 @@ void engine_submit(struct engine *e, uint16_t client, const Assent__V1__Message 
     *ret = (struct submit_verdict){.code = ASSENT__V1__CODE__CODE_OK, .message = ""};
     struct submission s = {0};
     bool valid = resolve(e, client, in, &s, ret);
-    ret->parts = s.plan.parts;
-    ret->encoding = (uint32_t)s.plan.encoding;
+    ret->parts = s.plan.segments;
+    ret->encoding = s.plan.encoding;
     /* The first answer stands, also where its send-at has passed since. */
     if (!dry_run && seen_before(e, client, in, &s, ret))
         return;
@@ -418,7 +457,7 @@ uint64_t admit_service(struct engine *e, Assent__V1__ServiceKind kind, uint16_t 
     struct text_plan plan;
     if (carrier < 0)
         carrier = route_find(e, number);
-    if (carrier < 0 || text_plan(span, &plan) != ERR_OK)
+    if (carrier < 0 || text_plan(span, &e->carriers[carrier].config->text, &plan) != ERR_OK)
         return 0;
     struct message *m = message_new(&e->messages, number, span);
     m->program = program;
@@ -428,8 +467,7 @@ uint64_t admit_service(struct engine *e, Assent__V1__ServiceKind kind, uint16_t 
     m->message_class = ASSENT__V1__CLASS__SERVICE;
     m->service = (uint8_t)kind;
     m->cause = cause;
-    m->encoding = (uint8_t)plan.encoding;
-    m->parts = plan.parts;
+    message_set_text_plan(m, &plan);
     m->expires_us = e->now.mono_us + ttl_ms * US_PER_MS;
     struct acceptance a = {.campaign = "", .reference = ""};
     enter(e, m, &a, text);

@@ -56,6 +56,7 @@ void carrier_defaults(struct carrier_config *carrier)
     carrier->reconnect_max_ms = 60000;
     carrier->receipt_timeout_ms = (uint32_t)HOURS(48);
     carrier->refuse_status = ESME_RSYSERR;
+    carrier->text = text_rules_default;
 }
 
 int config_find_program(const struct config *config, const char *name)

@@ -13,6 +13,7 @@
 #include "proto/base/limits.h"
 #include "proto/event.pb-c.h"
 #include "smpp/message_id.h"
+#include "smpp/text.h"
 
 #define CLASS_COUNT 6 /* Assent__V1__Class, unspecified included */
 
@@ -65,6 +66,7 @@ struct carrier_config {
     uint32_t refuse_status;       /* for a deliver_sm that cannot be stored; ESME_RSYSERR */
     char (*routes)[NUMBER_DIGITS_MAX + 1]; /* prefixes; "" matches everything */
     uint16_t route_count;
+    struct text_rules text; /* which alphabets it takes, and how it joins parts */
 };
 
 struct listener_config {

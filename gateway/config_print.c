@@ -101,6 +101,22 @@ static void print_ids(const struct carrier_config *carrier, FILE *out)
                 carrier->refuse_status);
 }
 
+static void print_text_rules(const struct text_rules *text, FILE *out)
+{
+    static const char *const alphabets[] = {"GSM 7-bit", "Latin-1", "ASCII"};
+    static const char *const joins[] = {"8-bit headers", "16-bit headers", "SAR parameters",
+                                        "one message_payload"};
+    fprintf(out, "    data_coding 0 is %s; else", alphabets[text->alphabet]);
+    for (unsigned language = 1; language < NATIONAL_COUNT; language++)
+        if (text->national & 1u << language)
+            fprintf(out, " the %s tables,", national_name(language));
+    fprintf(out, "%s UCS-2; long texts by %s", text->latin1 ? " Latin-1," : "",
+            joins[text->concatenation]);
+    if (text->concatenation == CONCATENATION_PAYLOAD)
+        fprintf(out, " of up to %" PRIu32 " octets", text->payload_max);
+    fprintf(out, "\n");
+}
+
 static void print_carrier(const struct carrier_config *carrier, FILE *out)
 {
     char request[32], enquire[32], low[32], high[32], receipts[32];
@@ -116,6 +132,7 @@ static void print_carrier(const struct carrier_config *carrier, FILE *out)
             shown(carrier->reconnect_min_ms, low), shown(carrier->reconnect_max_ms, high));
     fprintf(out, " waits %s for receipts\n", shown(carrier->receipt_timeout_ms, receipts));
     print_ids(carrier, out);
+    print_text_rules(&carrier->text, out);
     fprintf(out, "    takes numbers that begin with:");
     for (unsigned r = 0; r < carrier->route_count; r++)
         fprintf(out, "%s %s", r ? "," : "",

@@ -358,6 +358,20 @@ static void read_word(struct reading *reading, yaml_node_t *node, const struct f
     FAULT(reading, node, "`%s` cannot be \"%.40s\"; allowed: %s", field->key, text, allowed);
 }
 
+static const char *const no_yes_words[] = {"no", "yes", NULL};
+
+/* A word, no or yes, into a bool. */
+static void read_flag(struct reading *reading, yaml_node_t *node, const struct field *field,
+                      void *into)
+{
+    unsigned value = *(bool *)into;
+    struct field as_word = *field;
+    as_word.size = sizeof value;
+    as_word.with = no_yes_words;
+    read_word(reading, node, &as_word, &value);
+    *(bool *)into = value != 0;
+}
+
 static void read_buckets(struct reading *reading, yaml_node_t *node, const struct field *field,
                          void *into)
 {
@@ -713,7 +727,30 @@ static void read_routes(struct reading *reading, yaml_node_t *node, const struct
 }
 
 static const char *const id_words[] = {"raw", "hex", "dec", NULL};
-static const char *const no_yes_words[] = {"no", "yes", NULL};
+/* The handsets' languages, as bits. */
+static void read_national(struct reading *reading, yaml_node_t *node, const struct field *field,
+                          void *into)
+{
+    uint32_t *languages = into;
+    if (!is_list(reading, node, field))
+        return;
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        const char *text = text_of(reading, item, field->key);
+        unsigned language = 1;
+        while (text != NULL && language < NATIONAL_COUNT && strcmp(text, national_name(language)))
+            language++;
+        if (text != NULL && language < NATIONAL_COUNT)
+            *languages |= 1u << language;
+        else if (text != NULL)
+            FAULT(reading, item,
+                  "there is no national table \"%.40s\"; allowed: turkish, spanish, portuguese",
+                  text);
+    }
+}
+
+static const char *const alphabet_words[] = {"gsm7", "latin1", "ascii", NULL};
+static const char *const concatenation_words[] = {"udh8", "udh16", "sar", "payload", NULL};
 static const char *const bind_words[] = {"transceiver", "transmitter_receiver", NULL};
 
 #define CARRIER(member) MEMBER(struct carrier_config, member)
@@ -736,9 +773,31 @@ static const struct field carrier_fields[] = {
     {"receipt_id", read_word, CARRIER(receipt_id), .with = id_words},
     {"receipts_by_text", read_word, CARRIER(receipts_by_text), .with = no_yes_words},
     {"refuse_status", read_number, CARRIER(refuse_status), 1, UINT32_MAX, &status_code},
+    {"alphabet", read_word, CARRIER(text.alphabet), .with = alphabet_words},
+    {"latin1", read_flag, CARRIER(text.latin1)},
+    {"national", read_national, CARRIER(text.national), .max = NATIONAL_COUNT - 1},
+    {"concatenation", read_word, CARRIER(text.concatenation), .with = concatenation_words},
+    {"payload_max", read_number, CARRIER(text.payload_max), 255, UINT16_MAX, &integer},
     {"routes", read_routes, .min = 1, .max = ROUTES_MAX, .required = true},
 };
 static const struct mapping carrier_mapping = MAPPING("a carrier", carrier_fields);
+
+static void check_text(struct reading *reading, yaml_node_t *node,
+                       const struct carrier_config *carrier)
+{
+    const struct text_rules *text = &carrier->text;
+    if (text->concatenation != CONCATENATION_PAYLOAD && text->payload_max != TEXT_PART_MAX)
+        FAULT(reading, node, "carrier %s: `payload_max` is for `concatenation: payload` alone",
+              carrier->name);
+    if (text->national != 0 && text->alphabet != ALPHABET_GSM7)
+        FAULT(reading, node, "carrier %s: `national` tables belong to `alphabet: gsm7`",
+              carrier->name);
+    if (text->national != 0 && text->concatenation > CONCATENATION_UDH16)
+        FAULT(reading, node,
+              "carrier %s: `national` tables are announced in a user data header, so they need "
+              "`concatenation: udh8` or udh16",
+              carrier->name);
+}
 
 static void check_carrier(struct reading *reading, yaml_node_t *node,
                           const struct carrier_config *carrier)
@@ -749,6 +808,7 @@ static void check_carrier(struct reading *reading, yaml_node_t *node,
               "carrier %s: window times sessions is %llu, more than the %u messages that limits: "
               "open_messages lets in",
               carrier->name, (unsigned long long)in_flight, reading->config->max_open_messages);
+    check_text(reading, node, carrier);
     if (carrier->reconnect_min_ms > carrier->reconnect_max_ms)
         FAULT(reading, node, "carrier %s: `reconnect_min` is longer than `reconnect_max`",
               carrier->name);

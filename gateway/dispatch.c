@@ -301,14 +301,12 @@ static void make_addresses(const struct engine *e, const struct message *m, stru
 static enum err write_part(struct engine *e, struct message *m, struct session *session,
                            unsigned part)
 {
-    uint8_t octets[TEXT_PART_MAX];
-    struct text_plan plan = {.encoding = (enum text_encoding)m->encoding, .parts = m->parts};
-    struct sm_out out = {.data_coding = m->encoding, .registered_delivery = 1};
-    if (m->parts > 1)
-        out.esm_class = ESM_UDHI;
+    struct text_storage storage;
+    struct text_plan plan = message_text_plan(m);
+    struct sm_out out = {.registered_delivery = 1};
     make_addresses(e, m, &out);
-    out.short_message =
-        span_of(octets, text_part(message_text(m), &plan, (uint8_t)part, (uint8_t)m->id, octets));
+    if (!text_fill(message_text(m), &plan, (uint8_t)part, (uint16_t)m->id, &storage, &out))
+        return ERR_BAD_INPUT;
     return session_submit(session, &out, m->id << PART_BITS | (part - 1), e->now.mono_us);
 }
 

@@ -20,6 +20,7 @@
 #include "gateway/throttle.h"
 #include "proto/base/arena.h"
 #include "smpp/session.h"
+#include "smpp/text.h"
 
 /* ---- carriers ---- */
 
@@ -254,6 +255,8 @@ void record_pack(struct engine *e, const Assent__V1__Event *event,
                  const Assent__V1__Personal *personal, struct span *ret_public,
                  struct span *ret_personal);
 void record_attempt(struct engine *e, struct message *m);
+/* Fills `form` with how the text is sent. */
+Assent__V1__TextForm *record_form(const struct message *m, Assent__V1__TextForm *form);
 void record_sent(struct engine *e, struct message *m, uint8_t part, struct span carrier_id);
 void record_held(struct engine *e, struct message *m, Assent__V1__Reason reason);
 void record_deferred(struct engine *e, struct message *m);
@@ -266,6 +269,13 @@ void ended_remember(struct engine *e, const struct message *m, Assent__V1__Outco
 uint64_t admit_service(struct engine *e, Assent__V1__ServiceKind kind, uint16_t program,
                        uint8_t sender, uint64_t number, const char *language, uint64_t cause,
                        int carrier, uint64_t ttl_ms);
+/* Plans the text by the rules of the message's carrier, and so decides its parts anew. To be called
+ * when m->carrier has changed, while the message stands in no queue and holds nothing. False, and
+ * nothing has changed: the carrier cannot take this text, or parts are written already and it would
+ * take others. */
+bool message_plan(struct engine *e, struct message *m);
+struct text_plan message_text_plan(const struct message *m);
+void message_set_text_plan(struct message *m, const struct text_plan *plan);
 /* Carrier index by longest prefix, or -1. */
 int route_find(const struct engine *e, uint64_t number);
 uint64_t reference_hash(const struct engine *e, const char *client, const char *reference);

@@ -61,6 +61,8 @@ struct message {
     uint8_t service;
     uint8_t encoding;
     uint8_t parts;
+    uint8_t shift;         /* national tables, of smpp/text.h's plan */
+    uint8_t concatenation; /* enum concatenation */
     uint8_t attempts;
     uint8_t reserved; /* parts holding a token and a slot, not written yet */
     bool unknown;     /* a part was written and its fate is not known */
@@ -69,6 +71,7 @@ struct message {
     bool stopped;          /* a STOP came while parts were on the wire */
     bool resent;           /* after being unknown, by its program's policy */
     bool intent;           /* an attempt without outcome: matters to recovery */
+    bool replanned;        /* its form is not the accepted one */
     uint8_t worst_receipt; /* a part's final state that was not DELIVERED; 0 for none */
     char text[];
 };

@@ -42,11 +42,23 @@ static void message_event(struct engine *e, const struct message *m, Assent__V1_
     event->message = m->id;
 }
 
+Assent__V1__TextForm *record_form(const struct message *m, Assent__V1__TextForm *form)
+{
+    assent__v1__text_form__init(form);
+    form->parts = m->parts;
+    form->encoding = m->encoding;
+    form->shift = m->shift;
+    form->concatenation = m->concatenation;
+    return form;
+}
+
 void record_attempt(struct engine *e, struct message *m)
 {
     Assent__V1__Attempt body = ASSENT__V1__ATTEMPT__INIT;
     body.carrier = UNCONST(e->carriers[m->carrier].config->name);
     body.number = m->attempts;
+    Assent__V1__TextForm form;
+    body.form = m->replanned ? record_form(m, &form) : NULL;
     Assent__V1__Event event = EVENT_INIT(e);
     message_event(e, m, &event);
     event.body_case = ASSENT__V1__EVENT__BODY_ATTEMPT;

@@ -30,6 +30,15 @@ static void replay_service(struct engine *e, const Assent__V1__Event *event,
         help_remember(e, personal->number, body->sender, event->wall_ms);
 }
 
+static void replay_form(struct message *m, const Assent__V1__TextForm *form)
+{
+    struct text_plan plan = {.encoding = (uint8_t)form->encoding,
+                             .shift = (uint8_t)form->shift,
+                             .concatenation = (uint8_t)form->concatenation,
+                             .parts = (uint8_t)form->parts};
+    message_set_text_plan(m, &plan);
+}
+
 static void replay_accepted(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
                             const Assent__V1__Personal *personal)
 {
@@ -59,6 +68,8 @@ static void replay_accepted(struct engine *e, uint64_t sequence, const Assent__V
     m->encoding = (uint8_t)body->encoding;
     m->parts = (uint8_t)body->parts;
     m->todo = all_parts(m);
+    if (body->form != NULL)
+        replay_form(m, body->form);
     m->accepted_us = event->wall_ms * US_PER_MS;
     m->expires_us = body->expires_wall_ms * US_PER_MS;
     m->due_us = body->send_at_wall_ms * US_PER_MS;
@@ -101,6 +112,8 @@ static void replay_of_message(struct engine *e, struct message *m, const Assent_
     case ASSENT__V1__EVENT__BODY_ATTEMPT:
         m->intent = true;
         m->attempts = (uint8_t)event->attempt->number;
+        if (event->attempt->form != NULL)
+            replay_form(m, event->attempt->form);
         return;
     case ASSENT__V1__EVENT__BODY_SENT:
         replay_sent(e, m, event->sent);
@@ -227,6 +240,18 @@ static void replay(struct engine *e, uint64_t sequence, const Assent__V1__Event 
     message_free_ended(&e->messages);
 }
 
+static bool form_is_possible(const Assent__V1__Event *event)
+{
+    const Assent__V1__TextForm *form = NULL;
+    if (event->body_case == ASSENT__V1__EVENT__BODY_ACCEPTED)
+        form = event->accepted->form;
+    else if (event->body_case == ASSENT__V1__EVENT__BODY_ATTEMPT)
+        form = event->attempt->form;
+    return form == NULL || (form->parts >= 1 && form->parts <= TEXT_PARTS_MAX &&
+                            form->shift <= UINT8_MAX && form->encoding <= UINT8_MAX &&
+                            form->concatenation <= CONCATENATION_PAYLOAD);
+}
+
 enum err engine_replay(struct engine *e, uint64_t sequence, struct span public_part,
                        struct span personal_part, const char **ret_why)
 {
@@ -240,6 +265,10 @@ enum err engine_replay(struct engine *e, uint64_t sequence, struct span public_p
             assent__v1__personal__unpack(allocator, personal_part.length, personal_part.data);
     if (event == NULL || (personal_part.length > 0 && personal == NULL)) {
         *ret_why = "a record is no event of this program: wrong data_dir, or a newer version's";
+        return ERR_CORRUPT;
+    }
+    if (!form_is_possible(event)) {
+        *ret_why = "a text is sent in an impossible form";
         return ERR_CORRUPT;
     }
     if (event->body_case == ASSENT__V1__EVENT__BODY_ACCEPTED &&
@@ -289,6 +318,8 @@ static void place(struct engine *e, struct message *m)
     m->accepted_us = to_monotonic(e, m->accepted_us);
     m->expires_us = to_monotonic(e, m->expires_us);
     m->due_us = m->due_us ? to_monotonic(e, m->due_us) : 0;
+    if (m->done == 0 && !m->unknown)
+        (void)message_plan(e, m); /* the carrier may take texts in another form now */
     if (m->unknown) {
         message_in_doubt(e, m, m->due_us);
     } else if (m->done == all_parts(m)) {
@@ -373,6 +404,8 @@ static void put_accepted(struct snapshot *s, const struct message *m)
     body.campaign = m->flow->label;
     body.parts = m->parts;
     body.encoding = m->encoding;
+    Assent__V1__TextForm form;
+    body.form = m->shift || m->concatenation ? record_form(m, &form) : NULL;
     body.expires_wall_ms = to_wall_ms(s, m->expires_us);
     body.send_at_wall_ms = m->state == MESSAGE_SCHEDULED ? to_wall_ms(s, m->due_us) : 0;
     body.service = (Assent__V1__ServiceKind)m->service;

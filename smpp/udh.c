@@ -1,40 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User data header, 3GPP TS 23.040 section 9.2.3.24: a length octet, then elements of identifier,
- * length and data. */
+/* A length octet, then elements of identifier, length and data. */
 #include "smpp/udh.h"
 
 #include "proto/base/bytes.h"
-#include "smpp/text.h"
 
-#define ELEMENT_CONCAT_8  0x00
-#define ELEMENT_CONCAT_16 0x08
+#define ELEMENT_CONCAT_8      0x00
+#define ELEMENT_CONCAT_16     0x08
+#define ELEMENT_SINGLE_SHIFT  0x24
+#define ELEMENT_LOCKING_SHIFT 0x25
+#define CONCAT_LENGTH(wide)   ((wide) ? 6 : 5) /* of the whole element */
+#define SHIFT_LENGTH          3
 
-size_t udh_write(uint8_t reference, uint8_t total, uint8_t part, uint8_t out[UDH_CONCAT_SIZE])
+size_t udh_length(const struct udh_out *udh)
 {
-    out[0] = UDH_CONCAT_SIZE - 1;
-    out[1] = ELEMENT_CONCAT_8;
-    out[2] = 3;
-    out[3] = reference;
-    out[4] = total;
-    out[5] = part;
-    return UDH_CONCAT_SIZE;
+    size_t length = udh->total ? CONCAT_LENGTH(udh->wide) : 0;
+    length += udh->locking ? SHIFT_LENGTH : 0;
+    length += udh->single ? SHIFT_LENGTH : 0;
+    return length > 0 ? length + 1 : 0;
+}
+
+static void write_shift(struct writer *w, uint8_t element, uint8_t language)
+{
+    if (language == 0)
+        return;
+    write_u8(w, element);
+    write_u8(w, 1);
+    write_u8(w, language);
+}
+
+size_t udh_write(const struct udh_out *udh, uint8_t out[UDH_MAX])
+{
+    size_t length = udh_length(udh);
+    if (length == 0)
+        return 0;
+    struct writer w = writer_over(out, length);
+    write_u8(&w, (uint8_t)(length - 1));
+    if (udh->total) {
+        write_u8(&w, udh->wide ? ELEMENT_CONCAT_16 : ELEMENT_CONCAT_8);
+        write_u8(&w, udh->wide ? 4 : 3);
+        if (udh->wide)
+            write_u16(&w, udh->reference);
+        else
+            write_u8(&w, (uint8_t)udh->reference);
+        write_u8(&w, udh->total);
+        write_u8(&w, udh->part);
+    }
+    write_shift(&w, ELEMENT_SINGLE_SHIFT, udh->single);
+    write_shift(&w, ELEMENT_LOCKING_SHIFT, udh->locking);
+    return length;
 }
 
 /* An element whose length or counts make no sense is passed over, as the standard asks; of several
  * the last one holds. */
-static void take_concat(struct span data, size_t reference_octets, struct udh *udh)
+static void take_concat(struct span data, bool wide, struct udh *udh)
 {
-    if (data.length != reference_octets + 2)
+    if (data.length != (wide ? 4u : 3u))
         return;
     struct reader r = reader_over(data);
-    uint16_t reference = reference_octets == 1 ? read_u8(&r) : read_u16(&r);
+    uint16_t reference = wide ? read_u16(&r) : read_u8(&r);
     uint8_t total = read_u8(&r), part = read_u8(&r);
     if (total == 0 || part == 0 || part > total)
         return;
     udh->concatenated = true;
+    udh->wide = wide;
     udh->reference = reference;
     udh->total = total;
     udh->part = part;
+}
+
+static void take_element(uint8_t element, struct span data, struct udh *udh)
+{
+    switch (element) {
+    case ELEMENT_CONCAT_8:
+    case ELEMENT_CONCAT_16:
+        take_concat(data, element == ELEMENT_CONCAT_16, udh);
+        return;
+    case ELEMENT_SINGLE_SHIFT:
+        udh->single = data.length == 1 ? data.data[0] : udh->single;
+        return;
+    case ELEMENT_LOCKING_SHIFT:
+        udh->locking = data.length == 1 ? data.data[0] : udh->locking;
+        return;
+    default:
+        return; /* ports, pictures and the like */
+    }
 }
 
 bool udh_parse(struct span octets, struct udh *ret_udh)
@@ -47,10 +96,8 @@ bool udh_parse(struct span octets, struct udh *ret_udh)
     while (!r.failed && reader_left(&r) > 0) {
         uint8_t element = read_u8(&r);
         struct span data = read_span(&r, read_u8(&r));
-        if (element == ELEMENT_CONCAT_8)
-            take_concat(data, 1, &udh);
-        else if (element == ELEMENT_CONCAT_16)
-            take_concat(data, 2, &udh);
+        if (!r.failed)
+            take_element(element, data, &udh);
     }
     if (r.failed)
         return false;

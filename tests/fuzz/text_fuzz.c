@@ -13,7 +13,7 @@ static void split_and_join(struct span text)
 {
     static char joined[INPUT_MAX * 3];
     struct text_plan plan;
-    if (text_plan(text, &plan) != ERR_OK)
+    if (text_plan(text, &text_rules_default, &plan) != ERR_OK)
         return;
     size_t length = 0;
     CHECK(plan.parts >= 1 && plan.parts <= TEXT_PARTS_MAX);
@@ -39,10 +39,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t length = text_decode(data[0], rest, decoded, sizeof decoded);
     CHECK(length <= rest.length * 3);
     struct text_plan plan;
-    CHECK(text_plan(span_of(decoded, length), &plan) != ERR_BAD_INPUT);
+    CHECK(text_plan(span_of(decoded, length), &text_rules_default, &plan) != ERR_BAD_INPUT);
     split_and_join(span_of(decoded, length));
     split_and_join(rest);
     size_t cut = text_decode(data[0], rest, decoded, length / 2);
-    CHECK(cut <= length / 2 && text_plan(span_of(decoded, cut), &plan) != ERR_BAD_INPUT);
+    CHECK(cut <= length / 2 &&
+          text_plan(span_of(decoded, cut), &text_rules_default, &plan) != ERR_BAD_INPUT);
     return 0;
 }

@@ -57,7 +57,7 @@ static void submit_text(struct world *world, const char *destination, const char
                         uint32_t session)
 {
     struct text_plan plan;
-    assert_int_equal(text_plan(span_from_string(text), &plan), ERR_OK);
+    assert_int_equal(text_plan(span_from_string(text), &text_rules_default, &plan), ERR_OK);
     for (uint8_t part = 1; part <= plan.parts; part++) {
         uint8_t octets[TEXT_PART_MAX];
         size_t length = text_part(span_from_string(text), &plan, part, 9, octets);

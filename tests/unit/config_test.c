@@ -201,6 +201,19 @@ static const struct fault faults[] = {
     {"rate: 500", "rate: 500\n    reconnect_min: 2m", 19, "`reconnect_min` is longer"},
     {"rate: 500", "request_timeout: 10", 26,
      "a duration like 250ms, 30s, 5m, 24h or 7d, from 100ms to 10m"},
+    {"rate: 500", "alphabet: gsm8", 26, "allowed: gsm7, latin1, ascii"},
+    {"rate: 500", "latin1: maybe", 26, "allowed: no, yes"},
+    {"rate: 500", "national: turkish", 26, "`national` is not a list"},
+    {"rate: 500", "national: [klingon]", 26, "no national table \"klingon\"; allowed: turkish, "},
+    {"rate: 500", "concatenation: udh", 26, "allowed: udh8, udh16, sar, payload"},
+    {"rate: 500", "concatenation: payload\n    payload_max: 254", 27,
+     "from 255 to 65535 is allowed"},
+    {"rate: 500", "rate: 500\n    payload_max: 1000", 19,
+     "`payload_max` is for `concatenation: pa"},
+    {"rate: 500", "rate: 500\n    national: [turkish]\n    alphabet: latin1", 19,
+     "`alphabet: gsm7`"},
+    {"rate: 500", "rate: 500\n    national: [turkish]\n    concatenation: sar", 19,
+     "`concatenation: udh8`"},
     {"rate: 500", "submit_id: octal", 26, "allowed: raw, hex, dec"},
     {"rate: 500", "receipt_id: 16", 26, "allowed: raw, hex, dec"},
     {"rate: 500", "receipts_by_text: maybe", 26, "allowed: no, yes"},
@@ -276,6 +289,28 @@ static void test_receipt_settings(void **state)
     assert_int_equal(config->carriers[0].receipt_id, ID_DEC);
     assert_int_equal(config->carriers[0].receipts_by_text, YES);
     assert_int_equal(config->carriers[0].refuse_status, 0x64);
+    config_free(config);
+}
+
+static void test_text_settings(void **state)
+{
+    (void)state;
+    struct config *config =
+        load(with("rate: 500", "rate: 500\n    alphabet: ascii\n    latin1: yes\n"
+                               "    concatenation: payload\n    payload_max: 255"));
+    assert_non_null(config);
+    const struct text_rules *text = &config->carriers[0].text;
+    assert_int_equal(text->alphabet, ALPHABET_ASCII);
+    assert_true(text->latin1);
+    assert_int_equal(text->concatenation, CONCATENATION_PAYLOAD);
+    assert_int_equal(text->payload_max, 255);
+    config_free(config);
+    config = load(with("rate: 500", "rate: 500\n    national: [turkish, portuguese]\n"
+                                    "    concatenation: udh16"));
+    assert_non_null(config);
+    text = &config->carriers[0].text;
+    assert_int_equal(text->national, 1u << NATIONAL_TURKISH | 1u << NATIONAL_PORTUGUESE);
+    assert_int_equal(text->concatenation, CONCATENATION_UDH16);
     config_free(config);
 }
 
@@ -383,6 +418,7 @@ static void test_deployed_file_tells_defaults(void **state)
     assert_int_equal(shown->reconnect_max_ms, carrier.reconnect_max_ms);
     assert_int_equal(shown->receipt_timeout_ms, carrier.receipt_timeout_ms);
     assert_int_equal(shown->submit_id, carrier.submit_id);
+    assert_memory_equal(&shown->text, &carrier.text, sizeof carrier.text);
     assert_int_equal(shown->receipt_id, carrier.receipt_id);
     assert_int_equal(shown->receipts_by_text, carrier.receipts_by_text);
     assert_int_equal(shown->refuse_status, carrier.refuse_status);
@@ -609,6 +645,7 @@ int main(void)
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_many_faults),
         cmocka_unit_test(test_receipt_settings),
+        cmocka_unit_test(test_text_settings),
         cmocka_unit_test(test_odd_files),
         cmocka_unit_test(test_window_against_limit),
         cmocka_unit_test(test_deployed_file),

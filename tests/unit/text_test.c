@@ -43,48 +43,107 @@ static size_t unescape(const char *in, uint8_t *out)
 }
 
 /* Each part fits, and the parts joined and decoded are the text. */
-static void check_parts(struct span text, const struct text_plan *plan)
+static void check_parts(struct span text, const struct text_rules *rules,
+                        const struct text_plan *plan)
 {
     static char joined[LINE_MAX_OCTETS];
     size_t length = 0;
     for (uint8_t part = 1; part <= plan->parts; part++) {
-        uint8_t out[TEXT_PART_MAX];
-        size_t size = text_part(text, plan, part, 0xa7, out);
-        struct udh udh = {.text = span_of(out, size)};
-        assert_true(size > 0);
-        assert_true(size <= (plan->encoding == TEXT_UCS2 ? 140u : plan->parts > 1 ? 159u : 160u));
-        if (plan->parts > 1) {
-            assert_true(udh_parse(span_of(out, size), &udh));
-            assert_true(udh.concatenated);
-            assert_int_equal(udh.reference, 0xa7);
+        struct text_storage storage;
+        struct sm_out out = {0};
+        assert_true(text_fill(text, plan, part, 0x12a7, &storage, &out));
+        struct udh udh = {.text = out.short_message};
+        if (plan->concatenation == CONCATENATION_PAYLOAD) {
+            assert_int_equal(out.tlv_count, 1);
+            assert_int_equal(out.tlvs[0].tag, TLV_MESSAGE_PAYLOAD);
+            assert_int_equal(out.short_message.length, 0);
+            udh.text = out.tlvs[0].value;
+        } else if (plan->encoding == TEXT_GSM7 || plan->encoding == TEXT_GSM7_AS_LATIN1) {
+            assert_in_range(out.short_message.length, 1, 160);
+        } else {
+            assert_in_range(out.short_message.length, 1, 140);
+        }
+        assert_int_equal(out.esm_class & ESM_UDHI,
+                         plan->shift ||
+                                 (plan->parts > 1 && rules->concatenation <= CONCATENATION_UDH16)
+                             ? ESM_UDHI
+                             : 0);
+        if (out.esm_class & ESM_UDHI)
+            assert_true(udh_parse(out.short_message, &udh));
+        if (udh.concatenated) {
+            assert_int_equal(udh.wide, rules->concatenation == CONCATENATION_UDH16);
+            assert_int_equal(udh.reference, udh.wide ? 0x12a7 : 0xa7);
             assert_int_equal(udh.total, plan->parts);
             assert_int_equal(udh.part, part);
         }
-        length +=
-            text_decode((uint8_t)plan->encoding, udh.text, joined + length, sizeof joined - length);
+        length += text_receive(rules->alphabet, out.data_coding, &udh, udh.text, joined + length,
+                               sizeof joined - length);
     }
     assert_int_equal(length, text.length);
     assert_memory_equal(joined, text.data, length);
 }
 
-static void check_vector(const char *escaped, const char *encoding, unsigned units, unsigned parts)
+static struct text_rules rules_of(char *words)
+{
+    struct text_rules rules = text_rules_default;
+    char *save = NULL;
+    for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+        if (strcmp(word, "udh16") == 0)
+            rules.concatenation = CONCATENATION_UDH16;
+        else if (strcmp(word, "sar") == 0)
+            rules.concatenation = CONCATENATION_SAR;
+        else if (strcmp(word, "payload") == 0)
+            rules.concatenation = CONCATENATION_PAYLOAD, rules.payload_max = TEXT_PART_MAX;
+        else if (strcmp(word, "latin1") == 0)
+            rules.latin1 = true;
+        else if (strcmp(word, "alphabet=latin1") == 0)
+            rules.alphabet = ALPHABET_LATIN1;
+        else if (strcmp(word, "alphabet=ascii") == 0)
+            rules.alphabet = ALPHABET_ASCII;
+        for (unsigned language = 1; language < NATIONAL_COUNT; language++)
+            if (strncmp(word, "national=", 9) == 0 && !strcmp(word + 9, national_name(language)))
+                rules.national |= 1u << language;
+    }
+    return rules;
+}
+
+static void name_encoding(const struct text_plan *plan, char *out, size_t size)
+{
+    static const char *const tables[] = {"", "locking", "single", "both"};
+    const char *name = plan->encoding == TEXT_GSM7     ? "gsm7"
+                       : plan->encoding == TEXT_LATIN1 ? "latin1"
+                       : plan->encoding == TEXT_UCS2   ? "ucs2"
+                                                       : "gsm7-latin1";
+    if (plan->shift == 0)
+        snprintf(out, size, "%s", name);
+    else
+        snprintf(out, size, "%s+%s-%s", name, national_name(plan->shift & NATIONAL_LANGUAGE),
+                 tables[plan->shift >> 6]);
+}
+
+static void check_vector(char *columns[5])
 {
     static uint8_t text[LINE_MAX_OCTETS];
-    struct span span = span_of(text, unescape(escaped, text));
+    struct span span = span_of(text, unescape(columns[0], text));
+    struct text_rules rules = rules_of(columns[4]);
     struct text_plan plan;
-    enum err err = text_plan(span, &plan);
-    if (parts > TEXT_PARTS_MAX) {
+    char encoding[64];
+    unsigned segments = (unsigned)atoi(columns[3]);
+    enum err err = text_plan(span, &rules, &plan);
+    if (segments > TEXT_PARTS_MAX) {
         assert_int_equal(err, ERR_FULL);
         return;
     }
     assert_int_equal(err, ERR_OK);
-    assert_int_equal(plan.encoding, strcmp(encoding, "gsm7") == 0 ? TEXT_GSM7 : TEXT_UCS2);
-    assert_int_equal(plan.units, units);
-    assert_int_equal(plan.parts, parts);
-    check_parts(span, &plan);
+    name_encoding(&plan, encoding, sizeof encoding);
+    assert_string_equal(encoding, columns[1]);
+    assert_int_equal(plan.units, atoi(columns[2]));
+    assert_int_equal(plan.segments, segments);
+    assert_int_equal(plan.parts, rules.concatenation == CONCATENATION_PAYLOAD ? 1 : plan.segments);
+    check_parts(span, &rules, &plan);
 }
 
-static void vectors_hold(void **state)
+static void test_units_and_parts_as_carriers_bill_them(void **state)
 {
     (void)state;
     static char line[LINE_MAX_OCTETS];
@@ -92,24 +151,24 @@ static void vectors_hold(void **state)
     unsigned cases = 0;
     assert_non_null(file);
     while (fgets(line, sizeof line, file) != NULL) {
-        char *save = NULL;
+        char none[] = "", *columns[5] = {none, none, none, none, none}, *at = line;
         if (line[0] == '#' || line[0] == '\n')
             continue;
-        char *text = strtok_r(line, "\t", &save), *encoding = strtok_r(NULL, "\t", &save);
-        char *units = strtok_r(NULL, "\t", &save), *parts = strtok_r(NULL, "\t\n", &save);
-        assert_non_null(parts);
-        check_vector(text, encoding, (unsigned)atoi(units), (unsigned)atoi(parts));
+        line[strcspn(line, "\n")] = '\0';
+        for (unsigned i = 0; i < 5 && at != NULL; i++)
+            columns[i] = strsep(&at, "\t");
+        check_vector(columns);
         cases++;
     }
     fclose(file);
-    assert_true(cases >= 25);
+    assert_true(cases >= 100);
 }
 
 static void empty_text_is_one_part(void **state)
 {
     (void)state;
     struct text_plan plan;
-    assert_int_equal(text_plan((struct span){0}, &plan), ERR_OK);
+    assert_int_equal(text_plan((struct span){0}, &text_rules_default, &plan), ERR_OK);
     assert_int_equal(plan.parts, 1);
     assert_int_equal(plan.units, 0);
     uint8_t out[TEXT_PART_MAX];
@@ -133,7 +192,7 @@ static void bad_utf8_is_refused(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct text_plan plan = {.parts = 77};
-        assert_int_equal(text_plan(bad[i], &plan), ERR_BAD_INPUT);
+        assert_int_equal(text_plan(bad[i], &text_rules_default, &plan), ERR_BAD_INPUT);
         assert_int_equal(plan.parts, 77);
     }
 }
@@ -143,7 +202,7 @@ static void a_plan_of_another_text_gives_nothing(void **state)
     (void)state;
     struct text_plan plan;
     uint8_t out[TEXT_PART_MAX];
-    assert_int_equal(text_plan(utf8("plain"), &plan), ERR_OK);
+    assert_int_equal(text_plan(utf8("plain"), &text_rules_default, &plan), ERR_OK);
     assert_int_equal(text_part(utf8("\xd9\x82"), &plan, 1, 0, out), 0);
     assert_int_equal(text_part(utf8("plain"), &plan, 0, 0, out), 0);
     assert_int_equal(text_part(utf8("plain"), &plan, 2, 0, out), 0);
@@ -158,10 +217,10 @@ static void parts_stand_as_the_standard_writes_them(void **state)
     struct text_plan plan;
     memset(text, '@', 161);
     text[161] = '\0';
-    assert_int_equal(text_plan(utf8(text), &plan), ERR_OK);
+    assert_int_equal(text_plan(utf8(text), &text_rules_default, &plan), ERR_OK);
     assert_int_equal(text_part(utf8(text), &plan, 2, 9, out), 6 + 8);
     assert_memory_equal(out, "\x05\x00\x03\x09\x02\x02\0\0\0\0\0\0\0\0", 14);
-    assert_int_equal(text_plan(utf8("\xf0\x9f\x98\x80"), &plan), ERR_OK);
+    assert_int_equal(text_plan(utf8("\xf0\x9f\x98\x80"), &text_rules_default, &plan), ERR_OK);
     assert_int_equal(text_part(utf8("\xf0\x9f\x98\x80"), &plan, 1, 0, out), 4);
     assert_memory_equal(out, "\xd8\x3d\xde\x00", 4);
 }
@@ -350,7 +409,7 @@ static void the_alphabet_turns_round(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors_hold),
+        cmocka_unit_test(test_units_and_parts_as_carriers_bill_them),
         cmocka_unit_test(empty_text_is_one_part),
         cmocka_unit_test(bad_utf8_is_refused),
         cmocka_unit_test(a_plan_of_another_text_gives_nothing),
