@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "bench/receipt_text.h"
 #include "bench/sliding.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
@@ -11,11 +12,9 @@
 #include "proto/number.h"
 #include "smpp/text.h"
 
-#define STATE_DELIVERED     2
-#define STATE_UNDELIVERABLE 5
-#define EARLY_ANSWER_US     (20 * US_PER_MS) /* behind a receipt that is to be early */
-#define JOINED_MAX          4096             /* octets of a text that its reader sees */
-#define CHUNK               4096             /* conversations allocated at once */
+#define EARLY_ANSWER_US (20 * US_PER_MS) /* behind a receipt that is to be early */
+#define JOINED_MAX      4096             /* octets of a text that its reader sees */
+#define CHUNK           4096             /* conversations allocated at once */
 
 enum confirmation { CONFIRMATION_NONE, CONFIRMATION_OFFERED, CONFIRMATION_TAKEN };
 
@@ -35,6 +34,7 @@ struct conversation {
     struct joining *joining; /* NULL: no long text is under way */
     uint32_t stop_session;
     uint16_t marketing_texts;
+    uint16_t texts_after_stop;
     uint16_t confirmation_reference;
     uint8_t confirmation; /* enum confirmation */
     uint8_t language;     /* enum language, of the question */
@@ -98,9 +98,10 @@ void carrier_model_free(struct carrier_model *model)
 void carrier_model_set_subscriber(struct carrier_model *model, uint64_t number,
                                   const struct subscriber *subscriber)
 {
-    *table_put(&model->subscribers, number) = 1u | (uint64_t)subscriber->answer << 8 |
-                                              (uint64_t)subscriber->stop_at << 16 |
-                                              (uint64_t)subscriber->help_at << 32;
+    *table_put(&model->subscribers, number) =
+        1u | (uint64_t)subscriber->stop_all << 1 | (uint64_t)subscriber->answer << 8 |
+        (uint64_t)subscriber->stop_at << 16 | (uint64_t)subscriber->help_at << 32 |
+        (uint64_t)subscriber->start_at << 48;
 }
 
 static struct subscriber behaviour(const struct carrier_model *model, uint64_t number)
@@ -110,7 +111,9 @@ static struct subscriber behaviour(const struct carrier_model *model, uint64_t n
         return subscriber_of(&model->config.shares, model->config.seed, number);
     return (struct subscriber){.answer = (enum reply_kind)(*packed >> 8 & 0xff),
                                .stop_at = (uint16_t)(*packed >> 16),
-                               .help_at = (uint16_t)(*packed >> 32)};
+                               .help_at = (uint16_t)(*packed >> 32),
+                               .start_at = (uint16_t)(*packed >> 48),
+                               .stop_all = (*packed & 2) != 0};
 }
 
 static uint64_t draw(const struct carrier_delay *delay, struct rng *rng)
@@ -243,11 +246,24 @@ static bool judge(struct carrier_model *model, struct conversation *conversation
     return false;
 }
 
+void carrier_model_reply_sent(struct carrier_model *model, const struct carrier_reply *reply)
+{
+    if (reply->kind != REPLY_START)
+        return;
+    struct conversation *conversation = find_conversation(model, reply->conversation);
+    if (conversation == NULL)
+        return;
+    conversation->stop_answered_us = 0;
+    conversation->confirmation = CONFIRMATION_NONE;
+}
+
 void carrier_model_reply_answered(struct carrier_model *model, const struct carrier_reply *reply,
                                   uint32_t session, uint64_t now_us)
 {
+    if (!reply_is_stop(reply->kind))
+        return;
     struct conversation *conversation = find_conversation(model, reply->conversation);
-    if (reply->kind != REPLY_STOP || conversation == NULL || conversation->stop_answered_us != 0)
+    if (conversation == NULL || conversation->stop_answered_us != 0)
         return;
     model->counts.stops_answered++;
     conversation->stop_answered_us = now_us;
@@ -262,7 +278,7 @@ bool carrier_model_redelivers(uint32_t command_status)
 /* The carrier --------------------------------------------------------------------------------- */
 
 static uint32_t decide_status(struct carrier_model *model, uint32_t unanswered, uint64_t now_us,
-                              struct rng *rng)
+                              struct rng *rng, unsigned *ret_error)
 {
     const struct carrier_config *config = &model->config;
     if (config->window > 0 && unanswered >= config->window) {
@@ -273,9 +289,12 @@ static uint32_t decide_status(struct carrier_model *model, uint32_t unanswered, 
         model->counts.throttled++;
         return ESME_RTHROTTLED;
     }
-    if (chance(rng, config->error_ppm)) {
+    for (unsigned i = 0; i < config->error_count; i++) {
+        if (!chance(rng, config->errors[i].ppm))
+            continue;
         model->counts.refused++;
-        return config->error_status;
+        *ret_error = i + 1;
+        return config->errors[i].command_status;
     }
     model->counts.accepted++;
     sliding_add(&model->accepted, now_us);
@@ -318,12 +337,12 @@ static void decide_receipts(struct carrier_model *model, uint8_t registered_deli
     model->counts.receipts++;
     model->counts.undelivered += state == STATE_UNDELIVERABLE;
     outcome->receipts[outcome->receipt_count++] =
-        (struct carrier_receipt){.message_state = state, .delay_us = delay_us};
+        (struct carrier_receipt){state, outcome->message_id, delay_us};
     if (!chance(rng, config->receipt_twice_ppm))
         return;
     model->counts.receipts_twice++;
     outcome->receipts[outcome->receipt_count++] = (struct carrier_receipt){
-        .message_state = state, .delay_us = delay_us + draw(&config->receipt_delay, rng)};
+        state, outcome->message_id, delay_us + draw(&config->receipt_delay, rng)};
 }
 
 /* The subscribers ----------------------------------------------------------------------------- */
@@ -356,7 +375,13 @@ static enum reply_kind decide_reply(struct carrier_model *model, struct conversa
                                     enum text_kind kind, const struct view *view)
 {
     struct subscriber subscriber = behaviour(model, view->number);
-    if (kind == KIND_OTHER || conversation->stop_sent)
+    if (conversation->stop_sent) {
+        conversation->texts_after_stop += view->part == 1 && conversation->stop_answered_us != 0;
+        bool starts = subscriber.start_at > 0 && view->part == view->total &&
+                      subscriber.start_at == conversation->texts_after_stop;
+        return starts ? REPLY_START : REPLY_NONE;
+    }
+    if (kind == KIND_OTHER)
         return REPLY_NONE;
     if (kind == KIND_QUESTION) {
         model->counts.questions++;
@@ -367,7 +392,7 @@ static enum reply_kind decide_reply(struct carrier_model *model, struct conversa
     if (conversation->marketing_texts < UINT16_MAX)
         conversation->marketing_texts++;
     if (subscriber.stop_at == conversation->marketing_texts)
-        return REPLY_STOP;
+        return subscriber.stop_all ? REPLY_STOPALL : REPLY_STOP;
     return subscriber.help_at == conversation->marketing_texts ? REPLY_HELP : REPLY_NONE;
 }
 
@@ -419,7 +444,7 @@ static void let_subscriber_read(struct carrier_model *model, struct conversation
         language = (enum language)conversation->language;
     if (reply->kind == REPLY_NONE)
         return;
-    conversation->stop_sent |= reply->kind == REPLY_STOP;
+    conversation->stop_sent = reply_is_stop(reply->kind);
     model->counts.replies[reply->kind]++;
     reply->conversation = view->conversation;
     reply->delay_us = draw(&model->config.reply_delay, rng);
@@ -443,7 +468,9 @@ void carrier_model_submit(struct carrier_model *model, const struct carrier_subm
         conversation = find_conversation(model, view.conversation);
         confirms = judge(model, conversation, &view, submit->session, now_us);
     }
-    outcome->command_status = decide_status(model, submit->unanswered, now_us, rng);
+    outcome->error = 0;
+    outcome->command_status =
+        decide_status(model, submit->unanswered, now_us, rng, &outcome->error);
     outcome->answered = !chance(rng, model->config.answer_lost_ppm);
     outcome->answer_delay_us = draw(&model->config.answer_delay, rng);
     model->counts.answers_lost += !outcome->answered;

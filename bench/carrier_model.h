@@ -18,12 +18,19 @@ struct carrier_delay {
     uint64_t mean_us, spread_us;
 };
 
+/* A reason to refuse, besides rate and window. */
+struct carrier_error {
+    uint32_t ppm, command_status;
+};
+#define CARRIER_ERRORS_MAX 8
+
 struct carrier_config { /* _ppm: parts per million */
     uint64_t seed;      /* of the subscribers' behaviour */
     uint32_t rate;   /* submit_sm taken in a sliding second; above it ESME_RTHROTTLED; 0 no limit */
     uint32_t window; /* unanswered submit_sm of a session; above it ESME_RMSGQFUL; 0 no limit */
     struct carrier_delay answer_delay, receipt_delay, reply_delay;
-    uint32_t error_ppm, error_status;
+    struct carrier_error errors[CARRIER_ERRORS_MAX];
+    unsigned error_count;
     uint32_t answer_lost_ppm;   /* taken, and never answered */
     uint32_t receipt_ppm;       /* of the receipts asked for */
     uint32_t undelivered_ppm;   /* of the receipts */
@@ -46,10 +53,13 @@ struct carrier_submit {
 
 struct carrier_receipt {
     uint8_t message_state; /* as in the TLV: 2 delivered, 5 undeliverable */
-    uint64_t delay_us;     /* after the submit_sm */
+    uint64_t message_id;
+    uint64_t delay_us; /* after the submit_sm */
 };
 
-#define REPLY_OCTETS_MAX 40
+#define CARRIER_RECEIPTS_MAX 8 /* of one message; the model makes two at most */
+
+#define REPLY_OCTETS_MAX 255
 
 struct carrier_reply { /* goes as a deliver_sm from the number to the sender */
     enum reply_kind kind;
@@ -62,11 +72,12 @@ struct carrier_reply { /* goes as a deliver_sm from the number to the sender */
 
 struct carrier_outcome {
     uint32_t command_status;
-    bool answered; /* false: the answer is lost */
+    unsigned error; /* which of config.errors it is, from 1; 0: none of them */
+    bool answered;  /* false: the answer is lost */
     uint64_t answer_delay_us;
     uint64_t message_id; /* 0 with an error */
     unsigned receipt_count;
-    struct carrier_receipt receipts[2];
+    struct carrier_receipt receipts[CARRIER_RECEIPTS_MAX];
     struct carrier_reply reply; /* kind REPLY_NONE: none */
 };
 
@@ -95,6 +106,9 @@ void carrier_model_set_subscriber(struct carrier_model *model, uint64_t number,
 /* Times never go back from call to call. */
 void carrier_model_submit(struct carrier_model *model, const struct carrier_submit *submit,
                           uint64_t now_us, struct rng *rng, struct carrier_outcome *ret_outcome);
+
+/* The deliver_sm of a reply leaves: from a START on, the STOP before it counts no more. */
+void carrier_model_reply_sent(struct carrier_model *model, const struct carrier_reply *reply);
 
 /* The deliver_sm of a reply was answered with ESME_ROK on `session`: from now on a STOP counts. */
 void carrier_model_reply_answered(struct carrier_model *model, const struct carrier_reply *reply,

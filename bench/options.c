@@ -71,7 +71,8 @@ static bool parse_choice(const char *choices, const char *text, int *ret_index)
     }
 }
 
-static bool parse_value(const struct option_row *row, const char *text, void *place)
+static bool parse_value(const struct option_row *row, const char *text, void *place,
+                        const char **ret_why)
 {
     uint64_t number;
     switch (row->kind) {
@@ -101,11 +102,13 @@ static bool parse_value(const struct option_row *row, const char *text, void *pl
         return parse_delay(text, place);
     case OPTION_CHOICE:
         return parse_choice(row->choices, text, place);
+    case OPTION_EACH:
+        return row->take(place, text, ret_why);
     }
     return false;
 }
 
-static void say_allowed(const struct option_row *row)
+static void say_allowed(const struct option_row *row, const char *why)
 {
     switch (row->kind) {
     case OPTION_FLAG:
@@ -134,6 +137,9 @@ static void say_allowed(const struct option_row *row)
         break;
     case OPTION_CHOICE:
         fprintf(stderr, "allowed is %s", row->choices);
+        break;
+    case OPTION_EACH:
+        fprintf(stderr, "%s", why != NULL ? why : "it wants a value");
         break;
     }
     fprintf(stderr, "\n");
@@ -177,7 +183,7 @@ static bool take_option(const struct option_row *rows, size_t count, int argc, c
                         void *into)
 {
     const char *name = argv[*at];
-    const char *value = strchr(name, '=');
+    const char *value = strchr(name, '='), *why = NULL;
     size_t length = value ? (size_t)(value - name) : strlen(name);
     const struct option_row *row = find_row(rows, count, name, length);
     if (row == NULL) {
@@ -189,11 +195,11 @@ static bool take_option(const struct option_row *rows, size_t count, int argc, c
     else if (row->value != NULL && *at + 1 < argc)
         value = argv[++*at];
     bool wanted = row->value != NULL;
-    if ((value != NULL) == wanted && parse_value(row, value, (char *)into + row->offset))
+    if ((value != NULL) == wanted && parse_value(row, value, (char *)into + row->offset, &why))
         return true;
     fprintf(stderr, "%s: %s%s%s: ", argv[0], row->name, value ? " " : " without a value",
             value ? value : "");
-    say_allowed(row);
+    say_allowed(row, why);
     return false;
 }
 

@@ -17,6 +17,7 @@ enum option_kind {
     OPTION_DURATION, /* uint64_t microseconds, from "200us", "5ms", "30s", "2m" */
     OPTION_DELAY,    /* two uint64_t: mean and spread, from "5ms" or "5ms:2ms" */
     OPTION_CHOICE,   /* int, the index in `choices` ("full|short") */
+    OPTION_EACH,     /* repeatable: `take` is called with the place and each value */
 };
 
 struct option_row {
@@ -27,6 +28,7 @@ struct option_row {
     size_t offset; /* in the structure that options_parse() fills */
     uint32_t min, max;
     const char *choices;
+    bool (*take)(void *place, const char *text, const char **ret_why);
 };
 
 /* Fills `into`. False when the program is to end with *ret_exit: after --help (0) or after a complaint

@@ -14,6 +14,15 @@
 
 enum item_kind { ITEM_ANSWER, ITEM_RECEIPT, ITEM_REPLY };
 
+enum reply_form {
+    REPLY_PLAIN,
+    REPLY_UDH_8,
+    REPLY_UDH_16,
+    REPLY_SAR,
+    REPLY_PAYLOAD,
+    REPLY_255_OCTETS
+};
+
 struct item {
     uint64_t due_us;
     uint32_t next;
@@ -23,14 +32,22 @@ struct item {
             struct pdu_header request;
             uint32_t session, command_status;
             uint64_t message_id;
+            uint8_t shape; /* enum fault */
         } answer;
         struct { /* a deliver_sm: the subscriber's number is its source */
             struct smpp_address source, destination;
             uint64_t message_id, submitted_wall_ms;
             uint64_t sent_us;            /* of the last sending */
             struct carrier_reply *reply; /* ITEM_REPLY: its owner */
+            uint32_t session;            /* that the submit_sm came on; 0: none */
             uint16_t account;
             uint8_t message_state;
+            uint8_t form, variant;    /* of a receipt: receipt_text.h */
+            bool in_data_sm;          /* a receipt */
+            uint8_t reply_form;       /* enum reply_form */
+            uint8_t parts, part;      /* of a reply in parts: how many, and which of them is next */
+            bool backwards;           /* its last part first */
+            bool with_plus, is_again; /* a reply */
         } deliver;
     };
 };

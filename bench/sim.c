@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/sim.h"
+#include "bench/sim_fault.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,12 +19,15 @@ void sim_take_time(struct sim *sim)
 /* Answers and deliveries ---------------------------------------------------------------------- */
 
 static void answer(struct peer *peer, const struct pdu_header *request, uint32_t command_status,
-                   uint64_t message_id)
+                   uint64_t message_id, enum fault shape)
 {
-    char id[21];
-    size_t length = command_status == ESME_ROK ? digits_write(message_id, id) : 0;
+    char id[MESSAGE_ID_MAX + 1];
+    bool has_id = command_status == ESME_ROK && shape != FAULT_NO_ID;
+    size_t length = has_id ? id_write(peer->sim->options->answer_ids, message_id, id) : 0;
+    size_t at = buffer_length(session_output(peer->session));
     peer->unanswered--;
     session_respond(peer->session, request, command_status, span_of(id, length));
+    fault_shape_answer(peer, shape, at);
 }
 
 static void drop_item(struct sim *sim, uint32_t index)
@@ -51,11 +54,12 @@ static void on_due(void *context, uint32_t index)
     }
     struct peer *peer = sim->peers[item->answer.session % PEERS_MAX];
     if (peer != NULL && peer->number == item->answer.session && !peer->ended)
-        answer(peer, &item->answer.request, item->answer.command_status, item->answer.message_id);
+        answer(peer, &item->answer.request, item->answer.command_status, item->answer.message_id,
+               (enum fault)item->answer.shape);
     schedule_give_back(&sim->schedule, index);
 }
 
-static void after(struct sim *sim, uint32_t index, uint64_t delay_us)
+void sim_deliver_after(struct sim *sim, uint32_t index, uint64_t delay_us)
 {
     if (delay_us == 0)
         make_ready(sim, index);
@@ -63,9 +67,8 @@ static void after(struct sim *sim, uint32_t index, uint64_t delay_us)
         schedule_add(&sim->schedule, index, sim->now_us + delay_us);
 }
 
-/* A deliver_sm back to where `body` came from; ITEM_NONE when too much is waiting. */
-static uint32_t take_deliver(struct sim *sim, const struct peer *peer, const struct sm_body *body,
-                             enum item_kind kind)
+uint32_t sim_take_deliver(struct sim *sim, uint16_t account, const struct smpp_address *source,
+                          const struct smpp_address *destination, enum item_kind kind)
 {
     uint32_t index = schedule_take(&sim->schedule);
     if (index == ITEM_NONE) {
@@ -73,10 +76,33 @@ static uint32_t take_deliver(struct sim *sim, const struct peer *peer, const str
         return ITEM_NONE;
     }
     struct item *item = schedule_item(&sim->schedule, index);
+    memset(&item->deliver, 0, sizeof item->deliver);
     item->kind = kind;
-    item->deliver.source = body->destination;
-    item->deliver.destination = body->source;
-    item->deliver.account = peer->account;
+    item->deliver.source = *source;
+    item->deliver.destination = *destination;
+    item->deliver.account = account;
+    return index;
+}
+
+/* Back to where `body` came from. */
+static uint32_t take_deliver(struct sim *sim, const struct peer *peer, const struct sm_body *body,
+                             enum item_kind kind)
+{
+    return sim_take_deliver(sim, peer->account, &body->destination, &body->source, kind);
+}
+
+static uint32_t take_receipt(struct sim *sim, struct peer *peer, const struct sm_body *body,
+                             uint64_t message_id, uint8_t message_state)
+{
+    uint32_t index = take_deliver(sim, peer, body, ITEM_RECEIPT);
+    if (index == ITEM_NONE)
+        return index;
+    struct item *item = schedule_item(&sim->schedule, index);
+    item->deliver.message_id = message_id;
+    item->deliver.message_state = message_state;
+    item->deliver.submitted_wall_ms = clock_wall_ms();
+    item->deliver.session = peer->number;
+    fault_plan_receipt(sim, item);
     return index;
 }
 
@@ -84,14 +110,11 @@ static void plan_receipts(struct sim *sim, struct peer *peer, const struct sm_bo
                           const struct carrier_outcome *outcome)
 {
     for (unsigned i = 0; i < outcome->receipt_count; i++) {
-        uint32_t index = take_deliver(sim, peer, body, ITEM_RECEIPT);
+        uint32_t index = take_receipt(sim, peer, body, outcome->receipts[i].message_id,
+                                      outcome->receipts[i].message_state);
         if (index == ITEM_NONE)
             return;
-        struct item *item = schedule_item(&sim->schedule, index);
-        item->deliver.message_id = outcome->message_id;
-        item->deliver.message_state = outcome->receipts[i].message_state;
-        item->deliver.submitted_wall_ms = clock_wall_ms();
-        after(sim, index, outcome->receipts[i].delay_us);
+        sim_deliver_after(sim, index, outcome->receipts[i].delay_us);
     }
 }
 
@@ -103,16 +126,18 @@ static void plan_reply(struct sim *sim, struct peer *peer, const struct sm_body 
         return;
     struct carrier_reply *copy = check_malloc(sizeof *copy);
     *copy = *reply;
-    schedule_item(&sim->schedule, index)->deliver.reply = copy;
-    after(sim, index, reply->delay_us);
+    struct item *item = schedule_item(&sim->schedule, index);
+    item->deliver.reply = copy;
+    fault_plan_reply(sim, item);
+    sim_deliver_after(sim, index, reply->delay_us);
 }
 
 static void plan_answer(struct sim *sim, struct peer *peer, const struct pdu_header *header,
-                        const struct carrier_outcome *outcome)
+                        const struct carrier_outcome *outcome, enum fault shape)
 {
     uint32_t index = outcome->answer_delay_us > 0 ? schedule_take(&sim->schedule) : ITEM_NONE;
     if (index == ITEM_NONE) {
-        answer(peer, header, outcome->command_status, outcome->message_id);
+        answer(peer, header, outcome->command_status, outcome->message_id, shape);
         return;
     }
     struct item *item = schedule_item(&sim->schedule, index);
@@ -121,6 +146,7 @@ static void plan_answer(struct sim *sim, struct peer *peer, const struct pdu_hea
     item->answer.session = peer->number;
     item->answer.command_status = outcome->command_status;
     item->answer.message_id = outcome->message_id;
+    item->answer.shape = (uint8_t)shape;
     schedule_add(&sim->schedule, index, sim->now_us + outcome->answer_delay_us);
 }
 
@@ -148,8 +174,9 @@ static void on_message(void *context, struct session *session, const struct pdu_
     struct carrier_outcome outcome;
     note_pace(sim);
     carrier_model_submit(sim->model, &submit, sim->now_us, &sim->rng, &outcome);
+    enum fault shape = fault_submitted(peer, &outcome);
     if (outcome.answered)
-        plan_answer(sim, peer, header, &outcome);
+        plan_answer(sim, peer, header, &outcome, shape);
     else
         peer->unanswered--; /* as the carrier sees it */
     plan_receipts(sim, peer, body, &outcome);
@@ -166,7 +193,7 @@ static void note_answered(struct sim *sim, struct peer *peer, const struct item 
     }
     sim->counts.replies_answered++;
     carrier_model_reply_answered(sim->model, item->deliver.reply, peer->number, sim->now_us);
-    if (item->deliver.reply->kind == REPLY_STOP && sim->stop_latency_count < STOP_LATENCIES_MAX)
+    if (reply_is_stop(item->deliver.reply->kind) && sim->stop_latency_count < STOP_LATENCIES_MAX)
         sim->stop_latencies[sim->stop_latency_count++] =
             (uint32_t)(sim->now_us - item->deliver.sent_us);
 }
@@ -186,11 +213,21 @@ static void on_request_ended(void *context, struct session *session, uint64_t co
         schedule_add(&sim->schedule, index, sim->now_us + sim->options->redeliver_us);
         return;
     }
-    if (end == REQUEST_ANSWERED && command_status == ESME_ROK)
-        note_answered(sim, peer, schedule_item(&sim->schedule, index));
+    struct item *item = schedule_item(&sim->schedule, index);
+    bool taken = end == REQUEST_ANSWERED && command_status == ESME_ROK;
+    if (taken && item->deliver.part + 1 < item->deliver.parts) {
+        item->deliver.part++;
+        make_ready(sim, index);
+        return;
+    }
+    if (taken)
+        note_answered(sim, peer, item);
     else
         sim->counts.delivers_refused++;
-    drop_item(sim, index);
+    if (taken && fault_delivers_again(sim, item))
+        schedule_add(&sim->schedule, index, sim->now_us + sim->options->redeliver_us);
+    else
+        drop_item(sim, index);
 }
 
 static bool find_account(struct sim *sim, struct span system_id, uint16_t *ret_account)
@@ -227,8 +264,21 @@ static uint32_t on_authenticate(void *context, struct session *session, enum ses
         status = ESME_RINVPASWD;
     else if (!find_account(peer->sim, bind->system_id, &peer->account))
         status = ESME_RBINDFAIL;
+    else
+        status = fault_bind_status(peer);
     peer->sim->counts.binds_refused += status != ESME_ROK;
     return status;
+}
+
+/* Sessions of an account that are bound now. */
+static uint64_t sim_bound(const struct sim *sim, uint16_t account)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < sim->active_count; i++) {
+        const struct peer *peer = sim->active[i];
+        count += peer->bound && !peer->ended && !peer->silent && peer->account == account;
+    }
+    return count;
 }
 
 static void on_bound(void *context, struct session *session)
@@ -237,6 +287,10 @@ static void on_bound(void *context, struct session *session)
     struct peer *peer = context;
     peer->bound = true;
     peer->sim->counts.bound++;
+    uint64_t bound = sim_bound(peer->sim, peer->account);
+    if (bound > peer->sim->counts.most_bound)
+        peer->sim->counts.most_bound = bound;
+    fault_bound(peer);
 }
 
 static void on_session_closed(void *context, struct session *session, const char *why,
@@ -246,6 +300,7 @@ static void on_session_closed(void *context, struct session *session, const char
     (void)command_status;
     struct peer *peer = context;
     peer->ended = true;
+    fault_unbound(peer, why);
     if (peer->sim->log != NULL)
         sim_log_event(peer->sim->log, peer->sim->now_us, peer->number, "closed", why);
 }
@@ -260,6 +315,8 @@ static void on_pdu(void *context, struct session *session, bool outgoing, struct
 {
     (void)session;
     struct peer *peer = context;
+    if (outgoing && peer->sim->faults.any)
+        return; /* fault_output() notes what is really written */
     sim_log_pdu(peer->sim->log, peer->sim->now_us, peer->number, outgoing, pdu);
 }
 
@@ -270,7 +327,7 @@ static void on_received(void *context, struct link *link, struct span octets)
     (void)link;
     struct peer *peer = context;
     sim_take_time(peer->sim);
-    (void)session_receive(peer->session, octets, peer->sim->now_us);
+    fault_receive(peer, octets);
 }
 
 static void on_link_closed(void *context, struct link *link, const char *why)
@@ -286,7 +343,7 @@ static void on_writable(void *context, struct link *link)
     struct peer *peer = context;
     sim_take_time(peer->sim);
     peer->held = false;
-    link_set_reading(link, true);
+    link_set_reading(link, !peer->silent);
     (void)session_tick(peer->session, peer->sim->now_us);
 }
 
@@ -299,7 +356,7 @@ static struct session *make_session(struct sim *sim, struct peer *peer)
     struct session_config config = {
         .role = SESSION_SERVER,
         .system_id = "smsc-sim",
-        .window = (uint16_t)options->deliver_window,
+        .window = (uint16_t)(sim->faults.on[FAULT_SEQUENCE_ZERO] ? 1 : options->deliver_window),
         .request_timeout_ms = (uint32_t)(options->deliver_timeout_us / US_PER_MS),
         .enquire_link_ms = (uint32_t)(options->enquire_link_us / US_PER_MS)};
     struct session *session = session_new(&config, &session_handlers, peer);
@@ -332,35 +389,52 @@ static void on_accepted(void *context, struct link_listener *listener, struct li
     link_set_handlers(link, &link_handlers, peer);
     if (sim->log != NULL)
         sim_log_event(sim->log, sim->now_us, peer->number, "connected", "");
+    fault_connected(peer);
 }
 
 /* A turn -------------------------------------------------------------------------------------- */
 
+static void write_receipt(const struct sim *sim, const struct item *item,
+                          struct receipt_buffers *buffers, struct sm_out *message)
+{
+    struct receipt_facts facts = {.message_id = item->deliver.message_id,
+                                  .submitted_wall_ms = item->deliver.submitted_wall_ms,
+                                  .done_wall_ms = clock_wall_ms(),
+                                  .id_form = sim->options->receipt_ids,
+                                  .message_state = item->deliver.message_state,
+                                  .form = item->deliver.form,
+                                  .variant = item->deliver.variant};
+    receipt_write(&facts, buffers, message);
+}
+
 static enum err send_item(struct sim *sim, struct peer *peer, uint32_t index)
 {
     struct item *item = schedule_item(&sim->schedule, index);
-    struct receipt_text receipt;
-    struct sm_out message;
-    if (item->kind == ITEM_RECEIPT) {
-        receipt_write(item, (enum receipt_form)sim->options->receipt_form, clock_wall_ms(),
-                      &receipt, &message);
-    } else {
-        const struct carrier_reply *reply = item->deliver.reply;
-        message = (struct sm_out){.source = item->deliver.source,
-                                  .destination = item->deliver.destination,
-                                  .data_coding = reply->data_coding,
-                                  .short_message = span_of(reply->octets, reply->length)};
-    }
+    struct receipt_buffers receipt;
+    struct reply_buffers reply;
+    struct sm_out message = {.source = item->deliver.source,
+                             .destination = item->deliver.destination};
+    if (item->kind == ITEM_RECEIPT)
+        write_receipt(sim, item, &receipt, &message);
+    else
+        fault_write_reply(item, &reply, &message);
     item->deliver.sent_us = sim->now_us;
-    return session_submit(peer->session, &message, index, sim->now_us);
+    size_t at = buffer_length(session_output(peer->session));
+    enum err err = session_submit(peer->session, &message, index, sim->now_us);
+    if (err == ERR_OK)
+        fault_shape_deliver(peer, item, at);
+    return err;
 }
 
 static void note_sent(struct sim *sim, uint32_t index)
 {
-    if (schedule_item(&sim->schedule, index)->kind == ITEM_RECEIPT)
+    const struct item *item = schedule_item(&sim->schedule, index);
+    if (item->kind == ITEM_RECEIPT) {
         sim->counts.receipts_sent++;
-    else
-        sim->counts.replies_sent++;
+        return;
+    }
+    sim->counts.replies_sent++;
+    carrier_model_reply_sent(sim->model, item->deliver.reply);
 }
 
 /* Gives deliver_sm to the account's sessions in turn until no window has room. */
@@ -369,13 +443,14 @@ static void pump(struct sim *sim, struct account *account)
     size_t full = 0;
     while (account->ready.count > 0 && full < sim->active_count) {
         struct peer *peer = sim->active[account->turn % sim->active_count];
+        uint32_t index = account->ready.first;
         bool ours = !peer->ended && peer->bound && &sim->accounts[peer->account] == account;
-        if (!ours || !session_may_submit(peer->session)) {
+        if (!ours || !session_may_submit(peer->session) ||
+            !fault_allows(sim, peer, schedule_item(&sim->schedule, index))) {
             account->turn++;
             full++;
             continue;
         }
-        uint32_t index = account->ready.first;
         enum err err = send_item(sim, peer, index);
         if (err == ERR_FULL) {
             account->turn++;
@@ -395,7 +470,8 @@ static void pump(struct sim *sim, struct account *account)
 
 static void flush(struct peer *peer)
 {
-    struct buffer *output = session_output(peer->session);
+    struct buffer *output =
+        peer->sim->faults.any ? fault_output(peer) : session_output(peer->session);
     if (peer->link == NULL || buffer_length(output) == 0)
         return; /* cut, or nothing to say */
     link_flush(peer->link, output);
@@ -410,6 +486,9 @@ static void free_peer(struct sim *sim, struct peer *peer)
     sim->peers[peer->number % PEERS_MAX] = NULL;
     link_free(peer->link);
     session_free(peer->session);
+    buffer_release(&peer->received);
+    buffer_release(&peer->bent);
+    buffer_release(&peer->paced);
     free(peer);
 }
 
@@ -418,8 +497,9 @@ static void flush_and_reap(struct sim *sim)
     size_t kept = 0;
     for (size_t i = 0; i < sim->active_count; i++) {
         struct peer *peer = sim->active[i];
+        fault_end_turn(peer);
         flush(peer);
-        if (peer->ended)
+        if (peer->ended && !fault_holds(peer))
             free_peer(sim, peer);
         else
             sim->active[kept++] = peer;
@@ -446,6 +526,9 @@ uint64_t sim_end_turn(struct sim *sim)
         pump(sim, &sim->accounts[i]);
     flush_and_reap(sim);
     uint64_t next = schedule_next(&sim->schedule, TICK_US);
+    for (size_t i = 0; i < sim->active_count; i++)
+        if (fault_next_us(sim->active[i]) < next)
+            next = fault_next_us(sim->active[i]);
     return next < sim->now_us + TICK_US ? next : sim->now_us + TICK_US;
 }
 
@@ -534,6 +617,7 @@ struct sim *sim_new(const struct sim_options *options, struct event_base *base)
     sim->base = base;
     sim->model = carrier_model_new(&options->carrier);
     sim->rng.state = options->seed;
+    sim->faults = options->faults;
     sim->stop_latencies = check_malloc(STOP_LATENCIES_MAX * sizeof *sim->stop_latencies);
     sim_take_time(sim);
     sim->started_us = sim->now_us;

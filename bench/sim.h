@@ -10,6 +10,8 @@
 
 #include <event2/event.h>
 
+#include "bench/faults.h"
+#include "bench/receipt_text.h"
 #include "bench/schedule.h"
 #include "bench/sim_log.h"
 #include "smpp/link.h"
@@ -23,15 +25,17 @@
 struct sim_options {
     const char *listen, *port_file, *system_id, *password, *subscribers;
     const char *log, *report;
-    int log_format, receipt_form;
+    int log_format;
     uint32_t deliver_window;
     uint64_t redeliver_us, deliver_timeout_us, enquire_link_us, drop_every_us, duration_us;
     uint64_t seed;
     struct carrier_config carrier;
     uint32_t stop_within;
+    struct faults faults;
+    bool list_faults;
+    enum id_form answer_ids, receipt_ids;
+    enum fault error_faults[CARRIER_ERRORS_MAX]; /* that carrier.errors are for */
 };
-
-enum receipt_form { RECEIPT_BOTH, RECEIPT_TEXT, RECEIPT_TLV };
 
 struct sim;
 
@@ -43,16 +47,24 @@ struct peer {
     uint32_t unanswered; /* submit_sm */
     uint16_t account;
     bool bound, held, ended;
+    /* What faults need (sim_fault.c). */
+    struct buffer received, bent, paced; /* of split input; to be paced; to be written */
+    uint64_t write_at_us, read_at_us;    /* not before */
+    size_t pdu_left;        /* octets of a PDU of which only the beginning was written */
+    uint32_t last_sequence; /* of the deliver_sm that was sent as number 0 */
+    enum fault due;         /* to happen at the end of the turn; FAULTS: nothing */
+    bool silent;
 };
 
 struct account {
     char system_id[17];
     struct item_list ready; /* deliver_sm that wait for a place in a window */
     uint32_t turn;          /* which peer sent last */
+    uint64_t held_until_us; /* binds get ESME_RALYBND */
 };
 
 struct sim_counts {
-    uint64_t connected, bound, binds_refused, dropped;
+    uint64_t connected, bound, most_bound, binds_refused, dropped;
     uint64_t receipts_sent, receipts_answered;
     uint64_t replies_sent, replies_answered;
     uint64_t redelivered, delivers_refused, overflow;
@@ -83,6 +95,8 @@ struct sim {
     uint32_t *stop_latencies; /* microseconds from the STOP's last sending to its answer */
     size_t stop_latency_count;
     struct schedule schedule;
+    struct faults faults;
+    uint64_t submits, last_message_id, unknown_ids; /* for faults */
 };
 
 /* Listens and is ready to run; gives NULL when it cannot, having said why on stderr. */
@@ -102,17 +116,11 @@ void sim_drop_all(struct sim *sim);
 /* Writes the counts as JSON into options->report, whole or not at all. */
 void sim_write_report(struct sim *sim);
 
-/* A receipt's PDU, in buffers of its own. */
-struct receipt_text {
-    char text[160];
-    char id[24];
-    uint8_t state;
-    struct tlv tlvs[2];
-};
-void receipt_write(const struct item *item, enum receipt_form form, uint64_t wall_ms,
-                   struct receipt_text *receipt, struct sm_out *message);
+/* A deliver_sm from `source` to `destination`; ITEM_NONE when too much is waiting. */
+uint32_t sim_take_deliver(struct sim *sim, uint16_t account, const struct smpp_address *source,
+                          const struct smpp_address *destination, enum item_kind kind);
 
-/* Decimal digits, NUL-terminated; gives the length. */
-size_t digits_write(uint64_t value, char out[21]);
+/* Sends it when the time has passed, as soon as a window has room. */
+void sim_deliver_after(struct sim *sim, uint32_t index, uint64_t delay_us);
 
 #endif

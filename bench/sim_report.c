@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench/sim.h"
+#include "bench/sim_fault.h"
 #include "proto/base/clock.h"
 
 struct field {
@@ -86,13 +86,26 @@ static void print_subscribers(FILE *file, struct sim *sim, const struct carrier_
     PRINT_GROUP(file, "subscribers", {"questions", counts->questions},
                 {"marketing_texts", counts->marketing_texts}, {"yes", counts->replies[REPLY_YES]},
                 {"no", counts->replies[REPLY_NO]}, {"stop", counts->replies[REPLY_STOP]},
-                {"help", counts->replies[REPLY_HELP]}, {"replies_sent", sim->counts.replies_sent},
+                {"stopall", counts->replies[REPLY_STOPALL]},
+                {"start", counts->replies[REPLY_START]}, {"help", counts->replies[REPLY_HELP]},
+                {"replies_sent", sim->counts.replies_sent},
                 {"replies_answered", sim->counts.replies_answered});
-    PRINT_GROUP(file, "stops", {"sent", counts->replies[REPLY_STOP]},
+    PRINT_GROUP(file, "stops",
+                {"sent", counts->replies[REPLY_STOP] + counts->replies[REPLY_STOPALL]},
                 {"answered", counts->stops_answered}, {"answer_us_p50", percentile(sim, 50)},
                 {"answer_us_p99", percentile(sim, 99)}, {"answer_us_max", percentile(sim, 100)},
                 {"confirmations", counts->confirmations}, {"after_stop", counts->after_stop},
                 {"after_stop_in_flight", counts->after_stop_in_flight});
+}
+
+static void print_faults(FILE *file, struct sim *sim)
+{
+    struct field fields[FAULTS];
+    size_t count = 0;
+    for (enum fault fault = 0; fault < FAULTS; fault++)
+        if (sim->faults.on[fault])
+            fields[count++] = (struct field){fault_rows[fault].name, fault_played(sim, fault)};
+    print_group(file, "faults", fields, count);
 }
 
 static void print_report(FILE *file, struct sim *sim)
@@ -100,12 +113,14 @@ static void print_report(FILE *file, struct sim *sim)
     const struct carrier_counts *counts = carrier_model_counts(sim->model);
     fprintf(file, "{\n  \"seconds\": %.3f", (double)(sim->now_us - sim->started_us) / US_PER_S);
     PRINT_GROUP(file, "sessions", {"connected", sim->counts.connected},
-                {"bound", sim->counts.bound}, {"binds_refused", sim->counts.binds_refused},
-                {"dropped", sim->counts.dropped}, {"now", sim->active_count});
+                {"bound", sim->counts.bound}, {"most_bound", sim->counts.most_bound},
+                {"binds_refused", sim->counts.binds_refused}, {"dropped", sim->counts.dropped},
+                {"now", sim->active_count});
     print_submits(file, sim, counts);
     print_pace(file, &sim->pace);
     print_receipts(file, sim, counts);
     print_subscribers(file, sim, counts);
+    print_faults(file, sim);
     fprintf(file, "\n}\n");
 }
 

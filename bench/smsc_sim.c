@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "bench/options.h"
-#include "bench/sim.h"
+#include "bench/sim_fault.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
 
@@ -21,6 +21,11 @@ static const char usage[] =
 
 #define AT(field)      offsetof(struct sim_options, field)
 #define CARRIER(field) offsetof(struct sim_options, carrier.field)
+
+static bool take_fault(void *place, const char *text, const char **ret_why)
+{
+    return faults_parse(place, text, ret_why);
+}
 
 static const struct option_row rows[] = {
     {.name = "--listen",
@@ -54,12 +59,16 @@ static const struct option_row rows[] = {
      .max = 10000000,
      .offset = CARRIER(rate),
      .help = "submit_sm taken in any sliding second, above it ESME_RTHROTTLED (0: no limit)"},
-    {.name = "--window",
-     .value = "N",
-     .kind = OPTION_COUNT,
-     .max = 1000000,
-     .offset = CARRIER(window),
-     .help = "unanswered submit_sm of a session, above it ESME_RMSGQFUL (0: no limit)"},
+    {.name = "--fault",
+     .value = "FAULT",
+     .kind = OPTION_EACH,
+     .take = take_fault,
+     .offset = AT(faults),
+     .help = "play a fault of the list below; repeatable: NAME, NAME:VALUE, NAME:SHARE"},
+    {.name = "--list-faults",
+     .kind = OPTION_FLAG,
+     .offset = AT(list_faults),
+     .help = "the same list for programs: name, example, what it does, what it is about"},
     {.name = "--deliver-window",
      .value = "N",
      .kind = OPTION_COUNT,
@@ -72,21 +81,6 @@ static const struct option_row rows[] = {
      .kind = OPTION_DELAY,
      .offset = CARRIER(answer_delay),
      .help = "from submit_sm to its answer (0ms)"},
-    {.name = "--answer-lost-share",
-     .value = "SHARE",
-     .kind = OPTION_SHARE,
-     .offset = CARRIER(answer_lost_ppm),
-     .help = "submit_sm that are never answered (0%)"},
-    {.name = "--error-share",
-     .value = "SHARE",
-     .kind = OPTION_SHARE,
-     .offset = CARRIER(error_ppm),
-     .help = "submit_sm refused with --error-status (0%)"},
-    {.name = "--error-status",
-     .value = "STATUS",
-     .kind = OPTION_STATUS,
-     .offset = CARRIER(error_status),
-     .help = "command_status of refusals (0x08)"},
     {.name = "--receipt-delay",
      .value = "DELAY",
      .kind = OPTION_DELAY,
@@ -97,22 +91,6 @@ static const struct option_row rows[] = {
      .kind = OPTION_SHARE,
      .offset = CARRIER(receipt_ppm),
      .help = "receipts sent, of those asked for (100%)"},
-    {.name = "--receipt-twice-share",
-     .value = "SHARE",
-     .kind = OPTION_SHARE,
-     .offset = CARRIER(receipt_twice_ppm),
-     .help = "receipts sent twice (0%)"},
-    {.name = "--receipt-early-share",
-     .value = "SHARE",
-     .kind = OPTION_SHARE,
-     .offset = CARRIER(receipt_early_ppm),
-     .help = "receipts sent before the submit_sm_resp (0%)"},
-    {.name = "--receipt-form",
-     .value = "FORM",
-     .kind = OPTION_CHOICE,
-     .choices = "both|text|tlv",
-     .offset = AT(receipt_form),
-     .help = "both, text or tlv (both)"},
     {.name = "--undelivered-share",
      .value = "SHARE",
      .kind = OPTION_SHARE,
@@ -143,7 +121,8 @@ static const struct option_row rows[] = {
      .kind = OPTION_TEXT,
      .offset = AT(subscribers),
      .help = "hash: each number behaves by its hash and the shares; none: nobody replies;\n"
-             "else a file, a line a number: `NUMBER [answer=YES] [stop=N] [help=N]` (hash)"},
+             "else a file, a line a number: `NUMBER [answer=YES] [stop=N] [stopall=N]\n"
+             "[start=N] [help=N]` (hash)"},
     {.name = "--reply-delay",
      .value = "DELAY",
      .kind = OPTION_DELAY,
@@ -176,6 +155,16 @@ static const struct option_row rows[] = {
      .kind = OPTION_SHARE,
      .offset = CARRIER(shares.help),
      .help = "numbers that ask for HELP at the first text (2%)"},
+    {.name = "--stopall-share",
+     .value = "SHARE",
+     .kind = OPTION_SHARE,
+     .offset = CARRIER(shares.stop_all),
+     .help = "STOPs that are a STOPALL (0%)"},
+    {.name = "--start-share",
+     .value = "SHARE",
+     .kind = OPTION_SHARE,
+     .offset = CARRIER(shares.start),
+     .help = "STOPs that a START follows, once confirmed (0%)"},
     {.name = "--question-text",
      .value = "TEXT",
      .kind = OPTION_TEXT,
@@ -330,16 +319,25 @@ int main(int argc, char **argv)
         .redeliver_us = 5 * US_PER_S,
         .deliver_timeout_us = 10 * US_PER_S,
         .enquire_link_us = 30 * US_PER_S,
-        .carrier = {.error_status = ESME_RSYSERR,
-                    .receipt_ppm = 1000000,
+        .carrier = {.receipt_ppm = 1000000,
                     .reply_delay = {.mean_us = 300 * US_PER_MS, .spread_us = 200 * US_PER_MS},
                     .shares = {.yes = 800000, .no = 50000, .stop = 50000, .help = 20000},
                     .other_session_us = 20 * US_PER_MS},
     };
     int exit_code = 0;
-    if (!options_parse(rows, sizeof rows / sizeof rows[0], usage, argc, argv, &options, &exit_code))
+    if (!options_parse(rows, sizeof rows / sizeof rows[0], usage, argc, argv, &options,
+                       &exit_code)) {
+        if (exit_code == 0)
+            faults_print_help(stdout);
         return exit_code;
+    }
+    if (options.list_faults) {
+        faults_print_list(stdout);
+        return 0;
+    }
     options.carrier.seed = options.seed;
+    options.faults.rng.state = ~options.seed;
+    sim_faults_configure(&options);
     options.carrier.shares.stop_within = (uint16_t)options.stop_within;
     options.carrier.subscribers = strcmp(options.subscribers, "none") != 0;
     if (options.carrier.subscribers && strcmp(options.subscribers, "hash") != 0)

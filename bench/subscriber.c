@@ -23,17 +23,24 @@ static const char *const words[REPLY_KINDS][LANGUAGES][SPELLINGS] = {
                     [LANGUAGE_FR] = {"STOP", "ARRÊT"},
                     [LANGUAGE_ES] = {"BAJA", "Stop"},
                     [LANGUAGE_AR] = {"إيقاف", "STOP"}},
+    [REPLY_STOPALL] = {[LANGUAGE_EN] = {"STOPALL", "Stop all"},
+                       [LANGUAGE_FR] = {"STOPALL", "STOPALL"},
+                       [LANGUAGE_ES] = {"STOPALL", "STOPALL"},
+                       [LANGUAGE_AR] = {"STOPALL", "STOPALL"}},
+    [REPLY_START] = {[LANGUAGE_EN] = {"START", "Unstop"},
+                     [LANGUAGE_FR] = {"START", "START"},
+                     [LANGUAGE_ES] = {"START", "START"},
+                     [LANGUAGE_AR] = {"START", "START"}},
     [REPLY_HELP] = {[LANGUAGE_EN] = {"HELP", "Help"},
                     [LANGUAGE_FR] = {"AIDE", "Aide"},
                     [LANGUAGE_ES] = {"AYUDA", "Ayuda"},
                     [LANGUAGE_AR] = {"مساعدة", "مساعدة"}},
 };
 
-static const char *const names[REPLY_KINDS] = {[REPLY_NONE] = "none",
-                                               [REPLY_YES] = "yes",
-                                               [REPLY_NO] = "no",
-                                               [REPLY_STOP] = "stop",
-                                               [REPLY_HELP] = "help"};
+static const char *const names[REPLY_KINDS] = {
+    [REPLY_NONE] = "none", [REPLY_YES] = "yes",         [REPLY_NO] = "no",
+    [REPLY_STOP] = "stop", [REPLY_STOPALL] = "stopall", [REPLY_START] = "start",
+    [REPLY_HELP] = "help", [REPLY_OTHER] = "other"};
 
 const char *reply_words(enum reply_kind kind, enum language language, uint64_t variant)
 {
@@ -63,10 +70,13 @@ struct subscriber subscriber_of(const struct subscriber_shares *shares, uint64_t
         subscriber.answer = REPLY_YES;
     else if (answer - shares->yes < shares->no)
         subscriber.answer = REPLY_NO;
-    if (moved < shares->stop)
+    if (moved < shares->stop) {
         subscriber.stop_at = (uint16_t)(1 + throw(seed, number, 3) % within);
-    else if (moved - shares->stop < shares->help)
+        subscriber.stop_all = throw(seed, number, 4) < shares->stop_all;
+        subscriber.start_at = throw(seed, number, 5) < shares->start;
+    } else if (moved - shares->stop < shares->help) {
         subscriber.help_at = 1;
+    }
     return subscriber;
 }
 
@@ -78,7 +88,7 @@ static bool parse_answer(const char *text, enum reply_kind *ret_kind)
         *ret_kind = REPLY_NONE;
         return true;
     }
-    for (enum reply_kind kind = REPLY_YES; kind < REPLY_KINDS; kind++) {
+    for (enum reply_kind kind = REPLY_YES; kind < REPLY_OTHER; kind++) {
         if (strcasecmp(text, names[kind]) == 0) {
             *ret_kind = kind;
             return true;
@@ -105,9 +115,15 @@ static const char *parse_setting(char *word, struct subscriber *subscriber)
                    : "answer is one of YES, NO, STOP, HELP, NOTHING";
     if (strncmp(word, "stop=", 5) == 0)
         return parse_count(word + 5, &subscriber->stop_at) ? NULL : "stop is 0 to 65535";
+    if (strncmp(word, "stopall=", 8) == 0) {
+        subscriber->stop_all = true;
+        return parse_count(word + 8, &subscriber->stop_at) ? NULL : "stopall is 0 to 65535";
+    }
+    if (strncmp(word, "start=", 6) == 0)
+        return parse_count(word + 6, &subscriber->start_at) ? NULL : "start is 0 to 65535";
     if (strncmp(word, "help=", 5) == 0)
         return parse_count(word + 5, &subscriber->help_at) ? NULL : "help is 0 to 65535";
-    return "after the number come answer=, stop= or help=";
+    return "after the number come answer=, stop=, stopall=, start= or help=";
 }
 
 bool subscriber_parse(const char *line, uint64_t *ret_number, struct subscriber *ret_subscriber,

@@ -186,8 +186,8 @@ def main():
     rng = random.Random(seed)
     say(f"{kills} kills, seed {seed}")
     carrier = ["--stop-share", "40%", "--stop-within", "30", "--help-share", "0%", "--receipt-delay", "200ms:200ms",
-               "--reply-delay", "100ms:100ms", "--redeliver-after", "500ms", "--receipt-twice-share", "2%",
-               "--receipt-early-share", "2%"]
+               "--reply-delay", "100ms:100ms", "--redeliver-after", "500ms", "--fault", "double-receipt:2%",
+               "--fault", "early-receipt:2%"]
     with harness.World(rate=RATE, carrier_options=carrier) as world:
         world.record_opt_ins("news", NUMBERS)
         submitters = [Submitter(world, "m", MARKETING, 40, 0.03), Submitter(world, "n", MARKETING, 7, 0.01),

@@ -22,7 +22,7 @@ def traffic(capture):
     with harness.World(start=False, rate=500) as world:
         world.start_redis()
         world.start_carrier("--stop-share", "20%", "--stop-within", "1", "--receipt-delay", "20ms", "--reply-delay", "20ms",
-                            "--error-share", "5%", "--error-status", "0x58")
+                            "--fault", "status:0x58:5%")
         recorder = Recorder(("127.0.0.1", world.carrier_port), capture)
         world.config_file.write_text(world.config_text.replace(str(world.carrier_port), str(recorder.port)))
         world.start_gateway()

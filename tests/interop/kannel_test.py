@@ -160,7 +160,7 @@ def main():
     if not (find("bearerbox") and find("smsbox")):
         harness.missing("Kannel")
     run(True, "1")
-    run(False, "2", "--undelivered-share", "100%", "--receipt-form", "text")
+    run(False, "2", "--undelivered-share", "100%", "--fault", "receipt-text-only")
 
 
 main()

@@ -98,8 +98,8 @@ static void submits_are_taken_and_get_receipts(void **state)
 static void shares_are_kept(void **state)
 {
     (void)state;
-    struct carrier_config config = {.error_ppm = 20000,
-                                    .error_status = ESME_RMSGQFUL,
+    struct carrier_config config = {.errors = {{20000, ESME_RMSGQFUL}},
+                                    .error_count = 1,
                                     .answer_lost_ppm = 10000,
                                     .receipt_ppm = 900000,
                                     .undelivered_ppm = 30000,
@@ -311,6 +311,8 @@ static void subscriber_lines(void **state)
     assert_int_equal(subscriber.answer, REPLY_YES);
     assert_int_equal(subscriber.stop_at, 2);
     assert_int_equal(subscriber.help_at, 1);
+    assert_true(subscriber_parse("12025550123 stopall=3 start=1", &number, &subscriber, &why));
+    assert_true(subscriber.stop_all && subscriber.stop_at == 3 && subscriber.start_at == 1);
     assert_true(subscriber_parse("12025550123\tanswer=NOTHING", &number, &subscriber, &why));
     assert_int_equal(subscriber.answer, REPLY_NONE);
     assert_true(subscriber_parse("# a comment", &number, &subscriber, &why));
@@ -340,6 +342,30 @@ static void a_stop_is_said_once(void **state)
     submit_text(&world, NUMBER, "Acme: reply YES to come back", 1);
     assert_int_equal(world.outcome.reply.kind, REPLY_NONE);
     assert_int_equal(counts(&world)->after_stop, 0); /* it was never answered */
+    carrier_model_free(world.model);
+}
+
+static void a_start_after_the_confirmation_ends_the_stop(void **state)
+{
+    (void)state;
+    struct world world = world_with_stopper();
+    struct subscriber subscriber = {.stop_at = 1, .stop_all = true, .start_at = 1};
+    carrier_model_set_subscriber(world.model, 12025550123, &subscriber);
+    submit_text(&world, NUMBER, OFFER, 1);
+    assert_int_equal(world.outcome.reply.kind, REPLY_STOPALL);
+    struct carrier_reply reply = world.outcome.reply;
+    submit_text(&world, NUMBER, OFFER, 1); /* not answered yet: no reason to say START */
+    assert_int_equal(world.outcome.reply.kind, REPLY_NONE);
+    carrier_model_reply_answered(world.model, &reply, 1, world.now_us);
+    submit_text(&world, NUMBER, GOODBYE, 1);
+    assert_int_equal(world.outcome.reply.kind, REPLY_START);
+    reply = world.outcome.reply;
+    carrier_model_reply_sent(world.model, &reply);
+    submit_text(&world, NUMBER, OFFER, 1);
+    assert_int_equal(world.outcome.reply.kind, REPLY_NONE);
+    assert_int_equal(counts(&world)->stops_answered, 1);
+    assert_int_equal(counts(&world)->confirmations, 1);
+    assert_int_equal(counts(&world)->after_stop, 0);
     carrier_model_free(world.model);
 }
 
@@ -392,11 +418,11 @@ static void a_refused_confirmation_may_be_tried_again(void **state)
     struct world world = world_with_stopper();
     struct carrier_reply reply = stop(&world);
     carrier_model_reply_answered(world.model, &reply, 1, world.now_us);
-    world.model->config.error_ppm = 1000000;
-    world.model->config.error_status = ESME_RTHROTTLED;
+    world.model->config.errors[0] = (struct carrier_error){1000000, ESME_RTHROTTLED};
+    world.model->config.error_count = 1;
     submit_text(&world, NUMBER, GOODBYE, 1);
     assert_int_equal(counts(&world)->confirmations, 0);
-    world.model->config.error_ppm = 0;
+    world.model->config.error_count = 0;
     submit_text(&world, NUMBER, GOODBYE, 1);
     assert_int_equal(counts(&world)->confirmations, 1);
     assert_int_equal(counts(&world)->after_stop, 0);
@@ -457,6 +483,7 @@ int main(void)
         cmocka_unit_test(subscribers_follow_their_shares),
         cmocka_unit_test(subscriber_lines),
         cmocka_unit_test(a_stop_is_said_once),
+        cmocka_unit_test(a_start_after_the_confirmation_ends_the_stop),
         cmocka_unit_test(the_judge_lets_one_confirmation_pass),
         cmocka_unit_test(the_judge_counts_marketing_after_a_stop),
         cmocka_unit_test(a_late_confirmation_is_none),
