@@ -81,6 +81,8 @@ uint64_t session_tick(struct session *session, uint64_t now_us)
         session_receive(s, (struct span){0}, now_us);
     if (s->bind_deadline_us != 0 && now_us >= s->bind_deadline_us)
         session_end(s, "bind_timeout", ESME_ROK);
+    if (s->pdu_deadline_us != 0 && now_us >= s->pdu_deadline_us)
+        session_end(s, "pdu_timeout", ESME_ROK);
     expire_requests(s);
     if (s->unbind_deadline_us != 0 && now_us >= s->unbind_deadline_us)
         session_end(s, s->unbind_sequence != 0 ? "unbind_timeout" : s->unbind_why, ESME_ROK);
@@ -262,11 +264,15 @@ uint32_t session_bind_command(enum session_mode mode)
     CHECK(false);
 }
 
+/* A request that was followed by no sign of life at all is answered by a question: is anybody there?
+ * So a dead peer is found where our enquire_link is rare, or off. */
 static void expire_requests(struct session *s)
 {
     struct window_slot *slot;
     while ((slot = window_oldest(&s->window)) != NULL && slot->deadline_us <= s->now_us) {
         uint64_t cookie = slot->cookie;
+        if (s->heard_us <= slot->deadline_us - s->config.request_timeout_ms * US_PER_MS)
+            s->enquire_at_us = s->now_us;
         window_expire(&s->window, slot);
         s->handlers.request_ended(s->context, s, cookie, REQUEST_TIMEOUT, ESME_ROK,
                                   (struct span){0});
@@ -286,7 +292,8 @@ static void keep_alive(struct session *s)
     }
     if (s->enquire_at_us == 0 || s->now_us < s->enquire_at_us)
         return;
-    s->enquire_at_us = s->now_us + s->config.enquire_link_ms * US_PER_MS;
+    s->enquire_at_us =
+        s->config.enquire_link_ms != 0 ? s->now_us + s->config.enquire_link_ms * US_PER_MS : 0;
     if (s->enquire_deadline_us != 0)
         return;
     /* Without room the peer has not read for long: that is no sign of life either. */
@@ -304,6 +311,7 @@ static uint64_t next_time(const struct session *s)
     const uint64_t times[] = {
         s->bind_deadline_us,
         s->unbind_deadline_us,
+        s->pdu_deadline_us,
         bound ? s->enquire_at_us : 0,
         bound ? s->enquire_deadline_us : 0,
         oldest != NULL ? oldest->deadline_us : 0,

@@ -44,7 +44,7 @@ struct session_config {
     char system_type[14];
     uint16_t window;             /* 1..WINDOW_MAX requests of ours in flight */
     uint32_t request_timeout_ms; /* 10000 */
-    uint32_t enquire_link_ms;    /* 30000; 0 never */
+    uint32_t enquire_link_ms;    /* 30000; 0 only after a request that was met with silence */
     uint32_t enquire_timeout_ms; /* 10000: no answer in it means a dead peer */
 };
 
@@ -73,9 +73,10 @@ struct session_handlers {
                     const struct sm_body *body);
 
     /* The session is over; `why` is session_close()'s or one of "bind_refused" (a server: by us),
-     * "bind_timeout", "bad_length", "enquire_timeout", "peer_unbound", "unbound", "unbind_timeout",
-     * "peer_not_reading"; command_status goes with "bind_refused" and is ESME_ROK else. All
-     * requests in flight have ended with REQUEST_LOST before this call. Last call for a session. */
+     * "bind_timeout", "bad_length", "enquire_timeout", "pdu_timeout" (what began was not whole in
+     * PDU_TIMEOUT_MS), "peer_unbound", "unbound", "unbind_timeout", "peer_not_reading";
+     * command_status goes with "bind_refused" and is ESME_ROK else. All requests in flight have
+     * ended with REQUEST_LOST before this call. Last call for a session. */
     void (*closed)(void *context, struct session *session, const char *why,
                    uint32_t command_status);
 };

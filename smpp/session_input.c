@@ -4,6 +4,7 @@
 #include "smpp/session_state.h"
 
 #include "proto/base/check.h"
+#include "proto/base/clock.h"
 #include "smpp/decode.h"
 #include "smpp/encode.h"
 
@@ -13,23 +14,36 @@ static void take_pdu(struct session *s, const struct pdu_header *header, struct 
 static void take_request(struct session *s, const struct pdu_header *header, struct span pdu);
 static void take_response(struct session *s, const struct pdu_header *header, struct span pdu);
 
-static void receive(struct session *s, struct span octets)
+/* The deadline of an unfinished PDU counts from its first octets: those that drip in do not move it. */
+static void watch_unfinished(struct session *s, bool another)
 {
+    if (s->stalled || buffer_length(&s->in) == 0)
+        s->pdu_deadline_us = 0;
+    else if (another || s->pdu_deadline_us == 0)
+        s->pdu_deadline_us = s->now_us + PDU_TIMEOUT_MS * US_PER_MS;
+}
+
+/* Gives how many octets of PDUs were acted on. */
+static size_t receive(struct session *s, struct span octets)
+{
+    size_t acted = 0;
     s->stalled = false;
     while (s->state != SESSION_CLOSED) {
         if (buffer_length(&s->in) > 0) {
             size_t taken = take_pdus(s, buffer_span(&s->in));
             buffer_consume(&s->in, taken);
+            acted += taken;
         }
         if (octets.length == 0 || s->state == SESSION_CLOSED)
-            return;
+            break;
         size_t moved = octets.length;
         if (buffer_length(&s->in) == 0) {
             size_t taken = take_pdus(s, octets);
             octets = span_of(octets.data + taken, octets.length - taken);
             moved = octets.length;
+            acted += taken;
             if (moved == 0)
-                return;
+                break;
         } else if (!s->stalled && octets_missing(s) < moved) {
             moved = octets_missing(s);
         }
@@ -37,8 +51,9 @@ static void receive(struct session *s, struct span octets)
             session_end(s, "peer_not_reading", ESME_ROK);
         octets = span_of(octets.data + moved, octets.length - moved);
         if (s->stalled)
-            return;
+            break;
     }
+    return acted;
 }
 
 bool session_receive(struct session *session, struct span octets, uint64_t now_us)
@@ -46,7 +61,8 @@ bool session_receive(struct session *session, struct span octets, uint64_t now_u
     CHECK(!session->receiving);
     session->now_us = now_us;
     session->receiving = true;
-    receive(session, octets);
+    size_t acted = receive(session, octets);
+    watch_unfinished(session, acted > 0);
     session->receiving = false;
     return session->state != SESSION_CLOSED;
 }
@@ -97,6 +113,7 @@ static size_t take_pdus(struct session *s, struct span octets)
 
 static void take_pdu(struct session *s, const struct pdu_header *header, struct span pdu)
 {
+    s->heard_us = s->now_us;
     s->enquire_deadline_us = 0;
     if (s->tap != NULL)
         s->tap(s->context, s, false, pdu);

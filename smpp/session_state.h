@@ -34,8 +34,10 @@ struct session {
     const char *unbind_why;
 
     uint64_t now_us;
-    uint64_t bind_deadline_us; /* these four: 0 when not set */
+    uint64_t heard_us;         /* when the last whole PDU of the peer came */
+    uint64_t bind_deadline_us; /* these five: 0 when not set */
     uint64_t unbind_deadline_us;
+    uint64_t pdu_deadline_us; /* of the unfinished PDU in `in` */
     uint64_t enquire_at_us;
     uint64_t enquire_deadline_us;
 };
