@@ -114,8 +114,7 @@ void engine_timer_fired(struct engine *e, struct message *m)
             message_end(e, m, ASSENT__V1__OUTCOME__EXPIRED, ASSENT__V1__REASON__TIME_TO_LIVE, 0, 0);
         return; /* written in part: the rest follows */
     case MESSAGE_SENT:
-        message_end(e, m, ASSENT__V1__OUTCOME__SENT_NO_RECEIPT, ASSENT__V1__REASON__REASON_NONE, 0,
-                    0);
+        message_end(e, m, receipts_overdue(m), ASSENT__V1__REASON__REASON_NONE, 0, 0);
         return;
     case MESSAGE_IN_DOUBT:
         message_finish(e, m, ASSENT__V1__OUTCOME__OUTCOME_OPEN);

@@ -72,11 +72,11 @@ static void on_message(void *context, struct session *session, const struct pdu_
                         .sequence_number = header->sequence_number,
                         .command_id = header->command_id};
     e->metrics.counters[COUNT_DELIVER_SM]++;
-    if (!receipt_is(body)) {
+    bool by_text = carrier_of(link)->config->receipts_by_text == YES && receipt_is_by_text(body);
+    if (receipt_is(body) || by_text)
+        receipt_came(e, &owed, body);
+    else
         inbound_came(e, &owed, body);
-        return;
-    }
-    receipt_came(e, &owed, body);
 }
 
 /* What holds a place on this link and is not written yet goes back to the queue. */
@@ -230,6 +230,7 @@ void engine_on_link_octets(struct engine *e, uint16_t carrier, uint16_t index, s
         return;
     if (!session_receive(link->session, octets, now.mono_us))
         link->closing = true;
+    receipts_take(e);
     link->tick_us = now.mono_us; /* its timers may have moved */
 }
 
@@ -396,7 +397,9 @@ void owe_answer(struct engine *e, const struct owed *owed)
         e->owed_size = size;
         e->owed_start = 0;
     }
-    e->owed[(e->owed_start + e->owed_count++) % e->owed_size] = *owed;
+    struct owed *last = &e->owed[(e->owed_start + e->owed_count++) % e->owed_size];
+    *last = *owed;
+    last->since_us = e->now.mono_us;
 }
 
 void owe_stop_answer(struct engine *e, const struct owed *owed)
@@ -419,16 +422,28 @@ static bool stop_is_ready(const struct engine *e, const struct owed_stop *stop,
     bool late = e->now.mono_us >= stop->deadline_us;
     *ret_status = ESME_ROK;
     if (stop->owed.ready_at > e->durable) {
-        *ret_status = ESME_RSYSERR;
+        *ret_status = e->carriers[stop->owed.carrier].config->refuse_status;
         return late;
     }
     return projection_done(e, stop->owed.ready_at) || e->projection.phase == STORE_DOWN || late;
 }
 
+/* What cannot be stored, since the disk is full, is refused in time, so that the carrier sends it again. */
+static bool owed_is_ready(const struct engine *e, const struct owed *owed, uint32_t *ret_status)
+{
+    *ret_status = ESME_ROK;
+    if (owed->ready_at <= e->durable)
+        return true;
+    *ret_status = e->carriers[owed->carrier].config->refuse_status;
+    return e->now.mono_us >= owed->since_us + STOP_HOLD_MS * US_PER_MS &&
+           e->ports->ledger_no_space(e->ports->context);
+}
+
 void owed_turn(struct engine *e)
 {
-    while (e->owed_count > 0 && e->owed[e->owed_start].ready_at <= e->durable) {
-        answer(e, &e->owed[e->owed_start], ESME_ROK);
+    uint32_t ready;
+    while (e->owed_count > 0 && owed_is_ready(e, &e->owed[e->owed_start], &ready)) {
+        answer(e, &e->owed[e->owed_start], ready);
         e->owed_start = (e->owed_start + 1) % e->owed_size;
         e->owed_count--;
     }
@@ -447,5 +462,9 @@ void owed_turn(struct engine *e)
 uint64_t owed_next_us(const struct engine *e)
 {
     const struct owed_stop *stop = TAILQ_FIRST(&e->owed_stops);
-    return stop ? stop->deadline_us : UINT64_MAX;
+    uint64_t next = stop ? stop->deadline_us : UINT64_MAX;
+    if (e->owed_count == 0 || !e->ports->ledger_no_space(e->ports->context))
+        return next;
+    uint64_t refused_us = e->owed[e->owed_start].since_us + STOP_HOLD_MS * US_PER_MS;
+    return refused_us < next ? refused_us : next;
 }

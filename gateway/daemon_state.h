@@ -40,6 +40,7 @@ struct seen {
     bool gate_known, gate_open, disk_full;
     uint32_t bound[CARRIERS_MAX];
     char why[CARRIERS_MAX][CARRIER_WHY_MAX];
+    bool hint[CARRIERS_MAX];
 };
 
 struct daemon {

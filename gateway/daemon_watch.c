@@ -39,12 +39,25 @@ static void look_at_reason(struct daemon *daemon, uint16_t index,
         log_event(LOG_WARN, "carrier_not_bound", "carrier=%s why=\"%s\"", status->name, why);
 }
 
+static void look_at_receipts(struct daemon *daemon, uint16_t index,
+                             const struct carrier_status *status)
+{
+    bool hint = status->receipt_hint[0] != '\0';
+    if (hint == daemon->seen.hint[index])
+        return;
+    daemon->seen.hint[index] = hint;
+    if (hint)
+        log_event(LOG_WARN, "receipts_unmatched", "carrier=%s would_match_with=\"%s\"",
+                  status->name, status->receipt_hint);
+}
+
 static void look_at_carrier(struct daemon *daemon, uint16_t index, struct instant now)
 {
     struct carrier_status status;
     uint32_t *bound = &daemon->seen.bound[index];
     engine_carrier_status(daemon->engine, index, now, &status);
     look_at_reason(daemon, index, &status);
+    look_at_receipts(daemon, index, &status);
     if (status.sessions_bound == *bound)
         return;
     bool fewer = status.sessions_bound < *bound;

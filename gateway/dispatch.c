@@ -326,6 +326,14 @@ static void written(struct engine *e, struct message *m)
     message_wait(e, m, true); /* the other parts, as tokens come */
 }
 
+/* The session has to look whether this one was answered in time, however quiet the carrier is. */
+static void ask_for_tick(const struct engine *e, const struct carrier *c, struct carrier_link *link)
+{
+    uint64_t overdue_us = e->now.mono_us + c->config->request_timeout_ms * US_PER_MS;
+    if (link->tick_us > overdue_us)
+        link->tick_us = overdue_us;
+}
+
 /* Writes the parts that hold tokens. */
 static void write_message(struct engine *e, struct message *m)
 {
@@ -346,6 +354,7 @@ static void write_message(struct engine *e, struct message *m)
         }
         if (e->plant != PLANT_RATE_AT_DISPATCH)
             throttle_write(&c->throttle, e->now.mono_us);
+        ask_for_tick(e, c, link);
         link->reserved--;
         m->reserved--;
         m->todo &= (uint16_t) ~(1u << (part - 1));

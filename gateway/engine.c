@@ -303,6 +303,7 @@ void engine_carrier_status(const struct engine *engine, uint16_t index, struct i
         .window = (uint32_t)c->config->window * c->config->sessions,
         .awaiting_receipt = c->awaiting_receipt,
         .paused = c->paused,
+        .receipt_hint = hint_text(c, now.mono_us),
     };
     for (int i = 0; i < CLASS_COUNT; i++)
         ret->waiting[i] = c->queue.lanes[i].waiting;

@@ -133,6 +133,7 @@ struct carrier_status {
     uint64_t waiting[CLASS_COUNT];
     uint64_t awaiting_receipt;
     uint32_t paused; /* bits of enum pause_reason */
+    const char *receipt_hint; /* settings under which unmatched receipts would match; "" for none */
 };
 void engine_carrier_status(const struct engine *engine, uint16_t carrier, struct instant now,
                            struct carrier_status *ret_status);

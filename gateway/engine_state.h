@@ -4,7 +4,8 @@
  *   engine.c    life, the turn, drain, status        admit.c      submit, cancel, query
  *   dispatch.c  tokens, intent, gate, wire           carrier.c    links and sessions
  *   answer.c    the carrier's answers                ending.c     how messages leave the pipeline
- *   receipts.c  correlation of receipts              inbound.c    replies from handsets
+ *   receipts.c  what receipts change                 correlation.c   carriers' ids of messages
+ *   receipt_hint.c  settings that would match more   inbound.c    replies from handsets
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
  *   denial.c    the deny set and recent opt-outs
  *   record.c    events into the ledger               recover.c    replay and snapshot
@@ -40,6 +41,14 @@ struct carrier_link {
     enum session_mode mode;
 };
 
+/* Another way to read ids that would match receipts which match nothing now. */
+struct receipt_hint {
+    uint64_t minute_us, until_us;
+    uint32_t tests; /* in this minute */
+    uint8_t hits[ID_FORMS][ID_FORMS];
+    char text[40]; /* "submit_id: hex, receipt_id: dec" */
+};
+
 struct carrier {
     const struct carrier_config *config;
     struct carrier_link *links;
@@ -52,6 +61,7 @@ struct carrier {
     uint64_t awaiting_receipt;
     uint32_t paused;           /* bits of enum pause_reason, as of the last turn */
     char why[CARRIER_WHY_MAX]; /* how its last connection ended: "bind_refused ESME_RINVPASWD" */
+    struct receipt_hint hint;
 };
 
 /* ---- answers that wait ---- */
@@ -62,6 +72,7 @@ struct owed {
     uint32_t generation;
     uint32_t sequence_number, command_id;
     uint64_t ready_at;
+    uint64_t since_us;
 };
 
 /* The answer to a STOP waits for Redis too, at most STOP_HOLD_MS (P3). */
@@ -135,9 +146,11 @@ struct correlation {
     struct correlation *next_of_message;
     uint64_t hash;
     struct message *message;
+    uint16_t carrier;
     uint8_t part;
     uint8_t length;
-    char id[];
+    bool repeated; /* the carrier has given this id to more than one */
+    char id[];     /* raw */
 };
 
 struct correlation_table {
@@ -146,21 +159,26 @@ struct correlation_table {
     size_t moved;                 /* an old table: buckets below it are in the new one */
 };
 
+/* A receipt as it came. */
+struct receipt_in {
+    struct owed owed;
+    uint64_t hash; /* of carrier and id */
+    uint64_t number;
+    uint8_t state;
+    uint8_t id_length;
+    char id[MESSAGE_ID_MAX]; /* raw */
+    char error_code[12];
+    char state_text[20]; /* a state that is no known word; "" else */
+};
+
 /* A receipt that no message has claimed yet. At first it is early: neither recorded nor answered, since
  * the submit_sm_resp is most often just behind it, on another session. Then it is recorded as
  * unmatched and answered, and stays a while longer for a late submit_sm_resp to claim. */
 struct parked_receipt {
     TAILQ_ENTRY(parked_receipt) link;
-    uint64_t hash;
     uint64_t until_us;
-    uint64_t number;
-    struct owed owed;
-    uint16_t carrier;
     bool early;
-    uint8_t state;
-    uint8_t id_length;
-    char id[MESSAGE_ID_MAX];
-    char error_code[12];
+    struct receipt_in in;
 };
 
 TAILQ_HEAD(parked_list, parked_receipt);
@@ -222,6 +240,10 @@ struct engine {
 
     struct correlation_table correlations, old_correlations;
     size_t correlation_count;
+    uint64_t
+        *reported; /* REPORTED_REMEMBERED: hashes of ids whose message has ended by a receipt */
+    struct receipt_in gathered[RECEIPTS_GATHERED]; /* of this read, not looked up yet */
+    size_t gathered_count;
     struct parked_list early, parked; /* oldest first */
     struct table parked_by_hash;
     uint64_t parked_count;
@@ -345,21 +367,41 @@ void owe_stop_answer(struct engine *e, const struct owed *owed);
 void owed_turn(struct engine *e);
 uint64_t owed_next_us(const struct engine *e);
 
+/* ---- correlation.c ---- */
+void correlation_init(struct engine *e);
+void correlation_release(struct engine *e);
+uint64_t correlation_hash(const struct engine *e, uint16_t carrier, struct span id,
+                          enum id_form form);
+struct correlation **correlation_chain(struct engine *e, uint64_t hash);
+struct correlation *correlation_add(struct engine *e, struct message *m, uint8_t part,
+                                    struct span carrier_id);
+struct correlation *correlation_find(struct engine *e, const struct receipt_in *in);
+/* The same receipt, or one that contradicts it, has ended its message not long ago. */
+bool correlation_was_reported(const struct engine *e, const struct receipt_in *in);
+void correlate_drop(struct engine *e, struct message *m);
+
+/* ---- receipt_hint.c ---- */
+void hint_unmatched(struct engine *e, const struct receipt_in *in);
+const char *hint_text(const struct carrier *c, uint64_t now_us);
+
 /* ---- receipts.c ---- */
 void receipts_init(struct engine *e);
 void receipts_release(struct engine *e);
+/* A part has its carrier id; its receipt may have come before. */
 void correlate_add(struct engine *e, struct message *m, uint8_t part, struct span carrier_id);
-void correlate_drop(struct engine *e, struct message *m);
-/* `owed` is answered when what the receipt says is durable. */
+/* `owed` is answered when what the receipt says is durable. Gathers; receipts_take() acts. */
 void receipt_came(struct engine *e, const struct owed *owed, const struct sm_body *body);
+void receipts_take(struct engine *e);
 uint64_t receipts_next_us(const struct engine *e);
 /* A message that has just become SENT may have its receipts already. */
 void receipts_settle(struct engine *e, struct message *m);
 void receipts_turn(struct engine *e);
+/* The outcome of a message whose receipts are not all there when its time is over. */
+Assent__V1__Outcome receipts_overdue(const struct message *m);
 /* Replay of a recorded receipt. */
 void receipt_apply(struct engine *e, struct message *m, uint8_t part, uint8_t state);
-void receipt_park_again(struct engine *e, int carrier, struct span id, uint8_t state,
-                        const char *error_code, uint64_t number);
+void receipt_park_again(struct engine *e, int carrier, const Assent__V1__Receipt *body,
+                        uint64_t number);
 Assent__V1__Outcome outcome_of_receipt(uint8_t state);
 
 /* ---- inbound.c ---- */

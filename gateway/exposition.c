@@ -94,6 +94,15 @@ static void write_paused(const struct exposed *exposed, const struct carrier_sta
     }
 }
 
+static void write_hints(const struct exposed *exposed, const struct carrier_status *all, FILE *out)
+{
+    metric_head(out, "assent_carrier_receipts_would_match", "gauge",
+                "1 while unmatched receipts would match with the settings of the label.");
+    for (uint16_t i = 0; i < exposed->config->carrier_count; i++)
+        fprintf(out, "assent_carrier_receipts_would_match{carrier=\"%s\",settings=\"%s\"} %d\n",
+                all[i].name, all[i].receipt_hint, all[i].receipt_hint[0] != '\0');
+}
+
 static void write_carriers(const struct exposed *exposed, struct instant now, FILE *out)
 {
     struct carrier_status all[CARRIERS_MAX];
@@ -103,6 +112,7 @@ static void write_carriers(const struct exposed *exposed, struct instant now, FI
         write_carrier_gauge(exposed, &carrier_gauges[i], all, out);
     write_waiting(exposed, all, out);
     write_paused(exposed, all, out);
+    write_hints(exposed, all, out);
 }
 
 static void write_engine(const struct exposed *exposed, FILE *out)

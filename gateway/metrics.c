@@ -30,6 +30,8 @@ const struct metric_row counter_rows[COUNT_COUNT] = {
                                  "Delivery receipts that said nothing new."},
     [COUNT_RECEIPTS_PARKED] = {"assent_receipts_parked_total",
                                "Delivery receipts that came before the submit_sm_resp."},
+    [COUNT_IDS_REPEATED] = {"assent_carrier_ids_repeated_total",
+                            "Message ids that a carrier gave while it waited for their receipt."},
     [COUNT_REPLIES] = {"assent_replies_total", "Texts from handsets that were ordinary replies."},
     [COUNT_OPT_OUTS] = {"assent_opt_outs_total", "Opt-outs taken, from any source."},
     [COUNT_OPT_OUTS_REPEATED] = {"assent_opt_outs_repeated_total",

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Receipts: which message does a carrier's id belong to, and what does its receipt change?
+/* Receipts: what does a carrier's receipt change?
  *
- * One table for all sessions of all carriers; the key is carrier and id. Where a carrier gives an id
- * twice the destination decides, then the first write. A receipt that comes before its
- * submit_sm_resp is parked for a bounded time and joined when the answer comes. A final state is never
- * left again. Every receipt is answered when what it says is durable. */
+ * Receipts of one read are gathered and looked up together, so that their memory is on its way while the
+ * others are worked on: a million open messages do not fit a cache. A receipt that comes before its
+ * submit_sm_resp is parked for a bounded time and joined when the answer comes. A final state is never left
+ * again; what a carrier says again is counted and changes nothing. Every receipt is answered when what it
+ * says is durable. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,61 +14,20 @@
 #include "proto/number.h"
 #include "smpp/receipt.h"
 
-#define FIRST_BUCKETS 1024
-#define MOVE_BUCKETS  4
-#define EARLY_MS      50 /* for a submit_sm_resp that comes just behind its receipt */
-
-/* ---- the table ---- */
-
-static struct correlation *reversed(struct correlation *chain)
-{
-    struct correlation *result = NULL, *next;
-    for (; chain != NULL; chain = next) {
-        next = chain->next_in_bucket;
-        chain->next_in_bucket = result;
-        result = chain;
-    }
-    return result;
-}
-
-static struct correlation **bucket_of(struct correlation_table *t, uint64_t hash)
-{
-    return &t->buckets[hash & (t->count - 1)];
-}
-
-/* A table that grows is moved a few buckets at a time, as in proto/base/table.h; their order
- * stays, newest first. */
-static void move_some(struct engine *e, size_t buckets)
-{
-    struct correlation_table *old = &e->old_correlations;
-    while (old->buckets != NULL && buckets-- > 0) {
-        struct correlation *c, *next;
-        for (c = reversed(old->buckets[old->moved]); c != NULL; c = next) {
-            next = c->next_in_bucket;
-            struct correlation **bucket = bucket_of(&e->correlations, c->hash);
-            c->next_in_bucket = *bucket;
-            *bucket = c;
-        }
-        if (++old->moved < old->count)
-            continue;
-        free(old->buckets);
-        *old = (struct correlation_table){0};
-    }
-}
+#define EARLY_MS 50 /* for a submit_sm_resp that comes just behind its receipt */
 
 void receipts_init(struct engine *e)
 {
-    e->correlations.count = FIRST_BUCKETS;
-    e->correlations.buckets = check_calloc(FIRST_BUCKETS, sizeof *e->correlations.buckets);
+    correlation_init(e);
     TAILQ_INIT(&e->early);
     TAILQ_INIT(&e->parked);
 }
 
 static void drop_parked(struct engine *e, struct parked_receipt *parked)
 {
-    uint64_t *slot = table_find(&e->parked_by_hash, parked->hash);
+    uint64_t *slot = table_find(&e->parked_by_hash, parked->in.hash);
     if (slot != NULL && *slot == (uint64_t)(uintptr_t)parked)
-        table_remove(&e->parked_by_hash, parked->hash);
+        table_remove(&e->parked_by_hash, parked->in.hash);
     TAILQ_REMOVE(parked->early ? &e->early : &e->parked, parked, link);
     e->parked_count--;
     free(parked);
@@ -75,77 +35,12 @@ static void drop_parked(struct engine *e, struct parked_receipt *parked)
 
 void receipts_release(struct engine *e)
 {
-    move_some(e, e->old_correlations.count);
-    for (size_t i = 0; i < e->correlations.count; i++)
-        for (struct correlation *c = e->correlations.buckets[i], *next; c != NULL; c = next) {
-            next = c->next_in_bucket;
-            free(c);
-        }
-    free(e->correlations.buckets);
+    correlation_release(e);
     while (!TAILQ_EMPTY(&e->early))
         drop_parked(e, TAILQ_FIRST(&e->early));
     while (!TAILQ_EMPTY(&e->parked))
         drop_parked(e, TAILQ_FIRST(&e->parked));
     table_release(&e->parked_by_hash);
-}
-
-static uint64_t id_hash(const struct engine *e, uint16_t carrier, struct span id)
-{
-    uint8_t key[2 + MESSAGE_ID_MAX];
-    size_t length = id.length < MESSAGE_ID_MAX ? id.length : MESSAGE_ID_MAX;
-    key[0] = (uint8_t)(carrier >> 8);
-    key[1] = (uint8_t)carrier;
-    memcpy(key + 2, id.data, length);
-    uint64_t hash = hash64(&e->key, key, length + 2);
-    return hash ? hash : 1;
-}
-
-static void grow(struct engine *e)
-{
-    move_some(e, e->old_correlations.count);
-    e->old_correlations = e->correlations;
-    e->correlations = (struct correlation_table){.count = e->old_correlations.count * 2};
-    e->correlations.buckets = check_calloc(e->correlations.count, sizeof *e->correlations.buckets);
-}
-
-/* The chain that holds `hash`: not moved yet, or in the new table. */
-static struct correlation **chain_of(struct engine *e, uint64_t hash)
-{
-    struct correlation_table *old = &e->old_correlations;
-    if (old->buckets != NULL && (hash & (old->count - 1)) >= old->moved)
-        return bucket_of(old, hash);
-    return bucket_of(&e->correlations, hash);
-}
-
-static struct correlation *find(struct engine *e, uint16_t carrier, struct span id, uint64_t hash,
-                                uint64_t number)
-{
-    struct correlation *best = NULL;
-    struct correlation *c = *chain_of(e, hash);
-    for (; c != NULL; c = c->next_in_bucket) {
-        if (c->hash != hash || c->message->carrier != carrier ||
-            !span_equal(span_of(c->id, c->length), id))
-            continue;
-        bool same_number = c->message->number == number;
-        /* Newer entries stand first in a bucket; the last match is the first written. */
-        if (best == NULL || same_number || best->message->number != number)
-            best = c;
-    }
-    return best;
-}
-
-void correlate_drop(struct engine *e, struct message *m)
-{
-    struct correlation *c;
-    while ((c = m->correlations) != NULL) {
-        m->correlations = c->next_of_message;
-        struct correlation **at = chain_of(e, c->hash);
-        while (*at != c)
-            at = &(*at)->next_in_bucket;
-        *at = c->next_in_bucket;
-        e->correlation_count--;
-        free(c);
-    }
 }
 
 /* ---- what a receipt changes ---- */
@@ -199,26 +94,24 @@ void receipts_settle(struct engine *e, struct message *m)
         message_end(e, m, outcome_of(m), ASSENT__V1__REASON__REASON_NONE, 0, 0);
 }
 
-/* A receipt as it is recorded. */
-struct report {
-    uint16_t carrier;
-    uint64_t number;
-    struct span id;
-    uint8_t state;
-    const char *error_code;
-};
+/* Not every part was reported in time: what one part said of a failure stands, else nothing is known. */
+Assent__V1__Outcome receipts_overdue(const struct message *m)
+{
+    return m->worst_receipt != 0 ? outcome_of_receipt(m->worst_receipt)
+                                 : ASSENT__V1__OUTCOME__SENT_NO_RECEIPT;
+}
 
-static void record_receipt(struct engine *e, const struct report *r, const struct message *m,
+static void record_receipt(struct engine *e, const struct receipt_in *in, const struct message *m,
                            uint8_t part, Assent__V1__Outcome outcome)
 {
     char id[MESSAGE_ID_MAX + 1];
-    size_t length = r->id.length < MESSAGE_ID_MAX ? r->id.length : MESSAGE_ID_MAX;
-    memcpy(id, r->id.data, length);
-    id[length] = '\0';
+    memcpy(id, in->id, in->id_length);
+    id[in->id_length] = '\0';
     Assent__V1__Receipt body = ASSENT__V1__RECEIPT__INIT;
     body.part = part;
-    body.state = (Assent__V1__ReceiptState)r->state;
-    body.error_code = UNCONST(r->error_code);
+    body.state = (Assent__V1__ReceiptState)in->state;
+    body.state_text = UNCONST(in->state_text);
+    body.error_code = UNCONST(in->error_code);
     body.outcome = outcome;
     Assent__V1__Event event = EVENT_INIT(e);
     event.body_case = ASSENT__V1__EVENT__BODY_RECEIPT;
@@ -230,26 +123,27 @@ static void record_receipt(struct engine *e, const struct report *r, const struc
         return;
     }
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
-    personal.number = r->number;
-    body.carrier = UNCONST(e->carriers[r->carrier].config->name);
+    personal.number = in->number;
+    body.carrier = UNCONST(e->carriers[in->owed.carrier].config->name);
     body.carrier_message_id = id;
     body.unmatched = true;
     record_event(e, &event, &personal);
 }
 
-static void report_part(struct engine *e, struct message *m, uint8_t part, const struct report *r)
+static void report_part(struct engine *e, struct message *m, uint8_t part,
+                        const struct receipt_in *in)
 {
     if (m->reported & (1u << (part - 1))) {
         e->metrics.counters[COUNT_RECEIPTS_REPEATED]++;
         return;
     }
-    receipt_apply(e, m, part, r->state);
+    receipt_apply(e, m, part, in->state);
     if (!is_complete(m)) {
-        record_receipt(e, r, m, part, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
+        record_receipt(e, in, m, part, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
         return;
     }
     Assent__V1__Outcome outcome = outcome_of(m);
-    record_receipt(e, r, m, part, outcome);
+    record_receipt(e, in, m, part, outcome);
     message_finish(e, m, outcome);
 }
 
@@ -262,30 +156,13 @@ static void answer_when_durable(struct engine *e, const struct owed *owed)
 
 void correlate_add(struct engine *e, struct message *m, uint8_t part, struct span id)
 {
-    if (id.length > MESSAGE_ID_MAX)
-        id.length = MESSAGE_ID_MAX;
-    move_some(e, MOVE_BUCKETS);
-    if (e->correlation_count > e->correlations.count)
-        grow(e);
-    struct correlation *c = check_malloc(sizeof *c + id.length);
-    *c = (struct correlation){.hash = id_hash(e, m->carrier, id),
-                              .message = m,
-                              .part = part,
-                              .length = (uint8_t)id.length,
-                              .next_of_message = m->correlations};
-    memcpy(c->id, id.data, id.length);
-    m->correlations = c;
-    struct correlation **bucket = chain_of(e, c->hash);
-    c->next_in_bucket = *bucket;
-    *bucket = c;
-    e->correlation_count++;
+    const struct correlation *c = correlation_add(e, m, part, id);
     struct parked_receipt *parked = table_find_pointer(&e->parked_by_hash, c->hash);
-    if (parked == NULL || (parked->number != 0 && parked->number != m->number))
+    if (parked == NULL || (parked->in.number != 0 && parked->in.number != m->number))
         return;
-    struct report r = {m->carrier, m->number, id, parked->state, parked->error_code};
-    report_part(e, m, part, &r);
+    report_part(e, m, part, &parked->in);
     if (parked->early)
-        answer_when_durable(e, &parked->owed);
+        answer_when_durable(e, &parked->in.owed);
     drop_parked(e, parked);
 }
 
@@ -296,43 +173,65 @@ static bool is_final(uint8_t state)
     return outcome_of_receipt(state) != ASSENT__V1__OUTCOME__OUTCOME_OPEN;
 }
 
-static struct parked_receipt *park(struct engine *e, const struct report *r)
+static void tell_unmatched(struct engine *e, struct parked_receipt *parked);
+
+/* There is always room for one more: the oldest is told if it was not, and let go. */
+static void make_room(struct engine *e)
 {
+    if (e->parked_count < PARKED_RECEIPTS_MAX)
+        return;
+    if (TAILQ_EMPTY(&e->parked))
+        tell_unmatched(e, TAILQ_FIRST(&e->early));
+    if (!TAILQ_EMPTY(&e->parked))
+        drop_parked(e, TAILQ_FIRST(&e->parked));
+}
+
+static struct parked_receipt *park(struct engine *e, const struct receipt_in *in, bool early)
+{
+    make_room(e);
     struct parked_receipt *parked = check_malloc(sizeof *parked);
-    *parked = (struct parked_receipt){.hash = id_hash(e, r->carrier, r->id),
-                                      .until_us = e->now.mono_us + PARKED_RECEIPT_MS * US_PER_MS,
-                                      .number = r->number,
-                                      .carrier = r->carrier,
-                                      .state = r->state,
-                                      .id_length = (uint8_t)r->id.length};
-    memcpy(parked->id, r->id.data, r->id.length);
-    strncpy(parked->error_code, r->error_code, sizeof parked->error_code - 1);
-    TAILQ_INSERT_TAIL(&e->parked, parked, link);
-    uint64_t *found = table_put(&e->parked_by_hash, parked->hash);
+    *parked = (struct parked_receipt){.in = *in, .early = early};
+    parked->until_us = e->now.mono_us + (early ? EARLY_MS : PARKED_RECEIPT_MS) * US_PER_MS;
+    TAILQ_INSERT_TAIL(early ? &e->early : &e->parked, parked, link);
+    uint64_t *found = table_put(&e->parked_by_hash, in->hash);
     const struct parked_receipt *before = (const struct parked_receipt *)(uintptr_t)*found;
-    if (before == NULL || !is_final(before->state) || is_final(parked->state))
+    if (before == NULL || !is_final(before->in.state) || is_final(in->state))
         *found = (uint64_t)(uintptr_t)parked; /* a final state is not hidden by one on the way */
     e->parked_count++;
     return parked;
 }
 
-void receipt_park_again(struct engine *e, int carrier, struct span id, uint8_t state,
-                        const char *error_code, uint64_t number)
+static void set_id(struct engine *e, struct receipt_in *in, struct span id)
 {
-    struct report r = {(uint16_t)carrier, number, id, state, error_code};
-    if (carrier >= 0 && id.length > 0 && id.length <= MESSAGE_ID_MAX)
-        park(e, &r);
+    in->id_length = (uint8_t)(id.length < MESSAGE_ID_MAX ? id.length : MESSAGE_ID_MAX);
+    if (id.length > 0)
+        memcpy(in->id, id.data, in->id_length);
+    in->hash =
+        correlation_hash(e, in->owed.carrier, id, e->carriers[in->owed.carrier].config->receipt_id);
+}
+
+void receipt_park_again(struct engine *e, int carrier, const Assent__V1__Receipt *body,
+                        uint64_t number)
+{
+    if (carrier < 0 || body->carrier_message_id[0] == '\0')
+        return;
+    struct receipt_in in = {.owed.carrier = (uint16_t)carrier, .number = number};
+    in.state = (uint8_t)body->state;
+    strncpy(in.state_text, body->state_text, sizeof in.state_text - 1);
+    strncpy(in.error_code, body->error_code, sizeof in.error_code - 1);
+    set_id(e, &in, span_from_string(body->carrier_message_id));
+    park(e, &in, false);
 }
 
 /* A message in doubt has no carrier id. When just one to this number is in doubt at this carrier,
  * the receipt is its; unless another one still waits for its answer, which the receipt may have
  * overtaken. */
-static struct message *only_one_in_doubt(const struct engine *e, const struct report *r)
+static struct message *only_one_in_doubt(const struct engine *e, const struct receipt_in *in)
 {
     struct message *found = NULL;
-    for (struct message *m = message_first_of_number(&e->messages, r->number); m != NULL;
+    for (struct message *m = message_first_of_number(&e->messages, in->number); m != NULL;
          m = m->next_same_number) {
-        if (m->carrier != r->carrier)
+        if (m->carrier != in->owed.carrier)
             continue;
         if (m->state == MESSAGE_ON_WIRE)
             return NULL;
@@ -348,20 +247,20 @@ static struct message *only_one_in_doubt(const struct engine *e, const struct re
 /* It was early long enough: it is recorded and answered as it stands. */
 static void tell_unmatched(struct engine *e, struct parked_receipt *parked)
 {
-    struct report r = {parked->carrier, parked->number, span_of(parked->id, parked->id_length),
-                       parked->state, parked->error_code};
-    struct message *m = only_one_in_doubt(e, &r);
-    Assent__V1__Outcome outcome = outcome_of_receipt(r.state);
-    bool resolves = m != NULL && outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN;
+    const struct receipt_in *in = &parked->in;
+    struct message *m = only_one_in_doubt(e, in);
+    bool resolves = m != NULL && is_final(in->state);
     if (resolves) {
-        record_receipt(e, &r, m, 1, outcome);
+        Assent__V1__Outcome outcome = outcome_of_receipt(in->state);
+        record_receipt(e, in, m, 1, outcome);
         message_finish(e, m, outcome);
     } else {
         e->metrics.counters[COUNT_RECEIPTS_UNMATCHED]++;
-        record_receipt(e, &r, NULL, 0, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
+        record_receipt(e, in, NULL, 0, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
+        hint_unmatched(e, in);
     }
-    answer_when_durable(e, &parked->owed);
-    if (resolves || parked->id_length == 0) {
+    answer_when_durable(e, &in->owed);
+    if (resolves || in->id_length == 0) {
         drop_parked(e, parked);
         return;
     }
@@ -371,15 +270,36 @@ static void tell_unmatched(struct engine *e, struct parked_receipt *parked)
     TAILQ_INSERT_TAIL(&e->parked, parked, link);
 }
 
-static void park_early(struct engine *e, const struct owed *owed, const struct report *r)
+/* ---- as they come ---- */
+
+static void take(struct engine *e, const struct receipt_in *in)
 {
-    struct parked_receipt *parked = park(e, r);
-    TAILQ_REMOVE(&e->parked, parked, link);
-    parked->early = true;
-    parked->owed = *owed;
-    parked->until_us = e->now.mono_us + EARLY_MS * US_PER_MS;
-    TAILQ_INSERT_TAIL(&e->early, parked, link);
-    e->metrics.counters[COUNT_RECEIPTS_PARKED]++;
+    struct correlation *c = correlation_find(e, in);
+    if (c == NULL && !correlation_was_reported(e, in)) {
+        park(e, in, true);
+        e->metrics.counters[COUNT_RECEIPTS_PARKED]++;
+        return;
+    }
+    if (c != NULL)
+        report_part(e, c->message, c->part, in);
+    else
+        e->metrics.counters[COUNT_RECEIPTS_REPEATED]++;
+    answer_when_durable(e, &in->owed);
+}
+
+void receipts_take(struct engine *e)
+{
+    for (size_t i = 0; i < e->gathered_count; i++)
+        take(e, &e->gathered[i]);
+    e->gathered_count = 0;
+}
+
+static void copy_word(char *out, size_t size, struct span word)
+{
+    size_t length = word.length < size - 1 ? word.length : size - 1;
+    for (size_t i = 0; i < length; i++)
+        out[i] = (char)(word.data[i] > ' ' && word.data[i] < 0x7f ? word.data[i] : '?');
+    out[length] = '\0';
 }
 
 void receipt_came(struct engine *e, const struct owed *owed, const struct sm_body *body)
@@ -391,28 +311,30 @@ void receipt_came(struct engine *e, const struct owed *owed, const struct sm_bod
         answer_when_durable(e, owed);
         return;
     }
-    struct report r = {owed->carrier, 0, receipt.message_id, (uint8_t)receipt.state,
-                       receipt.error_code};
-    if (r.id.length > MESSAGE_ID_MAX)
-        r.id.length = MESSAGE_ID_MAX;
-    if (number_parse(span_from_string(body->source.digits), &r.number) != ERR_OK)
-        r.number = 0;
-    struct correlation *c = find(e, r.carrier, r.id, id_hash(e, r.carrier, r.id), r.number);
-    if (c == NULL) {
-        park_early(e, owed, &r);
-        return;
+    if (e->gathered_count == RECEIPTS_GATHERED)
+        receipts_take(e);
+    struct receipt_in *in = &e->gathered[e->gathered_count++];
+    in->owed = *owed;
+    in->state = (uint8_t)receipt.state;
+    in->state_text[0] = '\0';
+    if (receipt.strange) { /* it may be on its way as well as ended: it decides nothing */
+        in->state = ASSENT__V1__RECEIPT_STATE__RECEIPT_UNSPECIFIED;
+        copy_word(in->state_text, sizeof in->state_text, receipt.state_text);
     }
-    report_part(e, c->message, c->part, &r);
-    answer_when_durable(e, owed);
+    memcpy(in->error_code, receipt.error_code, sizeof in->error_code);
+    if (number_parse(span_from_string(body->source.digits), &in->number) != ERR_OK)
+        in->number = 0;
+    set_id(e, in, receipt.message_id);
+    __builtin_prefetch(correlation_chain(e, in->hash));
 }
 
 void receipts_turn(struct engine *e)
 {
     struct parked_receipt *parked;
+    receipts_take(e);
     while ((parked = TAILQ_FIRST(&e->early)) != NULL && parked->until_us <= e->now.mono_us)
         tell_unmatched(e, parked);
-    while ((parked = TAILQ_FIRST(&e->parked)) != NULL &&
-           (parked->until_us <= e->now.mono_us || e->parked_count > PARKED_RECEIPTS_MAX))
+    while ((parked = TAILQ_FIRST(&e->parked)) != NULL && parked->until_us <= e->now.mono_us)
         drop_parked(e, parked);
 }
 

@@ -190,9 +190,7 @@ static void replay_with_person(struct engine *e, uint64_t sequence, const Assent
         replay_seen_opt_out(e, event->seen_opt_out, personal->number);
         return;
     case ASSENT__V1__EVENT__BODY_RECEIPT:
-        receipt_park_again(e, carrier_index(e, event->receipt->carrier),
-                           span_from_string(event->receipt->carrier_message_id),
-                           (uint8_t)event->receipt->state, event->receipt->error_code,
+        receipt_park_again(e, carrier_index(e, event->receipt->carrier), event->receipt,
                            personal->number);
         return;
     default:

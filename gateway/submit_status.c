@@ -38,6 +38,7 @@ static void fill_carrier(Assent__V1__CarrierStatus *out, const struct carrier_st
     out->window = status->window;
     out->awaiting_receipt = status->awaiting_receipt;
     out->why = (char *)(uintptr_t)status->why;
+    out->receipt_hint = (char *)(uintptr_t)status->receipt_hint;
     memcpy(waiting, status->waiting, sizeof status->waiting);
     out->waiting = waiting;
     out->n_waiting = CLASS_COUNT;

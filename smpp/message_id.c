@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "smpp/message_id.h"
 
-
 #define HEX_DIGITS_MAX 16 /* of 64 bits */
 
 const char *id_form_name(enum id_form form)

@@ -228,8 +228,7 @@ static void read_tlvs(const struct tlv_list *tlvs, struct receipt *receipt)
         receipt->message_id = until_nul(tlv->value);
     tlv = find_tlv(tlvs, TLV_MESSAGE_STATE);
     if (tlv != NULL)
-        receipt->strange =
-            !state_of_tlv(tlv->value.data[0], &receipt->state) && receipt->strange;
+        receipt->strange = !state_of_tlv(tlv->value.data[0], &receipt->state) && receipt->strange;
     tlv = find_tlv(tlvs, TLV_NETWORK_ERROR_CODE);
     if (tlv != NULL)
         read_network_error(tlv->value, receipt);

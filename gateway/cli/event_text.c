@@ -243,6 +243,7 @@ static void say_receipt(struct sentence *s, const Assent__V1__Event *event)
     else
         say(s, " for part %u", receipt->part);
     say(s, ": %s", state < sizeof names / sizeof names[0] ? names[state] : "new state");
+    say_if(s, " ", receipt->state_text);
     say_if(s, ", error ", receipt->error_code);
     say_if(s, ", id ", receipt->carrier_message_id);
     if (receipt->outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN) {

@@ -74,6 +74,14 @@ static void print_carriers(const Assent__V1__StatusReply *status)
     columns_print(&table, stdout);
 }
 
+static void print_hints(const Assent__V1__StatusReply *status)
+{
+    for (size_t i = 0; i < status->n_carriers; i++)
+        if (status->carriers[i]->receipt_hint[0] != '\0')
+            printf("\nreceipts of %s match no message; they would match with %s\n",
+                   status->carriers[i]->name, status->carriers[i]->receipt_hint);
+}
+
 /* Counters that stand at 0 say nothing. */
 static void print_counters(const Assent__V1__StatusReply *status)
 {
@@ -102,6 +110,7 @@ static bool show(struct client *client, bool json, bool clear)
         fputs("\x1b[H\x1b[J", stdout);
     print_head(status);
     print_carriers(status);
+    print_hints(status);
     print_counters(status);
     fflush(stdout);
     return true;

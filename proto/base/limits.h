@@ -109,6 +109,8 @@
 #define CAMPAIGNS_MAX        4096  /* waiting at one carrier */
 #define PARKED_RECEIPTS_MAX  65536
 #define PARKED_RECEIPT_MS    60000
+#define RECEIPTS_GATHERED    32         /* looked up together */
+#define REPORTED_REMEMBERED  (1u << 18) /* ids of ended messages: their receipts come twice */
 #define ENDED_REMEMBERED     (1u << 18) /* sequence numbers back that Query knows ended messages of */
 #define THROTTLE_GUARD_MS    10 /* the carrier's second is measured with another clock and jitter */
 

@@ -22,6 +22,7 @@ struct world_submit {
     uint16_t link;
     uint8_t part; /* of a long text; 0 */
     uint64_t number;
+    uint32_t sequence_number;
 };
 
 struct world_record {
@@ -62,8 +63,12 @@ struct world {
     struct session *peers[WORLD_LINKS];
     struct buffer to_peer[WORLD_LINKS];
     bool opening[WORLD_LINKS];
-    bool silent; /* submit_sm get no answer */
+    bool silent;         /* submit_sm get no answer */
+    const char *give_id; /* of every submit_sm; NULL: "id1", "id2", ... */
     uint64_t next_id;
+    bool stuck;             /* the ledger is durable no further */
+    uint32_t deliver_ended; /* deliver_sm that the engine answered */
+    uint32_t deliver_status;
     struct world_submit submits[WORLD_SUBMITS];
     size_t submit_count;
 
@@ -217,18 +222,21 @@ static void peer_message(void *context, struct session *session, const struct pd
     w->submits[w->submit_count++] =
         (struct world_submit){.link = link,
                               .part = part_of(body),
+                              .sequence_number = header->sequence_number,
                               .number = strtoull(body->destination.digits, NULL, 10)};
     if (w->silent)
         return;
     char id[24];
     snprintf(id, sizeof id, "id%llu", (unsigned long long)++w->next_id);
-    session_respond(session, header, ESME_ROK, span_from_string(id));
+    session_respond(session, header, ESME_ROK, span_from_string(w->give_id ? w->give_id : id));
 }
 
 static void peer_ended(void *context, struct session *session, uint64_t cookie,
                        enum request_end end, uint32_t command_status, struct span message_id)
 {
-    (void)context, (void)session, (void)cookie, (void)end, (void)command_status, (void)message_id;
+    (void)context, (void)session, (void)cookie, (void)end, (void)message_id;
+    world_of_peer->deliver_ended++;
+    world_of_peer->deliver_status = command_status;
 }
 
 static void peer_closed(void *context, struct session *session, const char *why,
@@ -284,7 +292,8 @@ static void world_settle(struct world *w)
 {
     for (bool busy = true; busy;) {
         uint64_t next = w->next;
-        engine_on_durable(w->engine, w->next - 1);
+        if (!w->stuck)
+            engine_on_durable(w->engine, w->next - 1);
         engine_turn(w->engine, w->now);
         busy = w->next != next; /* what is durable from now on */
         for (uint16_t link = 0; link < WORLD_LINKS; link++) {
