@@ -317,7 +317,11 @@ static void on_pdu(void *context, struct session *session, bool outgoing, struct
     struct peer *peer = context;
     if (outgoing && peer->sim->faults.any)
         return; /* fault_output() notes what is really written */
-    sim_log_pdu(peer->sim->log, peer->sim->now_us, peer->number, outgoing, pdu);
+    struct sim *sim = peer->sim;
+    if (sim->log != NULL)
+        sim_log_pdu(sim->log, sim->now_us, peer->number, outgoing, pdu);
+    if (sim->pcap != NULL && outgoing)
+        sim_pcap_octets(sim->pcap, &peer->stream, sim->now_us, true, pdu);
 }
 
 /* What a socket tells ------------------------------------------------------------------------- */
@@ -327,6 +331,8 @@ static void on_received(void *context, struct link *link, struct span octets)
     (void)link;
     struct peer *peer = context;
     sim_take_time(peer->sim);
+    if (peer->sim->pcap != NULL)
+        sim_pcap_octets(peer->sim->pcap, &peer->stream, peer->sim->now_us, false, octets);
     fault_receive(peer, octets);
 }
 
@@ -360,7 +366,7 @@ static struct session *make_session(struct sim *sim, struct peer *peer)
         .request_timeout_ms = (uint32_t)(options->deliver_timeout_us / US_PER_MS),
         .enquire_link_ms = (uint32_t)(options->enquire_link_us / US_PER_MS)};
     struct session *session = session_new(&config, &session_handlers, peer);
-    if (sim->log != NULL)
+    if (sim->log != NULL || sim->pcap != NULL)
         session_set_tap(session, on_pdu);
     session_start(session, sim->now_us);
     return session;
@@ -389,6 +395,8 @@ static void on_accepted(void *context, struct link_listener *listener, struct li
     link_set_handlers(link, &link_handlers, peer);
     if (sim->log != NULL)
         sim_log_event(sim->log, sim->now_us, peer->number, "connected", "");
+    if (sim->pcap != NULL)
+        sim_pcap_begin(sim->pcap, &peer->stream, peer->number, sim->now_us);
     fault_connected(peer);
 }
 
@@ -602,6 +610,13 @@ static bool start(struct sim *sim)
             return false;
         }
     }
+    if (options->pcap != NULL) {
+        sim->pcap = sim_pcap_open(options->pcap);
+        if (sim->pcap == NULL) {
+            fprintf(stderr, "smsc-sim: cannot write %s: %s\n", options->pcap, strerror(errno));
+            return false;
+        }
+    }
     sim->listener = link_listen(sim->base, options->listen, on_accepted, sim, &why);
     if (sim->listener == NULL) {
         fprintf(stderr, "smsc-sim: cannot listen on %s: %s\n", options->listen, why);
@@ -651,6 +666,7 @@ void sim_free(struct sim *sim)
     free_replies(sim);
     link_listener_free(sim->listener);
     sim_log_close(sim->log);
+    sim_pcap_close(sim->pcap);
     carrier_model_free(sim->model);
     schedule_release(&sim->schedule);
     free(sim->stop_latencies);

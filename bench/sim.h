@@ -14,6 +14,7 @@
 #include "bench/receipt_text.h"
 #include "bench/schedule.h"
 #include "bench/sim_log.h"
+#include "bench/sim_pcap.h"
 #include "smpp/link.h"
 #include "smpp/session.h"
 
@@ -24,7 +25,7 @@
 
 struct sim_options {
     const char *listen, *port_file, *system_id, *password, *subscribers;
-    const char *log, *report;
+    const char *log, *pcap, *report;
     int log_format;
     uint32_t deliver_window;
     uint64_t redeliver_us, deliver_timeout_us, enquire_link_us, drop_every_us, duration_us;
@@ -47,6 +48,7 @@ struct peer {
     uint32_t unanswered; /* submit_sm */
     uint16_t account;
     bool bound, held, ended;
+    struct sim_pcap_stream stream;
     /* What faults need (sim_fault.c). */
     struct buffer received, bent, paced; /* of split input; to be paced; to be written */
     uint64_t write_at_us, read_at_us;    /* not before */
@@ -83,6 +85,7 @@ struct sim {
     struct carrier_model *model;
     struct rng rng;
     struct sim_log *log;
+    struct sim_pcap *pcap;
     struct sim_counts counts;
     struct sim_pace pace;
     uint64_t now_us, started_us, next_tick_us;

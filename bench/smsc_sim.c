@@ -180,6 +180,11 @@ static const struct option_row rows[] = {
      .kind = OPTION_TEXT,
      .offset = AT(log),
      .help = "a line a PDU; holds numbers and texts: for test numbers alone"},
+    {.name = "--pcap",
+     .value = "FILE",
+     .kind = OPTION_TEXT,
+     .offset = AT(pcap),
+     .help = "a capture for Wireshark; holds numbers and texts"},
     {.name = "--log-format",
      .value = "FORM",
      .kind = OPTION_CHOICE,
@@ -229,7 +234,9 @@ static void on_log_flush(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    sim_log_flush(((struct runner *)context)->sim->log);
+    const struct sim *sim = ((struct runner *)context)->sim;
+    sim_log_flush(sim->log);
+    sim_pcap_flush(sim->pcap);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *context)
@@ -268,7 +275,8 @@ static void arm(struct runner *runner, const struct sim_options *options,
         event_add(events[i], NULL);
     add_timer(events[EVENT_DURATION], options->duration_us);
     add_timer(events[EVENT_DROP], options->drop_every_us);
-    add_timer(events[EVENT_LOG], options->log != NULL ? LOG_FLUSH_US : 0);
+    bool flushes = options->log != NULL || options->pcap != NULL;
+    add_timer(events[EVENT_LOG], flushes ? LOG_FLUSH_US : 0);
 }
 
 static void run(struct runner *runner)

@@ -22,6 +22,7 @@ import urllib.request
 from pathlib import Path
 
 import carrier_log
+import dissector
 import wire
 
 BUILD = Path(os.environ.get("ASSENT_BUILD", "build")).resolve()
@@ -174,6 +175,8 @@ class World:
         self.folder = Path(tempfile.mkdtemp(prefix="assent-test-"))
         self.children = []
         self.carrier_options = list(carrier_options)
+        self.captures = []  # of what each carrier saw
+        self.carrier_lies = "--fault" in self.carrier_options
         self.rate = rate
         self.http_port = free_port()
         self.port = free_port()
@@ -212,11 +215,26 @@ class World:
         reports = [c.name for c in self.children if "Sanitizer" in c.output() or "runtime error:" in c.output()]
         if reports and kind is None:
             self.print_logs()
+        faults = self.dissected() if kind is None else []
         if os.environ.get("ASSENT_KEEP"):
             say(f"kept: {self.folder}")
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
         assert not reports or kind is not None, f"a sanitizer complains in {reports}"
+        assert not faults, "Wireshark's dissector complains: " + "\n".join(faults[:20])
+
+    def dissected(self):
+        """What Wireshark's dissector finds wrong in all that went over the wire between gateway and carrier."""
+        if not self.captures or not dissector.available():
+            return []
+        faults, count = [], 0
+        for capture in self.captures:
+            wrong, count = dissector.judge(capture, carrier_lies=self.carrier_lies)
+            faults += wrong
+        seen = sum(pdu.incoming for pdu in carrier_log.read(self.folder / "pdus.log"))
+        if self.carrier.child.returncode == 0 and not self.carrier_lies:
+            assert count == seen, f"Wireshark's dissector finds {count} PDUs where the carrier saw {seen}"
+        return faults
 
     def print_logs(self):
         for log in sorted(self.folder.glob("*.log")):
@@ -247,9 +265,11 @@ class World:
 
     def start_carrier(self, *options):
         """smsc-sim; `options` come after those given when the world was made."""
+        self.carrier_lies = self.carrier_lies or "--fault" in options
+        self.captures.append(self.folder / f"carrier-{len(self.captures)}.pcap")
         self.carrier = self.spawn("carrier", [
             BUILD / "smsc-sim", "--listen", f"tcp://127.0.0.1:{self.carrier_port}", "--log",
-            self.folder / "pdus.log", "--report", self.folder / "carrier.json",
+            self.folder / "pdus.log", "--pcap", self.captures[-1], "--report", self.folder / "carrier.json",
             *self.carrier_options, *options], like_another_machine)
         wait_for("the carrier listens", lambda: can_connect(self.carrier_port))
 
