@@ -10,28 +10,6 @@
 #include "proto/number.h"
 #include "smpp/text.h"
 
-/* ---- routes ---- */
-
-int route_find(const struct engine *e, uint64_t number)
-{
-    char digits[NUMBER_TEXT_SIZE];
-    number_format(number, digits);
-    int best = -1;
-    size_t best_length = 0;
-    for (int i = 0; i < e->config->carrier_count; i++) {
-        const struct carrier_config *carrier = &e->config->carriers[i];
-        for (int j = 0; j < carrier->route_count; j++) {
-            size_t length = strlen(carrier->routes[j]);
-            if ((best < 0 || length > best_length) &&
-                strncmp(digits, carrier->routes[j], length) == 0) {
-                best = i;
-                best_length = length;
-            }
-        }
-    }
-    return best;
-}
-
 /* ---- client references ---- */
 
 uint64_t reference_hash(const struct engine *e, const char *client, const char *reference)
@@ -83,7 +61,7 @@ void reference_remember(struct engine *e, uint64_t hash, uint64_t id, uint64_t w
 
 /* ---- where an accepted message waits ---- */
 
-void message_wait(struct engine *e, struct message *m, bool front)
+static void wait_here(struct engine *e, struct message *m, bool front)
 {
     uint64_t now_us = e->now.mono_us;
     if (m->due_us > now_us) {
@@ -95,6 +73,13 @@ void message_wait(struct engine *e, struct message *m, bool front)
     message_set_state(&e->messages, m, MESSAGE_WAITING);
     queue_put(&e->carriers[m->carrier].queue, m, front);
     wheel_set(&e->wheel, &m->timer, m->expires_us > now_us ? m->expires_us : now_us + 1);
+}
+
+void message_wait(struct engine *e, struct message *m, bool front)
+{
+    if (m->due_us <= e->now.mono_us)
+        message_reroute(e, m);
+    wait_here(e, m, front);
 }
 
 void engine_timer_fired(struct engine *e, struct message *m)
@@ -254,9 +239,13 @@ static bool resolve(struct engine *e, uint16_t client, const Assent__V1__Message
         return invalid(v, "campaign: at most 64 octets");
     if (strlen(in->reference) > REFERENCE_OCTETS_MAX)
         return invalid(v, "reference: at most 64 octets");
-    s->carrier = route_find(e, s->number);
+    struct route_query query = {.number = s->number,
+                                .sender = e->config->programs[s->program].senders[s->sender],
+                                .message_class = s->message_class};
+    s->carrier = route_find(e, &query);
     if (s->carrier < 0)
-        return invalid(v, "number: no carrier has a route for it; see `routes`");
+        return invalid(v,
+                       "number: no carrier has a route for it, its sender and class; see `routes`");
     return resolve_text(e, in, s, v);
 }
 
@@ -369,7 +358,7 @@ static void enter(struct engine *e, struct message *m, const struct acceptance *
     queue_join_flow(&e->carriers[m->carrier].queue, m, &e->key, a->campaign);
     record_accepted(e, m, a, text);
     e->metrics.accepted[m->message_class]++;
-    message_wait(e, m, false);
+    wait_here(e, m, false); /* its carrier has just been chosen */
 }
 
 static void accept(struct engine *e, uint16_t client, const Assent__V1__Message *in,
@@ -454,8 +443,11 @@ uint64_t admit_service(struct engine *e, Assent__V1__ServiceKind kind, uint16_t 
     size_t length = reply_text(kind, language, &names, text, sizeof text);
     struct span span = span_of(text, length);
     struct text_plan plan;
+    struct route_query query = {.number = number,
+                                .sender = config->senders[sender],
+                                .message_class = ASSENT__V1__CLASS__SERVICE};
     if (carrier < 0)
-        carrier = route_find(e, number);
+        carrier = route_find(e, &query);
     if (carrier < 0 || text_plan(span, &e->carriers[carrier].config->text, &plan) != ERR_OK)
         return 0;
     struct message *m = message_new(&e->messages, number, span);

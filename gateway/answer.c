@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the carrier's answers make of a message: each part that was written ends as taken, refused,
  * to be tried again, or unknown; when all have their answer the message is settled. */
+#include <stdio.h>
+
 #include "gateway/engine_state.h"
 #include "smpp/status.h"
 
@@ -34,6 +36,14 @@ bool may_send_again(const struct engine *e, const struct message *m)
 
 static void settle_unknown(struct engine *e, struct message *m)
 {
+    if (e->plant == PLANT_FAILOVER_IN_FLIGHT && message_go_elsewhere(e, m)) {
+        m->unknown = false;
+        m->todo = all_parts(m);
+        m->due_us = 0;
+        record_deferred(e, m);
+        message_wait(e, m, false);
+        return;
+    }
     if (may_send_again(e, m)) {
         m->unknown = false;
         m->resent = true;
@@ -47,10 +57,31 @@ static void settle_unknown(struct engine *e, struct message *m)
         e, m, e->now.mono_us + message_carrier(e, m)->config->receipt_timeout_ms * US_PER_MS);
 }
 
+static void reject(struct engine *e, struct message *m)
+{
+    message_end(e, m, ASSENT__V1__OUTCOME__REJECTED, ASSENT__V1__REASON__CARRIER_STATUS, 0, 0);
+}
+
+/* At once by the next route; where there is none, by the nature of its status. */
+static void settle_elsewhere(struct engine *e, struct message *m)
+{
+    m->elsewhere = m->throttled = false;
+    if (message_go_elsewhere(e, m)) {
+        m->due_us = 0;
+        record_deferred(e, m);
+        message_wait(e, m, false);
+    } else if (status_policy_here(m->command_status) == STATUS_RETRY) {
+        retry_later(e, m);
+    } else {
+        reject(e, m);
+    }
+}
+
 /* Every part that was written has its answer: what becomes of the message? */
 void message_settle(struct engine *e, struct message *m)
 {
-    bool waits_for_tokens = m->state == MESSAGE_WAITING && !m->failed && !m->unknown && !m->stopped;
+    bool waits_for_tokens =
+        m->state == MESSAGE_WAITING && !m->failed && !m->unknown && !m->stopped && !m->elsewhere;
     if (m->flying != 0 || m->reserved != 0 || waits_for_tokens)
         return;
     if (m->state != MESSAGE_ON_WIRE && m->state != MESSAGE_WAITING)
@@ -63,14 +94,16 @@ void message_settle(struct engine *e, struct message *m)
     if (m->unknown)
         settle_unknown(e, m);
     else if (m->failed)
-        message_end(e, m, ASSENT__V1__OUTCOME__REJECTED, ASSENT__V1__REASON__CARRIER_STATUS, 0, 0);
+        reject(e, m);
     else if (m->stopped && m->todo != 0)
         message_end(e, m, ASSENT__V1__OUTCOME__CANCELLED, ASSENT__V1__REASON__STOP_CANCELLED, 0, 0);
     else if (m->todo == 0) {
         message_to_sent(e, m);
         receipts_settle(e, m);
     } else if (m->attempts > e->config->retry_max)
-        message_end(e, m, ASSENT__V1__OUTCOME__REJECTED, ASSENT__V1__REASON__CARRIER_STATUS, 0, 0);
+        reject(e, m);
+    else if (m->elsewhere)
+        settle_elsewhere(e, m);
     else
         retry_later(e, m);
 }
@@ -80,6 +113,7 @@ static void part_taken(struct engine *e, struct message *m, uint16_t bit, struct
     uint8_t part = (uint8_t)(__builtin_ctz(bit) + 1);
     m->done |= bit;
     message_carrier(e, m)->throttle_pause_ms = 0;
+    carrier_takes(message_carrier(e, m));
     record_sent(e, m, part, carrier_id);
     if (carrier_id.length == 0)
         m->reported |= bit; /* no id: no receipt can be matched, none is expected */
@@ -87,26 +121,75 @@ static void part_taken(struct engine *e, struct message *m, uint16_t bit, struct
         correlate_add(e, m, part, carrier_id);
 }
 
-static void part_refused(struct engine *e, struct message *m, uint16_t bit, uint32_t status)
+/* The carrier's exceptions first, then the standard's table. */
+static enum status_policy policy_of(const struct carrier_config *carrier, uint32_t status)
 {
-    m->command_status = status;
-    switch (status_policy(status)) {
+    for (uint16_t i = 0; i < carrier->status_count; i++)
+        if (carrier->statuses[i].command_status == status)
+            return carrier->statuses[i].policy;
+    enum status_policy policy = status_policy(status);
+    return policy == STATUS_UNKNOWN_PERMANENT ? carrier->unknown_status : policy;
+}
+
+/* The recipient told the carrier to stop: as if a STOP had come, but nobody is there to confirm it to. */
+static void opted_out_at_carrier(struct engine *e, const struct message *m, uint32_t status)
+{
+    const struct program_config *program = &e->config->programs[m->program];
+    char how[48];
+    snprintf(how, sizeof how, "submit_sm was answered 0x%08x", (unsigned)status);
+    struct opt_out o = {.number = m->number,
+                        .source = ASSENT__V1__CONSENT_SOURCE__CARRIER,
+                        .client = "",
+                        .carrier = e->carriers[m->carrier].config->name,
+                        .sender = program->senders[m->sender],
+                        .rule = "",
+                        .language = "",
+                        .how = how,
+                        .text = "",
+                        .evidence = "",
+                        .program = m->program};
+    add_scope(o.scopes, &o.scope_count, stop_scope(e, m->program));
+    opt_out_apply(e, &o);
+}
+
+static void part_refused(struct engine *e, struct message *m, uint16_t bit,
+                         enum status_policy policy)
+{
+    switch (policy) {
     case STATUS_THROTTLE:
         e->metrics.counters[COUNT_SUBMIT_SM_THROTTLED]++;
         carrier_throttled(e, message_carrier(e, m));
+        carrier_refuses(e, message_carrier(e, m));
         m->throttled = true;
         m->todo |= bit;
         return;
     case STATUS_RETRY:
         e->metrics.counters[COUNT_SUBMIT_SM_RETRY]++;
+        carrier_refuses(e, message_carrier(e, m));
+        m->todo |= bit;
+        return;
+    case STATUS_ELSEWHERE:
+        e->metrics.counters[COUNT_SUBMIT_SM_RETRY]++;
+        m->elsewhere = true;
         m->todo |= bit;
         return;
     case STATUS_OK:
+    case STATUS_OPTED_OUT:
     case STATUS_PERMANENT:
     case STATUS_UNKNOWN_PERMANENT:
         m->failed = true;
         return;
     }
+}
+
+static void refused(struct engine *e, struct message *m, uint16_t bit, uint32_t status)
+{
+    enum status_policy policy = policy_of(message_carrier(e, m)->config, status);
+    m->command_status = status;
+    part_refused(e, m, bit, policy);
+    message_settle(e, m);
+    if (policy == STATUS_OPTED_OUT && e->plant != PLANT_CARRIER_OPT_OUT_LOST)
+        opted_out_at_carrier(e, m, status); /* an ended message is freed when the turn is over */
 }
 
 void message_request_ended(struct engine *e, uint64_t cookie, enum request_end end,
@@ -120,15 +203,19 @@ void message_request_ended(struct engine *e, uint64_t cookie, enum request_end e
     switch (end) {
     case REQUEST_ANSWERED:
         histogram_add(&e->metrics.timings[TIME_SUBMIT_RESPONSE], e->now.mono_us - m->verdict_us);
-        if (command_status == ESME_ROK)
-            part_taken(e, m, bit, carrier_id);
-        else
-            part_refused(e, m, bit, command_status);
+        if (command_status != ESME_ROK) {
+            refused(e, m, bit, command_status);
+            return;
+        }
+        part_taken(e, m, bit, carrier_id);
         break;
     case REQUEST_NACKED:
-        part_refused(e, m, bit, command_status ? command_status : ESME_RINVCMDID);
-        break;
+        refused(e, m, bit, command_status ? command_status : ESME_RINVCMDID);
+        return;
     case REQUEST_TIMEOUT:
+        carrier_refuses(e, message_carrier(e, m));
+        m->unknown = true;
+        break;
     case REQUEST_LOST:
         m->unknown = true;
         break;
@@ -165,11 +252,14 @@ void message_late_answer(struct engine *e, uint64_t cookie, uint32_t command_sta
         late_part_taken(e, m, bit, carrier_id);
         return;
     }
+    if (command_status != ESME_ROK &&
+        policy_of(message_carrier(e, m)->config, command_status) == STATUS_OPTED_OUT)
+        opted_out_at_carrier(e, m, command_status);
     if (m->state != MESSAGE_IN_DOUBT)
         return;
     if (command_status != ESME_ROK) {
         m->command_status = command_status;
-        message_end(e, m, ASSENT__V1__OUTCOME__REJECTED, ASSENT__V1__REASON__CARRIER_STATUS, 0, 0);
+        reject(e, m);
         return;
     }
     part_taken(e, m, bit, carrier_id);

@@ -57,6 +57,13 @@ void carrier_defaults(struct carrier_config *carrier)
     carrier->receipt_timeout_ms = (uint32_t)HOURS(48);
     carrier->refuse_status = ESME_RSYSERR;
     carrier->text = text_rules_default;
+    carrier->failover_after_ms = 10000;
+    carrier->unknown_status = STATUS_PERMANENT;
+}
+
+void route_defaults(struct route_config *route)
+{
+    route->weight = 1;
 }
 
 int config_find_program(const struct config *config, const char *name)
@@ -82,6 +89,8 @@ void config_free(struct config *config)
     if (config == NULL)
         return;
     for (uint16_t i = 0; i < config->carrier_count; i++) {
+        for (uint16_t r = 0; r < config->carriers[i].route_count; r++)
+            free(config->carriers[i].routes[r].senders);
         free(config->carriers[i].routes);
         explicit_bzero(config->carriers[i].password, sizeof config->carriers[i].password);
     }

@@ -14,6 +14,7 @@
 #include "proto/event.pb-c.h"
 #include "smpp/message_id.h"
 #include "smpp/text.h"
+#include "smpp/status.h"
 
 #define CLASS_COUNT 6 /* Assent__V1__Class, unspecified included */
 
@@ -45,6 +46,23 @@ struct client_config {
 enum yes_no { NO, YES };
 enum bind_mode { BIND_TRANSCEIVER, BIND_TRANSMITTER_RECEIVER };
 
+/* A way to a carrier, for the numbers that begin with `prefix`; gateway/route.h says how it is chosen. */
+struct route_config {
+    char prefix[NUMBER_DIGITS_MAX + 1]; /* "" for every number */
+    char (*senders)[17];                /* NULL: from every sender */
+    uint16_t sender_count;
+    uint8_t classes;   /* bits by Assent__V1__Class; 0: every class */
+    uint16_t priority; /* the smaller goes first */
+    uint32_t cost;     /* then the smaller goes first */
+    uint16_t weight;   /* then this share; 1 or more */
+};
+
+/* An exception to smpp/status.h. */
+struct status_rule {
+    uint32_t command_status;
+    enum status_policy policy;
+};
+
 struct carrier_config {
     char name[NAME_OCTETS_MAX + 1];
     char address[256]; /* tcp://HOST:PORT or unix:///PATH */
@@ -64,7 +82,11 @@ struct carrier_config {
     enum id_form receipt_id;     /* and in receipts */
     enum yes_no receipts_by_text; /* what reads like a receipt is one, marked or not */
     uint32_t refuse_status;       /* for a deliver_sm that cannot be stored; ESME_RSYSERR */
-    char (*routes)[NUMBER_DIGITS_MAX + 1]; /* prefixes; "" matches everything */
+    uint32_t failover_after_ms;  /* unfit for so long, it is passed over */
+    struct status_rule statuses[STATUS_RULES_MAX];
+    uint16_t status_count;
+    enum status_policy unknown_status; /* of a command_status that no table has */
+    struct route_config *routes;
     uint16_t route_count;
     struct text_rules text; /* which alphabets it takes, and how it joins parts */
 };
@@ -115,6 +137,7 @@ void config_print(const struct config *config, FILE *out);
 void config_defaults(struct config *config);
 void program_defaults(struct program_config *program);
 void carrier_defaults(struct carrier_config *carrier);
+void route_defaults(struct route_config *route);
 
 int config_find_program(const struct config *config, const char *name); /* index or -1 */
 int config_find_client(const struct config *config, const char *name);

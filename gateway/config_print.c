@@ -7,6 +7,7 @@
 #include "gateway/config_text.h"
 #include "gateway/metrics.h"
 #include "smpp/pdu.h"
+#include "gateway/route.h"
 
 #define MIB (1u << 20)
 
@@ -117,6 +118,54 @@ static void print_text_rules(const struct text_rules *text, FILE *out)
     fprintf(out, "\n");
 }
 
+/* "44", and in brackets what is not as by default. */
+static void print_route(const struct route_config *route, FILE *out)
+{
+    const char *between = " (";
+    fprintf(out, " %s", route->prefix[0] ? route->prefix : "(everything)");
+    for (unsigned i = 0; i < route->sender_count; i++, between = ", ")
+        fprintf(out, "%s%s%s", between, i ? "" : "from ", route->senders[i]);
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        if (route->classes >> c & 1) {
+            fprintf(out, "%sclass %s", between, class_name((Assent__V1__Class)c));
+            between = ", ";
+        }
+    if (route->priority != 0 || route->cost != 0 || route->weight != 1) {
+        fprintf(out, "%spriority %u, cost %" PRIu32 ", weight %u", between, route->priority,
+                route->cost, route->weight);
+        between = ", ";
+    }
+    fprintf(out, "%s", between[0] == ',' ? ")" : "");
+}
+
+static const char *policy_sentence(enum status_policy policy)
+{
+    switch (policy) {
+    case STATUS_RETRY:
+        return "tried again here, later";
+    case STATUS_THROTTLE:
+        return "too fast: a pause, then again here";
+    case STATUS_ELSEWHERE:
+        return "tried by the next route";
+    case STATUS_OPTED_OUT:
+        return "an opt-out of the recipient";
+    case STATUS_OK:
+    case STATUS_PERMANENT:
+    case STATUS_UNKNOWN_PERMANENT:
+        break;
+    }
+    return "final";
+}
+
+static void print_statuses(const struct carrier_config *carrier, FILE *out)
+{
+    fprintf(out, "    a status that no table has is %s\n",
+            policy_sentence(carrier->unknown_status));
+    for (unsigned i = 0; i < carrier->status_count; i++)
+        fprintf(out, "    status 0x%" PRIx32 " is %s\n", carrier->statuses[i].command_status,
+                policy_sentence(carrier->statuses[i].policy));
+}
+
 static void print_carrier(const struct carrier_config *carrier, FILE *out)
 {
     char request[32], enquire[32], low[32], high[32], receipts[32];
@@ -133,11 +182,31 @@ static void print_carrier(const struct carrier_config *carrier, FILE *out)
     fprintf(out, " waits %s for receipts\n", shown(carrier->receipt_timeout_ms, receipts));
     print_ids(carrier, out);
     print_text_rules(&carrier->text, out);
+    fprintf(out, "    passed over when it has been unfit for %s, where another route is there\n",
+            shown(carrier->failover_after_ms, request));
+    print_statuses(carrier, out);
     fprintf(out, "    takes numbers that begin with:");
-    for (unsigned r = 0; r < carrier->route_count; r++)
-        fprintf(out, "%s %s", r ? "," : "",
-                carrier->routes[r][0] ? carrier->routes[r] : "(everything)");
+    for (unsigned r = 0; r < carrier->route_count; r++) {
+        fprintf(out, "%s", r ? "," : "");
+        print_route(&carrier->routes[r], out);
+    }
     fprintf(out, "\n");
+}
+
+/* A program that no route serves is no fault: its carrier may be on its way. */
+static void print_unrouted(const struct config *config, FILE *out)
+{
+    for (unsigned i = 0; i < config->program_count; i++) {
+        const struct program_config *p = &config->programs[i];
+        for (unsigned s = 0; s < p->sender_count; s++)
+            for (unsigned c = 0; c < CLASS_COUNT; c++)
+                if (p->classes[c] &&
+                    !route_leads_anywhere(config, p->senders[s], (Assent__V1__Class)c))
+                    fprintf(out,
+                            "  note: no route takes class %s of program %s from %s: all of it "
+                            "will be refused\n",
+                            class_name((Assent__V1__Class)c), p->name, p->senders[s]);
+    }
 }
 
 static void print_limits(const struct config *config, FILE *out)
@@ -186,6 +255,7 @@ void config_print(const struct config *config, FILE *out)
     fprintf(out, "Carriers:\n");
     for (unsigned i = 0; i < config->carrier_count; i++)
         print_carrier(&config->carriers[i], out);
+    print_unrouted(config, out);
     print_limits(config, out);
     print_memory(config, out);
 }

@@ -681,38 +681,107 @@ static void read_clients(struct reading *reading, yaml_node_t *node, const struc
 
 /* Carriers ------------------------------------------------------------------------------------ */
 
-/* The carrier that has this route already, or NULL. */
-static const struct carrier_config *
-owner_of_route(const struct reading *reading, const struct carrier_config *last, const char *prefix)
+static void read_prefix(struct reading *reading, yaml_node_t *node, const struct field *field,
+                        void *into)
 {
-    for (const struct carrier_config *c = reading->config->carriers; c <= last; c++) {
-        for (size_t i = 0; i < c->route_count; i++) {
-            if (strcmp(c->routes[i], prefix) == 0)
-                return c;
-        }
+    const char *text = text_of(reading, node, field->key);
+    if (text != NULL && !config_is_prefix(text))
+        FAULT(reading, node,
+              "a route cannot be \"%.40s\"; digits of a number's beginning without +, or \"\" for "
+              "every number, are allowed",
+              text);
+    else if (text != NULL)
+        strcpy(into, text);
+}
+
+static bool any_program_sends_from(const struct config *config, const char *sender)
+{
+    for (unsigned p = 0; p < config->program_count; p++)
+        for (unsigned s = 0; s < config->programs[p].sender_count; s++)
+            if (strcmp(config->programs[p].senders[s], sender) == 0)
+                return true;
+    return false;
+}
+
+static void read_route_senders(struct reading *reading, yaml_node_t *node,
+                               const struct field *field, void *into)
+{
+    struct route_config *route = into;
+    if (!is_list(reading, node, field) || route->senders != NULL)
+        return;
+    route->senders = check_calloc(length_of(node), sizeof *route->senders);
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        const char *text = text_of(reading, item, field->key);
+        if (text != NULL && any_program_sends_from(reading->config, text))
+            strcpy(route->senders[route->sender_count++], text);
+        else if (text != NULL)
+            FAULT(reading, item, "no program has the sender \"%.40s\", so this route is for nobody",
+                  text);
     }
-    return NULL;
+}
+
+static void read_route_classes(struct reading *reading, yaml_node_t *node,
+                               const struct field *field, void *into)
+{
+    bool classes[CLASS_COUNT] = {false};
+    struct route_config *route = into;
+    read_classes(reading, node, field, classes);
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        bool used = false;
+        for (unsigned p = 0; p < reading->config->program_count; p++)
+            used = used || reading->config->programs[p].classes[c];
+        if (classes[c] && !used)
+            FAULT(reading, node, "no program has the class %s, so this route is for nobody",
+                  class_words[c]);
+        route->classes |= (uint8_t)(classes[c] << c);
+    }
+}
+
+#define ROUTE(member) MEMBER(struct route_config, member)
+static const struct field route_fields[] = {
+    {"prefix", read_prefix, ROUTE(prefix), .required = true},
+    {"senders", read_route_senders, .min = 1, .max = SENDERS_MAX},
+    {"classes", read_route_classes, .min = 1, .max = 4},
+    {"cost", read_number, ROUTE(cost), 0, 1000000000, &integer},
+    {"priority", read_number, ROUTE(priority), 0, UINT16_MAX, &integer},
+    {"weight", read_number, ROUTE(weight), 1, 1000, &integer},
+};
+static const struct mapping route_mapping = MAPPING("a route", route_fields);
+
+static bool share_a_sender(const struct route_config *a, const struct route_config *b)
+{
+    for (unsigned i = 0; i < a->sender_count; i++)
+        for (unsigned j = 0; j < b->sender_count; j++)
+            if (strcmp(a->senders[i], b->senders[j]) == 0)
+                return true;
+    return a->sender_count == 0 && b->sender_count == 0;
+}
+
+/* Two routes of one carrier that would take the same messages: which cost or weight should hold? */
+static bool contradict(const struct route_config *a, const struct route_config *b)
+{
+    bool same_classes = (a->classes & b->classes) != 0 || (a->classes == 0 && b->classes == 0);
+    return strcmp(a->prefix, b->prefix) == 0 && same_classes && share_a_sender(a, b);
 }
 
 static void read_route(struct reading *reading, yaml_node_t *node, const struct field *field,
                        struct carrier_config *carrier)
 {
-    const char *text = text_of(reading, node, field->key);
-    if (text == NULL)
-        return;
-    if (!config_is_prefix(text)) {
-        FAULT(reading, node,
-              "a route cannot be \"%.40s\"; digits of a number's beginning without +, or \"\" for "
-              "every number, are allowed",
-              text);
-        return;
-    }
-    const struct carrier_config *owner = owner_of_route(reading, carrier, text);
-    if (owner != NULL)
-        FAULT(reading, node, "route \"%s\" leads to carrier %s already; a prefix has one carrier",
-              text, owner->name);
+    struct route_config *route = &carrier->routes[carrier->route_count++];
+    unsigned faults = reading->faults->count;
+    route_defaults(route);
+    if (node->type == YAML_MAPPING_NODE)
+        read_mapping(reading, node, &route_mapping, route);
     else
-        strcpy(carrier->routes[carrier->route_count++], text);
+        read_prefix(reading, node, field, route->prefix);
+    for (const struct route_config *r = carrier->routes;
+         r < route && reading->faults->count == faults; r++) {
+        if (contradict(r, route))
+            FAULT(reading, node,
+                  "route \"%s\" is there twice for the same senders and classes; keep one",
+                  route->prefix);
+    }
 }
 
 static void read_routes(struct reading *reading, yaml_node_t *node, const struct field *field,
@@ -751,6 +820,97 @@ static void read_national(struct reading *reading, yaml_node_t *node, const stru
 
 static const char *const alphabet_words[] = {"gsm7", "latin1", "ascii", NULL};
 static const char *const concatenation_words[] = {"udh8", "udh16", "sar", "payload", NULL};
+static const struct {
+    const char *word;
+    enum status_policy policy;
+} policy_words[] = {
+    {"retry", STATUS_RETRY},         {"retry_elsewhere", STATUS_ELSEWHERE},
+    {"throttle", STATUS_THROTTLE},   {"final", STATUS_PERMANENT},
+    {"opted_out", STATUS_OPTED_OUT},
+};
+
+static bool policy_of(struct reading *reading, yaml_node_t *node, const char *key,
+                      enum status_policy *ret_policy)
+{
+    const char *text = text_of(reading, node, key);
+    if (text == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof policy_words / sizeof policy_words[0]; i++) {
+        if (strcmp(policy_words[i].word, text) == 0) {
+            *ret_policy = policy_words[i].policy;
+            return true;
+        }
+    }
+    FAULT(reading, node,
+          "`%s` cannot be \"%.40s\"; allowed: retry, retry_elsewhere, throttle, final, opted_out",
+          key, text);
+    return false;
+}
+
+static void read_policy(struct reading *reading, yaml_node_t *node, const struct field *field,
+                        void *into)
+{
+    (void)policy_of(reading, node, field->key, into);
+}
+
+/* ESME_RSUBMITFAIL, 0x45 or 69; ESME_ROK is nobody's exception. */
+static bool status_of(const char *text, uint32_t *ret_status)
+{
+    for (uint32_t status = 1; status < 0x100; status++) {
+        const char *name = status_name(status);
+        if (name != NULL && strcmp(name, text) == 0) {
+            *ret_status = status;
+            return true;
+        }
+    }
+    char *end;
+    bool digits = *text >= '0' && *text <= '9';
+    unsigned long long value = digits ? strtoull(text, &end, 0) : 0;
+    *ret_status = (uint32_t)value;
+    return digits && *end == '\0' && value > 0 && value <= UINT32_MAX;
+}
+
+static void read_status(struct reading *reading, const yaml_node_pair_t *pair,
+                        struct carrier_config *carrier)
+{
+    yaml_node_t *node = node_at(reading, pair->key);
+    const char *text = key_of(reading, pair);
+    struct status_rule rule;
+    if (!status_of(text, &rule.command_status)) {
+        FAULT(reading, node,
+              "`statuses` cannot have \"%.40s\"; a status is written as 0x45 or ESME_RSUBMITFAIL",
+              text);
+        return;
+    }
+    for (unsigned i = 0; i < carrier->status_count; i++)
+        if (carrier->statuses[i].command_status == rule.command_status) {
+            FAULT(reading, node, "status %s is there twice; keep one", text);
+            return;
+        }
+    if (policy_of(reading, node_at(reading, pair->value), text, &rule.policy))
+        carrier->statuses[carrier->status_count++] = rule;
+}
+
+static void read_statuses(struct reading *reading, yaml_node_t *node, const struct field *field,
+                          void *into)
+{
+    struct carrier_config *carrier = into;
+    if (node->type != YAML_MAPPING_NODE) {
+        FAULT(reading, node, "`%s` is written as {0x45: retry_elsewhere, 0x400: opted_out}",
+              field->key);
+        return;
+    }
+    const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+    size_t count = (size_t)(node->data.mapping.pairs.top - pair);
+    if (count > field->max || carrier->status_count > 0) {
+        FAULT(reading, node, "`%s` has %zu entries; at most %llu are allowed", field->key, count,
+              (unsigned long long)field->max);
+        return;
+    }
+    for (; pair < node->data.mapping.pairs.top; pair++)
+        read_status(reading, pair, carrier);
+}
+
 static const char *const bind_words[] = {"transceiver", "transmitter_receiver", NULL};
 
 #define CARRIER(member) MEMBER(struct carrier_config, member)
@@ -778,6 +938,9 @@ static const struct field carrier_fields[] = {
     {"national", read_national, CARRIER(text.national), .max = NATIONAL_COUNT - 1},
     {"concatenation", read_word, CARRIER(text.concatenation), .with = concatenation_words},
     {"payload_max", read_number, CARRIER(text.payload_max), 255, UINT16_MAX, &integer},
+    {"failover_after", read_number, CARRIER(failover_after_ms), 0, 86400000, &duration},
+    {"statuses", read_statuses, .max = STATUS_RULES_MAX},
+    {"unknown_status", read_policy, CARRIER(unknown_status)},
     {"routes", read_routes, .min = 1, .max = ROUTES_MAX, .required = true},
 };
 static const struct mapping carrier_mapping = MAPPING("a carrier", carrier_fields);

@@ -369,7 +369,7 @@ static void write_message(struct engine *e, struct message *m)
 
 static void wire_one(struct engine *e, struct message *m)
 {
-    if (m->failed || m->stopped) { /* while this part was on its way */
+    if (m->failed || m->stopped || m->elsewhere) { /* while this part was on its way */
         write_no_more(e, m);
         return;
     }

@@ -31,6 +31,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     projection_init(e);
     receipts_init(e);
     carriers_init(e);
+    e->routes = route_table_new(config);
     wheel_init(&e->wheel, 0);
     return e;
 }
@@ -38,6 +39,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
 void engine_free(struct engine *e)
 {
     carriers_release(e);
+    route_table_free(e->routes);
     receipts_release(e);
     projection_release(e);
     denials_release(e);
@@ -118,7 +120,7 @@ static uint64_t next_turn(struct engine *e)
     uint64_t now_us = e->now.mono_us;
     uint64_t next = minimum(wheel_next(&e->wheel), carriers_next_us(e));
     next = minimum(next, minimum(owed_next_us(e), dispatch_next_us(e)));
-    next = minimum(next, receipts_next_us(e));
+    next = minimum(next, minimum(receipts_next_us(e), failover_next_us(e)));
     const struct message *intent = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
     if (intent != NULL && intent->attempt_sequence <= e->durable)
         next = minimum(next, now_us + US_PER_MS);
@@ -159,6 +161,8 @@ uint64_t engine_turn(struct engine *e, struct instant now)
     receipts_turn(e);
     /* Opt-outs go to Redis before any check of this turn does. */
     projection_turn(e);
+    /* What waits at a carrier that is unfit goes to the next. */
+    failover_turn(e);
     /* Tokens, slots and intents; then questions for the intents that are durable; then, at once,
      * what the answers of this turn's input allow. */
     dispatch_turn(e);
@@ -304,7 +308,9 @@ void engine_carrier_status(const struct engine *engine, uint16_t index, struct i
         .awaiting_receipt = c->awaiting_receipt,
         .paused = c->paused,
         .receipt_hint = hint_text(c, now.mono_us),
+        .passed_over = engine->passed_over[0] >> index & 1,
     };
+    memcpy(ret->failed_over, c->failed_over, sizeof ret->failed_over);
     for (int i = 0; i < CLASS_COUNT; i++)
         ret->waiting[i] = c->queue.lanes[i].waiting;
     for (uint16_t i = 0; i < c->link_count; i++)
@@ -319,6 +325,12 @@ const char *pause_name(unsigned bit)
         "link_down", "throttled", "gate_away", "ledger", "rate", "window", "draining", "gate_busy",
     };
     return bit < PAUSE_REASONS ? names[bit] : "unknown";
+}
+
+const char *failover_name(unsigned reason)
+{
+    static const char *const names[FAILOVER_REASONS] = {"down", "refusing", "status"};
+    return reason < FAILOVER_REASONS ? names[reason] : "unknown";
 }
 
 void engine_plant(struct engine *e, enum plant plant)

@@ -125,6 +125,15 @@ struct engine_status {
 };
 void engine_status(const struct engine *engine, struct engine_status *ret_status);
 
+/* Why messages left a carrier for another one. */
+enum failover_reason {
+    FAILOVER_DOWN,     /* none of its sessions could submit */
+    FAILOVER_REFUSING, /* it throttled, failed or did not answer, and took nothing */
+    FAILOVER_STATUS,   /* its answer to the message said so */
+    FAILOVER_REASONS,
+};
+const char *failover_name(unsigned reason); /* "down" */
+
 #define CARRIER_WHY_MAX 80
 struct carrier_status {
     const char *name;
@@ -132,8 +141,10 @@ struct carrier_status {
     uint32_t sessions, sessions_bound, rate, sent_last_second, window, window_used;
     uint64_t waiting[CLASS_COUNT];
     uint64_t awaiting_receipt;
-    uint32_t paused; /* bits of enum pause_reason */
     const char *receipt_hint; /* settings under which unmatched receipts would match; "" for none */
+    uint32_t paused;  /* bits of enum pause_reason */
+    bool passed_over; /* new messages take another route, where there is one */
+    uint64_t failed_over[FAILOVER_REASONS];
 };
 void engine_carrier_status(const struct engine *engine, uint16_t carrier, struct instant now,
                            struct carrier_status *ret_status);
@@ -156,19 +167,23 @@ const char *pause_name(unsigned bit); /* 0.. : "link_down" */
  * tests set it. */
 enum plant {
     PLANT_NONE,
-    PLANT_CHECK_DROPPED,       /* P1: writes without asking Redis */
-    PLANT_UNKNOWN_PASSES,      /* P1: a failed check counts as a pass */
-    PLANT_DENY_NOT_CONSULTED,  /* P2: the deny set is passed over before the write */
-    PLANT_NO_CANCEL_ON_STOP,   /* P2: what waits stays */
-    PLANT_STOP_ACK_EARLY,      /* P3: deliver_sm_resp before the opt-out is durable */
-    PLANT_REPLAY_SKIPPED,      /* P3: Redis is trusted although it forgot */
-    PLANT_CONFIRM_TWICE,       /* P4 */
-    PLANT_ACK_BEFORE_FSYNC,    /* P5 */
-    PLANT_RESEND_AFTER_CRASH,  /* P6 */
-    PLANT_ATTEMPT_NOT_DURABLE, /* P6: written before its intent is on disk */
-    PLANT_RATE_AT_DISPATCH,    /* P7: accounted when dispatched, not when written */
-    PLANT_TOKEN_NOT_RETURNED,  /* P7: under-use after denials */
-    PLANT_NO_PRIORITY,         /* P8 */
+    PLANT_CHECK_DROPPED,        /* P1: writes without asking Redis */
+    PLANT_UNKNOWN_PASSES,       /* P1: a failed check counts as a pass */
+    PLANT_DENY_NOT_CONSULTED,   /* P2: the deny set is passed over before the write */
+    PLANT_NO_CANCEL_ON_STOP,    /* P2: what waits stays */
+    PLANT_STOP_ACK_EARLY,       /* P3: deliver_sm_resp before the opt-out is durable */
+    PLANT_REPLAY_SKIPPED,       /* P3: Redis is trusted although it forgot */
+    PLANT_CONFIRM_TWICE,        /* P4 */
+    PLANT_ACK_BEFORE_FSYNC,     /* P5 */
+    PLANT_RESEND_AFTER_CRASH,   /* P6 */
+    PLANT_ATTEMPT_NOT_DURABLE,  /* P6: written before its intent is on disk */
+    PLANT_RATE_AT_DISPATCH,     /* P7: accounted when dispatched, not when written */
+    PLANT_TOKEN_NOT_RETURNED,   /* P7: under-use after denials */
+    PLANT_NO_PRIORITY,          /* P8 */
+    PLANT_FAILOVER_IN_FLIGHT,   /* P6: what was written goes to another carrier too */
+    PLANT_FAILOVER_PART,        /* P6: the rest of a message that one carrier has taken in part */
+    PLANT_NO_FAILOVER,          /* P8: what waits at a carrier that is down stays */
+    PLANT_CARRIER_OPT_OUT_LOST, /* P3: the carrier says that the recipient opted out: not kept */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

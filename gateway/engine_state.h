@@ -6,6 +6,7 @@
  *   answer.c    the carrier's answers                ending.c     how messages leave the pipeline
  *   receipts.c  what receipts change                 correlation.c   carriers' ids of messages
  *   receipt_hint.c  settings that would match more   inbound.c    replies from handsets
+ *   failover.c  which carrier a message waits at
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
  *   denial.c    the deny set and recent opt-outs
  *   record.c    events into the ledger               recover.c    replay and snapshot
@@ -18,6 +19,7 @@
 #include "gateway/engine.h"
 #include "gateway/message.h"
 #include "gateway/queue.h"
+#include "gateway/route.h"
 #include "gateway/throttle.h"
 #include "proto/base/arena.h"
 #include "smpp/session.h"
@@ -59,6 +61,11 @@ struct carrier {
     uint64_t throttled_until_us;
     uint64_t throttle_pause_ms;
     uint64_t awaiting_receipt;
+    uint64_t down_since_us;     /* no session may submit; 0: one may */
+    uint64_t refusing_since_us; /* it takes nothing; 0: it does, or nothing was tried */
+    uint64_t refused_us;        /* last */
+    uint64_t walked_round;      /* of engine.failover_round: its queue has been looked through */
+    uint64_t failed_over[FAILOVER_REASONS];
     uint32_t paused;           /* bits of enum pause_reason, as of the last turn */
     char why[CARRIER_WHY_MAX]; /* how its last connection ended: "bind_refused ESME_RINVPASWD" */
     struct receipt_hint hint;
@@ -208,6 +215,9 @@ struct engine {
     struct ended_message *ended; /* ENDED_REMEMBERED */
     struct wheel wheel;
     struct carrier *carriers;
+    struct route_table *routes;
+    uint64_t passed_over[2]; /* bits by carrier; [1] for codes and emergencies */
+    uint64_t failover_round; /* counts changes of passed_over */
 
     uint64_t durable;
     struct {
@@ -298,11 +308,9 @@ uint64_t admit_service(struct engine *e, Assent__V1__ServiceKind kind, uint16_t 
 bool message_plan(struct engine *e, struct message *m);
 struct text_plan message_text_plan(const struct message *m);
 void message_set_text_plan(struct message *m, const struct text_plan *plan);
-/* Carrier index by longest prefix, or -1. */
-int route_find(const struct engine *e, uint64_t number);
 uint64_t reference_hash(const struct engine *e, const char *client, const char *reference);
 void reference_remember(struct engine *e, uint64_t hash, uint64_t id, uint64_t wall_ms);
-/* Puts an accepted message where it waits: schedule, retry or queue. */
+/* Puts an accepted message where it waits: schedule, retry or the queue of the best carrier. */
 void message_wait(struct engine *e, struct message *m, bool front);
 void engine_timer_fired(struct engine *e, struct message *m);
 bool program_knows_client(const struct engine *e, uint16_t client, int program);
@@ -328,6 +336,20 @@ void message_late_answer(struct engine *e, uint64_t cookie, uint32_t command_sta
 void message_settle(struct engine *e, struct message *m);
 /* What is unknown may go out once more, by its program's policy (P6). */
 bool may_send_again(const struct engine *e, const struct message *m);
+
+/* ---- failover.c ---- */
+/* The carrier for a new message, or -1 when no route leads to its number. */
+int route_find(struct engine *e, const struct route_query *query);
+/* Its carrier alone is another then; it stands in no queue, and nothing of it is on the wire. */
+void message_set_carrier(struct engine *e, struct message *m, uint16_t carrier);
+/* To the best carrier that is fit and takes its text, when it may go; it stands in no queue. */
+void message_reroute(struct engine *e, struct message *m);
+/* Its carrier will not have it: to the next route. False when there is none, or it may not go. */
+bool message_go_elsewhere(struct engine *e, struct message *m);
+void carrier_refuses(struct engine *e, struct carrier *c);
+void carrier_takes(struct carrier *c);
+void failover_turn(struct engine *e);
+uint64_t failover_next_us(const struct engine *e);
 
 /* ---- ending.c ---- */
 /* Ends a message: record, counters, tokens and slots given back, correlations dropped. */

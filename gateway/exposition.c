@@ -103,6 +103,24 @@ static void write_hints(const struct exposed *exposed, const struct carrier_stat
                 all[i].name, all[i].receipt_hint, all[i].receipt_hint[0] != '\0');
 }
 
+static void write_failover(const struct exposed *exposed, const struct carrier_status *all,
+                           FILE *out)
+{
+    metric_head(out, "assent_carrier_passed_over", "gauge",
+                "1 while messages take another carrier, where a route has one.");
+    for (uint16_t i = 0; i < exposed->config->carrier_count; i++)
+        fprintf(out, "assent_carrier_passed_over{carrier=\"%s\"} %d\n", all[i].name,
+                all[i].passed_over);
+    metric_head(out, "assent_carrier_failover_total", "counter",
+                "Messages that took another carrier instead of this one.");
+    for (uint16_t i = 0; i < exposed->config->carrier_count; i++) {
+        for (unsigned reason = 0; reason < FAILOVER_REASONS; reason++)
+            fprintf(out, "assent_carrier_failover_total{carrier=\"%s\",reason=\"%s\"} %llu\n",
+                    all[i].name, failover_name(reason),
+                    (unsigned long long)all[i].failed_over[reason]);
+    }
+}
+
 static void write_carriers(const struct exposed *exposed, struct instant now, FILE *out)
 {
     struct carrier_status all[CARRIERS_MAX];
@@ -113,6 +131,7 @@ static void write_carriers(const struct exposed *exposed, struct instant now, FI
     write_waiting(exposed, all, out);
     write_paused(exposed, all, out);
     write_hints(exposed, all, out);
+    write_failover(exposed, all, out);
 }
 
 static void write_engine(const struct exposed *exposed, FILE *out)

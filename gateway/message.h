@@ -47,6 +47,7 @@ struct message {
     uint64_t verdict_us;       /* CLEARED: when Redis answered; ON_WIRE: when written */
     uint64_t expires_us;       /* monotonic */
     uint64_t due_us;           /* SCHEDULED, RETRY */
+    uint64_t avoid;            /* carriers that said it should go elsewhere; bits by index */
     uint32_t command_status;   /* the last one that was not ESME_ROK */
     uint16_t program;
     uint16_t client; /* index, or CLIENT_OPERATOR */
@@ -68,6 +69,7 @@ struct message {
     bool unknown;     /* a part was written and its fate is not known */
     bool failed;      /* a part was refused for good */
     bool throttled;
+    bool elsewhere;        /* a part was refused: not by this carrier */
     bool stopped;          /* a STOP came while parts were on the wire */
     bool resent;           /* after being unknown, by its program's policy */
     bool intent;           /* an attempt without outcome: matters to recovery */

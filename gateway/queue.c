@@ -125,6 +125,8 @@ void queue_remove(struct queue *queue, struct message *message)
 {
     struct flow *flow = message->flow;
     struct lane *lane = lane_of(queue, message);
+    if (flow->walk_next == message)
+        flow->walk_next = TAILQ_NEXT(message, link);
     TAILQ_REMOVE(&flow->messages, message, link);
     if (--flow->waiting == 0)
         TAILQ_REMOVE(&lane->active, flow, link);
@@ -148,4 +150,36 @@ void queue_take(struct queue *queue, struct message *message, unsigned parts)
     flow->credit += QUEUE_TURN_PARTS;
     TAILQ_REMOVE(&lane->active, flow, link);
     TAILQ_INSERT_TAIL(&lane->active, flow, link);
+}
+
+static uint32_t walk_flow(struct flow *flow, uint64_t round, uint32_t budget,
+                          void (*visit)(void *context, struct message *message), void *context)
+{
+    if (flow->walk_begun != round) {
+        flow->walk_begun = round;
+        flow->walk_next = TAILQ_FIRST(&flow->messages);
+    }
+    struct message *message = flow->walk_next;
+    for (; message != NULL && budget > 0; budget--) {
+        struct message *next = TAILQ_NEXT(message, link);
+        flow->walk_next = next;
+        if (next == NULL)
+            flow->walk_over = round; /* the visit may end the flow */
+        visit(context, message);
+        message = next;
+    }
+    return budget;
+}
+
+uint32_t queue_walk(struct queue *queue, Assent__V1__Class message_class, uint64_t round,
+                    uint32_t budget, void (*visit)(void *context, struct message *message),
+                    void *context)
+{
+    struct flow *flow = TAILQ_FIRST(&queue->lanes[message_class].active), *next;
+    for (; flow != NULL && budget > 0; flow = next) {
+        next = TAILQ_NEXT(flow, link);
+        if (flow->walk_over != round)
+            budget = walk_flow(flow, round, budget, visit, context);
+    }
+    return budget;
 }

@@ -17,6 +17,8 @@ struct flow {
     uint64_t waiting;
     uint64_t references; /* open messages of this flow, waiting or not */
     int32_t credit;      /* parts left of its turn */
+    struct message *walk_next;
+    uint64_t walk_begun, walk_over; /* rounds of queue_walk() */
     char label[CAMPAIGN_OCTETS_MAX + 1];
 };
 
@@ -48,6 +50,13 @@ void queue_remove(struct queue *queue, struct message *message);
 /* The lane's next message, or NULL; it stays until queue_take(), which charges its flow. */
 struct message *queue_peek(struct queue *queue, Assent__V1__Class message_class);
 void queue_take(struct queue *queue, struct message *message, unsigned parts);
+
+/* Shows each waiting message of a lane to `visit`, which may take this one away, once a round; at most
+ * `budget` in one call. What joins meanwhile may be shown too. Gives what is left of the budget: the
+ * lane's round is over when that is not 0. */
+uint32_t queue_walk(struct queue *queue, Assent__V1__Class message_class, uint64_t round,
+                    uint32_t budget, void (*visit)(void *context, struct message *message),
+                    void *context);
 
 /* Classes from the most urgent. Service replies go after codes and before everything else. */
 extern const Assent__V1__Class queue_order[CLASS_COUNT - 1];

@@ -105,6 +105,7 @@ void record_deferred(struct engine *e, struct message *m)
     body.due_wall_ms = e->now.wall_ms +
                        (m->due_us > e->now.mono_us ? (m->due_us - e->now.mono_us) / US_PER_MS : 0);
     body.after_unknown = m->resent;
+    body.carrier = UNCONST(e->carriers[m->carrier].config->name);
     Assent__V1__Event event = EVENT_INIT(e);
     message_event(e, m, &event);
     event.body_case = ASSENT__V1__EVENT__BODY_DEFERRED;

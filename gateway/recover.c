@@ -49,15 +49,17 @@ static void replay_accepted(struct engine *e, uint64_t sequence, const Assent__V
         reference_remember(e, body->reference_hash, id, event->wall_ms);
     replay_service(e, event, personal);
     int carrier = carrier_index(e, body->carrier);
+    int sender = program < 0 ? -1 : sender_index(&e->config->programs[program], body->sender);
+    struct route_query query = {
+        .number = personal->number, .sender = body->sender, .message_class = body->class_};
     if (carrier < 0)
-        carrier = route_find(e, personal->number);
+        carrier = route_find(e, &query);
     if (program < 0 || carrier < 0) {
         *table_put(&e->orphans, id) = event->program;
         return;
     }
     struct message *m =
         message_new(&e->messages, personal->number, span_from_string(personal->text));
-    int sender = sender_index(&e->config->programs[program], body->sender);
     m->program = (uint16_t)program;
     m->client = (uint16_t)client_index(e, body->client);
     m->carrier = (uint16_t)carrier;
@@ -106,6 +108,14 @@ static void replay_ended(struct engine *e, struct message *m, const Assent__V1__
     m->due_us = (event->wall_ms + e->carriers[m->carrier].config->receipt_timeout_ms) * US_PER_MS;
 }
 
+/* It waits or was tried there; the record names it where it is another than before. */
+static void replay_carrier(struct engine *e, struct message *m, const char *name)
+{
+    int carrier = name[0] != '\0' ? carrier_index(e, name) : -1;
+    if (carrier >= 0 && carrier != m->carrier && m->correlations == NULL)
+        message_set_carrier(e, m, (uint16_t)carrier);
+}
+
 static void replay_of_message(struct engine *e, struct message *m, const Assent__V1__Event *event)
 {
     switch (event->body_case) {
@@ -114,6 +124,7 @@ static void replay_of_message(struct engine *e, struct message *m, const Assent_
         m->attempts = (uint8_t)event->attempt->number;
         if (event->attempt->form != NULL)
             replay_form(m, event->attempt->form);
+        replay_carrier(e, m, event->attempt->carrier);
         return;
     case ASSENT__V1__EVENT__BODY_SENT:
         replay_sent(e, m, event->sent);
@@ -127,6 +138,7 @@ static void replay_of_message(struct engine *e, struct message *m, const Assent_
         m->due_us = event->deferred->due_wall_ms * US_PER_MS;
         m->resent = event->deferred->after_unknown;
         m->todo = all_parts(m) & (uint16_t)~m->done;
+        replay_carrier(e, m, event->deferred->carrier);
         return;
     case ASSENT__V1__EVENT__BODY_ENDED:
         replay_ended(e, m, event);

@@ -25,8 +25,31 @@ static void add_counter(void *context, const char *name, uint64_t value)
     counters->list[counters->count++] = counter;
 }
 
+/* What one carrier's part of the reply points to. */
+struct carrier_parts {
+    char *reasons[PAUSE_REASONS];
+    uint64_t waiting[CLASS_COUNT];
+    Assent__V1__Counter counters[FAILOVER_REASONS], *failed_over[FAILOVER_REASONS];
+};
+
+static void fill_failover(Assent__V1__CarrierStatus *out, const struct carrier_status *status,
+                          struct carrier_parts *parts)
+{
+    out->passed_over = status->passed_over;
+    out->failed_over = parts->failed_over;
+    for (unsigned reason = 0; reason < FAILOVER_REASONS; reason++) {
+        if (status->failed_over[reason] == 0)
+            continue;
+        Assent__V1__Counter *counter = &parts->counters[out->n_failed_over];
+        assent__v1__counter__init(counter);
+        counter->name = (char *)(uintptr_t)failover_name(reason);
+        counter->value = status->failed_over[reason];
+        parts->failed_over[out->n_failed_over++] = counter;
+    }
+}
+
 static void fill_carrier(Assent__V1__CarrierStatus *out, const struct carrier_status *status,
-                         char *reasons[PAUSE_REASONS], uint64_t waiting[CLASS_COUNT])
+                         struct carrier_parts *parts)
 {
     assent__v1__carrier_status__init(out);
     out->name = (char *)status->name;
@@ -39,13 +62,14 @@ static void fill_carrier(Assent__V1__CarrierStatus *out, const struct carrier_st
     out->awaiting_receipt = status->awaiting_receipt;
     out->why = (char *)(uintptr_t)status->why;
     out->receipt_hint = (char *)(uintptr_t)status->receipt_hint;
-    memcpy(waiting, status->waiting, sizeof status->waiting);
-    out->waiting = waiting;
+    memcpy(parts->waiting, status->waiting, sizeof status->waiting);
+    out->waiting = parts->waiting;
     out->n_waiting = CLASS_COUNT;
-    out->paused = reasons;
+    out->paused = parts->reasons;
     for (unsigned bit = 0; bit < PAUSE_REASONS; bit++)
         if (status->paused & 1u << bit)
-            reasons[out->n_paused++] = (char *)pause_name(bit);
+            parts->reasons[out->n_paused++] = (char *)pause_name(bit);
+    fill_failover(out, status, parts);
 }
 
 static void fill_status(const struct submit_server *server, struct instant now,
@@ -73,12 +97,11 @@ void status_answer(struct connection *connection, uint64_t call, struct instant 
     fill_status(server, now, &reply);
 
     Assent__V1__CarrierStatus carriers[CARRIERS_MAX], *pointers[CARRIERS_MAX];
-    char *reasons[CARRIERS_MAX][PAUSE_REASONS];
-    uint64_t waiting[CARRIERS_MAX][CLASS_COUNT];
+    struct carrier_parts parts[CARRIERS_MAX];
     for (uint16_t i = 0; i < server->config->carrier_count; i++) {
         struct carrier_status status;
         engine_carrier_status(server->engine, i, now, &status);
-        fill_carrier(&carriers[i], &status, reasons[i], waiting[i]);
+        fill_carrier(&carriers[i], &status, &parts[i]);
         pointers[i] = &carriers[i];
     }
     reply.n_carriers = server->config->carrier_count;

@@ -9,7 +9,8 @@ struct status_row {
 };
 
 /* Indexed by value. RETRY is for what the carrier or the session may be over in a while; whatever
- * names a field of the message as wrong is PERMANENT, since the same octets would be sent again. */
+ * names a field of the message as wrong is PERMANENT, since the same octets would be sent again.
+ * ELSEWHERE is what this carrier has against us and another need not have: our sender, our account. */
 static const struct status_row rows[] = {
     [0x00] = {"ESME_ROK", STATUS_OK},
     [0x01] = {"ESME_RINVMSGLEN", STATUS_PERMANENT},
@@ -20,16 +21,16 @@ static const struct status_row rows[] = {
     [0x06] = {"ESME_RINVPRTFLG", STATUS_PERMANENT},
     [0x07] = {"ESME_RINVREGDLVFLG", STATUS_PERMANENT},
     [0x08] = {"ESME_RSYSERR", STATUS_RETRY},
-    [0x0a] = {"ESME_RINVSRCADR", STATUS_PERMANENT},
+    [0x0a] = {"ESME_RINVSRCADR", STATUS_ELSEWHERE},
     [0x0b] = {"ESME_RINVDSTADR", STATUS_PERMANENT},
     [0x0c] = {"ESME_RINVMSGID", STATUS_PERMANENT},
     [0x0d] = {"ESME_RBINDFAIL", STATUS_RETRY},
-    [0x0e] = {"ESME_RINVPASWD", STATUS_PERMANENT},
-    [0x0f] = {"ESME_RINVSYSID", STATUS_PERMANENT},
+    [0x0e] = {"ESME_RINVPASWD", STATUS_ELSEWHERE},
+    [0x0f] = {"ESME_RINVSYSID", STATUS_ELSEWHERE},
     [0x11] = {"ESME_RCANCELFAIL", STATUS_PERMANENT},
     [0x13] = {"ESME_RREPLACEFAIL", STATUS_PERMANENT},
     [0x14] = {"ESME_RMSGQFUL", STATUS_THROTTLE},
-    [0x15] = {"ESME_RINVSERTYP", STATUS_PERMANENT},
+    [0x15] = {"ESME_RINVSERTYP", STATUS_ELSEWHERE},
     [0x33] = {"ESME_RINVNUMDESTS", STATUS_PERMANENT},
     [0x34] = {"ESME_RINVDLNAME", STATUS_PERMANENT},
     [0x40] = {"ESME_RINVDESTFLAG", STATUS_PERMANENT},
@@ -41,7 +42,7 @@ static const struct status_row rows[] = {
     [0x49] = {"ESME_RINVSRCNPI", STATUS_PERMANENT},
     [0x50] = {"ESME_RINVDSTTON", STATUS_PERMANENT},
     [0x51] = {"ESME_RINVDSTNPI", STATUS_PERMANENT},
-    [0x53] = {"ESME_RINVSYSTYP", STATUS_PERMANENT},
+    [0x53] = {"ESME_RINVSYSTYP", STATUS_ELSEWHERE},
     [0x54] = {"ESME_RINVREPFLAG", STATUS_PERMANENT},
     [0x55] = {"ESME_RINVNUMMSGS", STATUS_PERMANENT},
     [0x58] = {"ESME_RTHROTTLED", STATUS_THROTTLE},
@@ -72,6 +73,11 @@ enum status_policy status_policy(uint32_t command_status)
 {
     const struct status_row *row = find_row(command_status);
     return row != NULL ? row->policy : STATUS_UNKNOWN_PERMANENT;
+}
+
+enum status_policy status_policy_here(uint32_t command_status)
+{
+    return status_policy(command_status) == STATUS_RETRY ? STATUS_RETRY : STATUS_PERMANENT;
 }
 
 const char *status_name(uint32_t command_status)

@@ -44,7 +44,9 @@ static void paused_text(const Assent__V1__CarrierStatus *carrier, char *out, siz
     for (size_t i = 0; i < carrier->n_paused && n < size; i++)
         n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : "", carrier->paused[i]);
     if (carrier->sessions_bound == 0 && carrier->why[0] != '\0' && n < size)
-        snprintf(out + n, size - n, " (%s)", carrier->why);
+        n += (size_t)snprintf(out + n, size - n, " (%s)", carrier->why);
+    if (carrier->passed_over && n < size)
+        snprintf(out + n, size - n, ", passed over");
 }
 
 static void add_carrier(struct columns *table, const Assent__V1__CarrierStatus *carrier)
@@ -82,6 +84,19 @@ static void print_hints(const Assent__V1__StatusReply *status)
                    status->carriers[i]->name, status->carriers[i]->receipt_hint);
 }
 
+/* "alpha: 12 messages took another carrier (down)" */
+static void print_failover(const Assent__V1__StatusReply *status)
+{
+    char count[COUNT_TEXT_SIZE];
+    for (size_t i = 0; i < status->n_carriers; i++) {
+        const Assent__V1__CarrierStatus *carrier = status->carriers[i];
+        for (size_t r = 0; r < carrier->n_failed_over; r++)
+            printf("%s%s: %s messages took another carrier (%s)\n", r ? "" : "\n", carrier->name,
+                   count_text(carrier->failed_over[r]->value, count),
+                   carrier->failed_over[r]->name);
+    }
+}
+
 /* Counters that stand at 0 say nothing. */
 static void print_counters(const Assent__V1__StatusReply *status)
 {
@@ -111,6 +126,7 @@ static bool show(struct client *client, bool json, bool clear)
     print_head(status);
     print_carriers(status);
     print_hints(status);
+    print_failover(status);
     print_counters(status);
     fflush(stdout);
     return true;

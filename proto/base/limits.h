@@ -100,6 +100,7 @@
 #define CLIENTS_MAX          256
 #define LISTENERS_MAX        16
 #define ROUTES_MAX           4096       /* of one carrier */
+#define STATUS_RULES_MAX     64         /* of one carrier */
 #define CONFIG_OCTETS_MAX    (1u << 20) /* the configuration file */
 #define CONFIG_FAULTS_MAX    50         /* told in one go */
 #define HTTP_HEAD_MAX        8192       /* octets of a request; it has no body */
@@ -107,6 +108,7 @@
 #define HTTP_CONNECTIONS_MAX 32
 #define HTTP_TIMEOUT_MS      10000 /* from accept to close, whatever the peer does */
 #define CAMPAIGNS_MAX        4096  /* waiting at one carrier */
+#define FAILOVER_URGENT_MS   100   /* a code waits so long for a carrier that is unfit */
 #define PARKED_RECEIPTS_MAX  65536
 #define PARKED_RECEIPT_MS    60000
 #define RECEIPTS_GATHERED    32         /* looked up together */

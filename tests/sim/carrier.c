@@ -214,6 +214,7 @@ static struct fate draw_fate(struct world *w, uint16_t carrier)
 {
     static const uint32_t temporary[] = {ESME_RSYSERR, ESME_RSUBMITFAIL, ESME_RX_T_APPN};
     static const uint32_t permanent[] = {ESME_RINVDSTADR, 0x65, 0x410};
+    static const uint32_t elsewhere[] = {ESME_RINVSRCADR, ESME_RINVSYSID, SIM_STATUS_ELSEWHERE};
     static const uint32_t throttle[] = {ESME_RTHROTTLED, ESME_RTHROTTLED, ESME_RMSGQFUL};
     const struct plan *p = &w->plan;
     struct rng *rng = &w->wire_rng;
@@ -229,6 +230,10 @@ static struct fate draw_fate(struct world *w, uint16_t carrier)
         fate.command_status = pick(rng, temporary, 3);
     } else if (rng_chance(rng, p->permanent)) {
         fate.command_status = pick(rng, permanent, 3);
+    } else if (rng_chance(rng, p->elsewhere)) {
+        fate.command_status = pick(rng, elsewhere, 3);
+    } else if (rng_chance(rng, p->opted_out)) {
+        fate.command_status = SIM_STATUS_OPTED_OUT;
     } else if (rng_chance(rng, p->never_answered)) {
         fate.answered = false;
         fate.taken = rng_chance(rng, 500000);
@@ -522,7 +527,8 @@ static void connect_result(struct world *w, struct event *e)
     struct connection *c = at(w, e->a);
     if (!c->engine_open || !world_may_enter(w, e))
         return;
-    if (rng_chance(&w->wire_rng, w->plan.link_refused)) {
+    if (rng_chance(&w->wire_rng, w->plan.link_refused) ||
+        w->wire.out_until_us[c->carrier] > w->now_us) {
         drop_engine_end(w, c);
         engine_on_link_down(w->engine, c->carrier, c->link, "connection refused", world_instant(w));
     } else {
@@ -668,6 +674,27 @@ void wire_crash(struct world *w)
 
 /* ---- faults ---- */
 
+static void break_connection(struct world *w, uint32_t index)
+{
+    struct connection *c = at(w, index);
+    TRACE(w, "wire", "connection %u breaks", index);
+    session_close(c->session, "broken");
+    c->over = true;
+    world_at(w, rng_below(&w->wire_rng, 2 * w->plan.wire_us), engine_loses, index, 0, 0);
+    after_session(w, index);
+}
+
+void wire_outage(struct world *w, uint16_t carrier, uint64_t lasts_us)
+{
+    TRACE(w, "wire", "carrier %u is out for %.3f s", carrier, (double)lasts_us / 1e6);
+    w->wire.out_until_us[carrier] = w->now_us + lasts_us;
+    for (unsigned l = 0; l < SIM_LINKS_MAX; l++) {
+        uint32_t index = w->wire.current[carrier][l];
+        if (index != NONE && at(w, index)->session != NULL)
+            break_connection(w, index);
+    }
+}
+
 void wire_fault(struct world *w)
 {
     uint16_t carrier = (uint16_t)rng_below(&w->wire_rng, w->plan.carriers);
@@ -681,9 +708,5 @@ void wire_fault(struct world *w)
         world_at(w, rng_below(&w->wire_rng, 20 * US_PER_S), carrier_hangs_up, index, 0, 0);
         return;
     }
-    TRACE(w, "wire", "connection %u breaks", index);
-    session_close(c->session, "broken");
-    c->over = true;
-    world_at(w, rng_below(&w->wire_rng, 2 * w->plan.wire_us), engine_loses, index, 0, 0);
-    after_session(w, index);
+    break_connection(w, index);
 }

@@ -32,11 +32,15 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
         f->due_wall_ms = event->accepted->send_at_wall_ms;
         f->carrier = find_carrier(w, event->accepted->carrier);
         break;
+    case ASSENT__V1__EVENT__BODY_ATTEMPT:
+        f->carrier = find_carrier(w, event->attempt->carrier);
+        break;
     case ASSENT__V1__EVENT__BODY_SENT:
         f->part = event->sent->part;
         break;
     case ASSENT__V1__EVENT__BODY_DEFERRED:
         f->due_wall_ms = event->deferred->due_wall_ms;
+        f->carrier = find_carrier(w, event->deferred->carrier);
         break;
     case ASSENT__V1__EVENT__BODY_ENDED:
         f->outcome = event->ended->outcome;
@@ -91,11 +95,13 @@ static unsigned rank(int message_class)
     return 0;
 }
 
-/* P8: an attempt is the moment of choice. A code that could have been chosen then must have been. */
+/* P8: an attempt is the moment of choice. A code that could have been chosen then must have been.
+ * Where carriers share routes no record says at which of them the code waits. */
 static void check_priority(struct world *w, const struct record *chosen, uint64_t id)
 {
     unsigned of_chosen = rank(chosen->fact.message_class);
-    if (of_chosen == 0 || of_chosen == 3)
+    bool shared = w->plan.carriers > 1 && w->plan.routes != ROUTES_APART;
+    if (of_chosen == 0 || of_chosen == 3 || shared)
         return;
     for (uint64_t i = w->oracle.oldest_open; i < w->disk.next; i++) {
         const struct record *r = &w->disk.records[i];
@@ -134,6 +140,7 @@ static void fold_message(struct world *w, uint64_t sequence, bool replayed)
     struct progress *p = &r->progress;
     switch (f->body) {
     case ASSENT__V1__EVENT__BODY_ATTEMPT:
+        r->fact.carrier = f->carrier;
         if (!replayed) {
             check_priority(w, r, f->message);
             people_meddle(w, people_find_number(w, r->fact.number), f->program);
@@ -150,6 +157,7 @@ static void fold_message(struct world *w, uint64_t sequence, bool replayed)
     case ASSENT__V1__EVENT__BODY_DEFERRED:
         p->waiting = true;
         p->due_wall_ms = f->due_wall_ms;
+        r->fact.carrier = f->carrier;
         p->since_us = w->now_us;
         break;
     case ASSENT__V1__EVENT__BODY_SENT:

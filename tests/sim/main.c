@@ -25,7 +25,7 @@ struct options {
     unsigned jobs;
 };
 
-static const char *const kind_names[PLAN_KINDS] = {"chaos", "rate", "otp"};
+static const char *const kind_names[PLAN_KINDS] = {"chaos", "rate", "otp", "failover"};
 
 /* A planted bug, and the promises that it breaks: it must be found by one of them. */
 static const struct {
@@ -45,6 +45,10 @@ static const struct {
     [PLANT_RATE_AT_DISPATCH] = {"rate_at_dispatch", "P7"},
     [PLANT_TOKEN_NOT_RETURNED] = {"token_not_returned", "P7 P5"}, /* in the end nothing moves */
     [PLANT_NO_PRIORITY] = {"no_priority", "P8"},
+    [PLANT_FAILOVER_IN_FLIGHT] = {"failover_in_flight", "P6"},
+    [PLANT_FAILOVER_PART] = {"failover_part", "P6"},
+    [PLANT_NO_FAILOVER] = {"no_failover", "P8"},
+    [PLANT_CARRIER_OPT_OUT_LOST] = {"carrier_opt_out_lost", "P3"},
 };
 
 /* ---- what the workers share ---- */
@@ -210,10 +214,10 @@ static int run_seeds(const struct options *o)
     qsort(s->failures, count, sizeof s->failures[0], by_seed);
     for (size_t i = 0; i < count; i++)
         printf("seed %" PRIu64 ": %s\n", s->failures[i].seed, s->failures[i].text);
-    printf("%.1f virtual hours (%" PRIu64 " chaos, %" PRIu64 " rate, %" PRIu64 " otp), %" PRIu64
-           " submit_sm, %" PRIu64 " STOPs answered, %" PRIu64 " crashes\n",
-           (double)s->virtual_us / 3.6e9, s->kinds[0], s->kinds[1], s->kinds[2], s->sends, s->stops,
-           s->crashes);
+    printf("%.1f virtual hours (%" PRIu64 " chaos, %" PRIu64 " rate, %" PRIu64 " otp, %" PRIu64
+           " failover), %" PRIu64 " submit_sm, %" PRIu64 " STOPs answered, %" PRIu64 " crashes\n",
+           (double)s->virtual_us / 3.6e9, s->kinds[0], s->kinds[1], s->kinds[2], s->kinds[3],
+           s->sends, s->stops, s->crashes);
     printf("%" PRIu64 " passed, %" PRIu64 " failed\n", s->done - s->failed, s->failed);
     return s->failed == 0 && s->done == o->seeds ? 0 : 1;
 }

@@ -286,9 +286,29 @@ static void check_intent(struct world *w, const struct text *t, const struct sub
                    s->text, p->writes + 1, p->refused, r->progress.attempts, r->progress.helds);
 }
 
+static uint16_t carrier_at(const struct world *w, uint32_t connection)
+{
+    return w->wire.connections[connection]->carrier;
+}
+
+/* Whatever its program says about messages in doubt: a part that one carrier has, or may have, keeps
+ * the whole message from every other. */
+static void check_one_carrier(struct world *w, const struct text *t, const struct submit_seen *s)
+{
+    for (unsigned i = 0; i < SIM_PARTS_MAX; i++) {
+        const struct part_write *p = &t->parts[i];
+        bool refused = p->writes == 0 || (p->answered && !p->taken);
+        if (!refused && carrier_at(w, p->connection) != carrier_at(w, s->connection))
+            world_fail(w, "P6", "#%u part %u written to carrier %u; part %u was %s by carrier %u",
+                       s->text, s->part + 1, carrier_at(w, s->connection), i + 1,
+                       p->answered ? "taken" : "not answered", carrier_at(w, p->connection));
+    }
+}
+
 static void note_write(struct world *w, struct text *t, const struct submit_seen *s)
 {
     struct part_write *p = &t->parts[s->part];
+    check_one_carrier(w, t, s);
     if (!may_write_again(w, t, p, s->part))
         world_fail(w, "P6", "#%u part %u (class %d) written again; the first was %s", s->text,
                    s->part + 1, t->message_class,
@@ -389,9 +409,10 @@ static void judge_text(struct world *w, const struct submit_seen *s)
     check_intent(w, t, s);
     note_write(w, t, s);
     uint64_t waited_us = w->now_us - t->accepted_us;
-    if (w->plan.kind == PLAN_OTP && t->message_class == ASSENT__V1__CLASS__OTP &&
-        waited_us > w->oracle.otp_worst_us)
-        w->oracle.otp_worst_us = waited_us;
+    uint64_t *worst_us = t->message_class == ASSENT__V1__CLASS__OTP ? &w->oracle.otp_worst_us
+                                                                    : &w->oracle.bulk_worst_us;
+    if (waited_us > *worst_us)
+        *worst_us = waited_us;
 }
 
 static void judge_service(struct world *w, struct submit_seen *s)
@@ -571,6 +592,21 @@ void oracle_octets_out(struct world *w, uint32_t connection, struct span octets)
 
 /* ---- something has reached the gateway ---- */
 
+static void note_read(struct world *w, uint32_t number, uint32_t mask)
+{
+    struct subscriber *sub = &w->oracle.subscribers[number];
+    if (sub->read_life != w->life)
+        sub->read = 0;
+    sub->read_life = w->life;
+    sub->read |= mask;
+}
+
+/* The carrier says that its subscriber opted out: as good as a STOP, and nothing is confirmed. */
+static void carrier_opt_out(struct world *w, const struct submit_seen *s)
+{
+    note_read(w, s->number, reach(w, s->program, false));
+}
+
 static void answer_handed(struct world *w, uint32_t connection, const struct delivery *d)
 {
     const struct submit_seen *s = find_sent(w, connection, d->sequence);
@@ -590,6 +626,8 @@ static void answer_handed(struct world *w, uint32_t connection, const struct del
     p->answered = true;
     p->taken = d->command_status == ESME_ROK;
     p->refused += d->command_status != ESME_ROK;
+    if (d->command_status == SIM_STATUS_OPTED_OUT)
+        carrier_opt_out(w, s);
 }
 
 static void stop_handed(struct world *w, struct mo *mo)
@@ -598,10 +636,7 @@ static void stop_handed(struct world *w, struct mo *mo)
     bool everything = mo->kind == MO_STOP_ALL;
     uint32_t mask = reach(w, mo->program, everything);
     uint64_t key = stop_key(w, mo->program, mo->number, everything);
-    if (sub->read_life != w->life)
-        sub->read = 0;
-    sub->read_life = w->life;
-    sub->read |= mask;
+    note_read(w, mo->number, mask);
     sub->last_stop_us = w->now_us;
     if (set_add(&sub->opted_out, key >> 50))
         sub->confirmations_due++;
@@ -792,6 +827,24 @@ static void check_rate_used(struct world *w)
                    (unsigned long long)count, (unsigned long long)seconds, rate);
 }
 
+/* A code goes to the other carrier within FAILOVER_URGENT_MS, marketing within `failover_after`, and
+ * when the first is back it is used again. */
+static void check_failover(struct world *w)
+{
+    uint64_t slack_us = SECOND_US / 5;
+    uint64_t bulk_us = w->config.carriers[0].failover_after_ms * US_PER_MS;
+    if (w->oracle.otp_worst_us > FAILOVER_URGENT_MS * US_PER_MS + slack_us)
+        world_fail(w, "P8", "a code waited %.1f ms for a carrier that is out",
+                   (double)w->oracle.otp_worst_us / 1e3);
+    if (w->oracle.bulk_worst_us > bulk_us + slack_us)
+        world_fail(w, "P8",
+                   "a message waited %.3f s for a carrier that is out, failover_after %u ms",
+                   (double)w->oracle.bulk_worst_us / 1e6, w->config.carriers[0].failover_after_ms);
+    const struct write_times *t = &w->oracle.writes[0];
+    if (t->count == 0 || t->times[t->count - 1] < OUTAGE_FROM_US + OUTAGE_LASTS_US)
+        world_fail(w, "P8", "nothing went to a carrier again after its outage");
+}
+
 void oracle_end(struct world *w)
 {
     const char *missing = unsettled(w);
@@ -803,6 +856,8 @@ void oracle_end(struct world *w)
     check_nothing_made_up(w);
     if (w->plan.kind == PLAN_RATE)
         check_rate_used(w);
+    if (w->plan.kind == PLAN_FAILOVER)
+        check_failover(w);
     /* A token or a few, where codes come together, and what fsync and Redis take. */
     uint64_t otp_most_us = 15000 + 4 * SECOND_US / w->plan.rate;
     if (w->plan.kind == PLAN_OTP && w->oracle.otp_worst_us > otp_most_us)

@@ -70,7 +70,8 @@ static void draw_text(struct world *w, struct text *t)
 
 static void draw_bulk(struct world *w, struct text *t, uint32_t index)
 {
-    bool code = w->plan.kind == PLAN_OTP && index % 40 == 39;
+    bool code = (w->plan.kind == PLAN_OTP && index % 40 == 39) ||
+                (w->plan.kind == PLAN_FAILOVER && index % 4 == 3);
     *t = (struct text){.program = code ? 3 : 1,
                        .number = index % w->plan.numbers,
                        .length = 30,
@@ -521,6 +522,14 @@ static void plan_chaos(struct world *w)
     }
 }
 
+/* Spread over the whole run: there is no backlog but what the outage makes. */
+static void plan_steady(struct world *w)
+{
+    uint64_t span_us = w->plan.chaos_us - 4 * US_PER_S;
+    for (uint32_t i = 0; i < w->plan.messages; i++)
+        world_at(w, 3 * US_PER_S + span_us * i / w->plan.messages, submit, i, 0, 0);
+}
+
 static void plan_bulk(struct world *w)
 {
     for (uint32_t i = 0; i < w->plan.messages; i++) {
@@ -540,6 +549,8 @@ void people_begin(struct world *w)
     plan_opt_ins(w);
     if (w->plan.kind == PLAN_CHAOS)
         plan_chaos(w);
+    else if (w->plan.kind == PLAN_FAILOVER)
+        plan_steady(w);
     else
         plan_bulk(w);
 }

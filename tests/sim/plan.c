@@ -51,6 +51,9 @@ static void draw_carrier_faults(struct plan *p, struct rng *rng)
     p->link_fault_us = maybe_every(rng, 5 * SECOND, 90 * SECOND);
     p->link_refused = maybe(rng, 400000);
     p->link_stuck = maybe(rng, 20000);
+    p->outage_us = maybe_every(rng, 10 * SECOND, 90 * SECOND);
+    p->elsewhere = maybe(rng, 100000);
+    p->opted_out = maybe(rng, 20000);
     p->temporary = maybe(rng, 200000);
     p->permanent = maybe(rng, 100000);
     p->throttled = maybe(rng, 100000);
@@ -87,6 +90,7 @@ static void draw_chaos(struct plan *p, struct rng *rng)
     p->messages = between(rng, 20, 200);
     p->numbers = between(rng, 2, 20);
     p->carriers = between(rng, 1, SIM_CARRIERS_MAX);
+    p->routes = (enum plan_routes)rng_below(rng, ROUTES_KINDS);
     p->rate = rates[rng_below(rng, sizeof rates / sizeof rates[0])];
     p->window = between(rng, 1, 20);
     draw_process_faults(p, rng);
@@ -123,10 +127,24 @@ static void draw_otp(struct plan *p, struct rng *rng)
     p->chaos_us = 14 * SECOND;
 }
 
+/* P8 and P5 over an outage: the first carrier is away from OUTAGE_FROM_US on, the second takes over. */
+static void draw_failover(struct plan *p, struct rng *rng)
+{
+    p->rate = between(rng, 100, 200);
+    p->messages = 1200;
+    p->numbers = 12;
+    p->carriers = 2;
+    p->routes = ROUTES_BACKUP;
+    p->window = 200;
+    p->chaos_us = 40 * SECOND;
+}
+
 static enum plan_kind kind_of(uint64_t seed)
 {
     if (seed % 20 == 7)
         return PLAN_RATE;
+    if (seed % 20 == 17)
+        return PLAN_FAILOVER;
     return seed % 20 == 13 ? PLAN_OTP : PLAN_CHAOS;
 }
 
@@ -144,6 +162,9 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
         break;
     case PLAN_OTP:
         draw_otp(plan, &rng);
+        break;
+    case PLAN_FAILOVER:
+        draw_failover(plan, &rng);
         break;
     case PLAN_KINDS:
         break;

@@ -254,6 +254,22 @@ static void fault_link(struct world *w, struct event *e)
     world_at(w, spread(&w->rng, w->plan.link_fault_us), fault_link, 0, 0, 0);
 }
 
+static void outage(struct world *w, struct event *e)
+{
+    (void)e;
+    if (w->healing)
+        return;
+    uint16_t carrier = (uint16_t)rng_below(&w->rng, w->plan.carriers);
+    wire_outage(w, carrier, US_PER_S + rng_below(&w->rng, 40 * US_PER_S));
+    world_at(w, spread(&w->rng, w->plan.outage_us), outage, 0, 0, 0);
+}
+
+static void planned_outage(struct world *w, struct event *e)
+{
+    (void)e;
+    wire_outage(w, 0, OUTAGE_LASTS_US);
+}
+
 static void fault_disk(struct world *w, struct event *e)
 {
     if (w->healing)
@@ -285,6 +301,10 @@ static void begin_faults(struct world *w)
         world_at(w, spread(&w->rng, p->redis_fault_us), fault_redis, 0, 0, 0);
     if (p->link_fault_us)
         world_at(w, spread(&w->rng, p->link_fault_us), fault_link, 0, 0, 0);
+    if (p->outage_us)
+        world_at(w, spread(&w->rng, p->outage_us), outage, 0, 0, 0);
+    if (p->kind == PLAN_FAILOVER)
+        world_at(w, OUTAGE_FROM_US, planned_outage, 0, 0, 0);
     if (p->disk_full_us)
         world_at(w, spread(&w->rng, p->disk_full_us), fault_disk, 0, 0, 0);
     world_at(w, spread(&w->rng, 20 * US_PER_S), take_snapshot, 0, 0, 0);
@@ -317,6 +337,8 @@ static void heal(struct world *w, struct event *e)
     struct plan *p = &w->plan;
     p->stall = p->fsync_slow = p->fsync_fail = p->redis_slow = 0;
     p->link_refused = p->link_stuck = p->temporary = p->permanent = p->throttled = 0;
+    p->elsewhere = p->opted_out = 0;
+    memset(w->wire.out_until_us, 0, sizeof w->wire.out_until_us);
     p->never_answered = p->answered_late = p->deliver_drop = 0;
     p->receipt_lost = 0;
     p->stop = p->stop_all = p->start = p->help = p->chatter = 0;
@@ -360,9 +382,31 @@ static void fill_program(struct world *w, struct program_config *p, const struct
     p->on_unknown = rng_chance(&w->rng, 500000) ? UNKNOWN_SEND_AGAIN : UNKNOWN_NEVER_AGAIN;
 }
 
+/* Alpha takes everything and beta what begins with 44; then they may help each other out. */
+static void fill_routes(struct world *w, struct carrier_config *c, uint32_t index)
+{
+    struct route_config *own = &w->routes[index][0], *other = &w->routes[index][1];
+    route_defaults(own);
+    route_defaults(other);
+    if (index == 1 && w->plan.routes != ROUTES_SHARED)
+        snprintf(own->prefix, sizeof own->prefix, "44");
+    if (index == 0)
+        snprintf(other->prefix, sizeof other->prefix, "44");
+    other->priority = 1;
+    own->weight = (uint16_t)(1 + rng_below(&w->rng, 3));
+    c->routes = own;
+    c->route_count = w->plan.routes == ROUTES_BACKUP && w->plan.carriers > 1 ? 2 : 1;
+}
+
+static void fill_statuses(struct carrier_config *c)
+{
+    c->statuses[0] = (struct status_rule){SIM_STATUS_OPTED_OUT, STATUS_OPTED_OUT};
+    c->statuses[1] = (struct status_rule){SIM_STATUS_ELSEWHERE, STATUS_ELSEWHERE};
+    c->status_count = 2;
+}
+
 static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t index)
 {
-    static char routes[SIM_CARRIERS_MAX][1][NUMBER_DIGITS_MAX + 1] = {{""}, {"44"}};
     carrier_defaults(c);
     snprintf(c->name, sizeof c->name, "%s", index == 0 ? "alpha" : "beta");
     snprintf(c->address, sizeof c->address, "tcp://127.0.0.1:2775");
@@ -376,8 +420,9 @@ static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t ind
     c->reconnect_min_ms = 100 + (uint32_t)rng_below(&w->rng, 900);
     c->reconnect_max_ms = 8000;
     c->receipt_timeout_ms = 30000 + (uint32_t)rng_below(&w->rng, 60000);
-    c->routes = routes[index];
-    c->route_count = 1;
+    c->failover_after_ms = 1000 + (uint32_t)rng_below(&w->rng, 10000);
+    fill_routes(w, c, index);
+    fill_statuses(c);
 }
 
 static void fill_config(struct world *w)

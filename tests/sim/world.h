@@ -29,7 +29,19 @@
 #define NONE             UINT32_MAX
 #define PLAIN_SIZE       256
 
-enum plan_kind { PLAN_CHAOS, PLAN_RATE, PLAN_OTP, PLAN_KINDS };
+/* What a simulated carrier means by statuses of its own; its `statuses` say so. */
+#define SIM_STATUS_OPTED_OUT 0x400
+#define SIM_STATUS_ELSEWHERE 0x401
+
+enum plan_kind { PLAN_CHAOS, PLAN_RATE, PLAN_OTP, PLAN_FAILOVER, PLAN_KINDS };
+
+/* How two carriers share the numbers that begin with 44 and the others. */
+enum plan_routes {
+    ROUTES_APART,  /* each has its own */
+    ROUTES_BACKUP, /* each is the other's second route */
+    ROUTES_SHARED, /* both take everything, by weight */
+    ROUTES_KINDS,
+};
 
 /* Chances are in parts per million; of what, says the comment. */
 struct plan {
@@ -38,6 +50,8 @@ struct plan {
     uint32_t messages, numbers, carriers;
     uint32_t rate, window, sessions;
     enum bind_mode bind;
+    enum plan_routes routes;
+    uint64_t outage_us; /* mean time between a carrier's outages; 0 never */
 
     uint32_t turn_delay_us;                    /* at most */
     uint32_t stall;                            /* a turn: the process stands still for a while */
@@ -51,12 +65,17 @@ struct plan {
     uint64_t link_fault_us;            /* mean time between lost or silent connections; 0 never */
     uint32_t link_refused, link_stuck; /* connecting; a flush meets a full socket */
     uint32_t temporary, permanent, throttled, never_answered, answered_late;  /* a submit_sm */
+    uint32_t elsewhere, opted_out;                                            /* likewise */
     uint32_t receipt_lost, receipt_double, receipt_early, receipt_bad, no_id; /* one taken */
     uint32_t deliver_drop; /* a deliver_sm_resp: the carrier does not see it */
     uint32_t stop, stop_all, start, help, chatter, yes;         /* a message to a subscriber */
     uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
     uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
 };
+
+/* PLAN_FAILOVER */
+#define OUTAGE_FROM_US  (10 * US_PER_S)
+#define OUTAGE_LASTS_US (15 * US_PER_S)
 
 /* disk.c */
 
@@ -231,6 +250,7 @@ struct wire {
     uint32_t next_message_id;
     uint32_t mo_being_sent;
     uint64_t throttling_until_us[SIM_CARRIERS_MAX];
+    uint64_t out_until_us[SIM_CARRIERS_MAX]; /* an outage: nobody gets in */
 };
 
 void wire_init(struct wire *wire);
@@ -241,6 +261,7 @@ void wire_close(struct world *world, uint16_t carrier, uint16_t link);
 void wire_reading(struct world *world, uint16_t carrier, uint16_t link, bool reading);
 void wire_crash(struct world *world); /* every connection's engine end is gone */
 void wire_fault(struct world *world);
+void wire_outage(struct world *world, uint16_t carrier, uint64_t lasts_us);
 /* A text from a subscriber, to be delivered until it is answered. */
 void wire_send_mo(struct world *world, enum mo_kind kind, uint32_t number, uint32_t program,
                   const char *text, uint64_t delay_us);
@@ -354,6 +375,7 @@ struct oracle {
     size_t service_count;
     uint64_t oldest_open; /* no open message's record is below */
     uint64_t checks, sends, stops_answered, otp_worst_us;
+    uint64_t bulk_worst_us; /* PLAN_FAILOVER: as otp_worst_us, of marketing */
 };
 
 /* Letters, digits, '#' and spaces of a short_message, whatever its alphabet. */
@@ -392,6 +414,7 @@ struct world {
     uint64_t mono_offset_us; /* each life of the process has another */
     struct rng rng, wire_rng, redis_rng, disk_rng, people_rng, secret_rng;
     struct config config;
+    struct route_config routes[SIM_CARRIERS_MAX][2];
     struct ports ports;
     struct engine *engine;  /* NULL while the process is dead */
     uint32_t life;          /* how many processes there were */

@@ -126,7 +126,7 @@ static void test_good(void **state)
     assert_string_equal(config->programs[0].senders[0], "12025550100");
     assert_string_equal(config->carriers[0].password, "open sesame");
     assert_int_equal(config->carriers[0].route_count, 2);
-    assert_string_equal(config->carriers[0].routes[1], "44");
+    assert_string_equal(config->carriers[0].routes[1].prefix, "44");
     assert_int_equal(config->carriers[0].receipt_timeout_ms, 48 * 3600 * 1000);
     assert_int_equal(config->retry_min_ms, 2000);
     assert_int_equal(config->ttl_ms[ASSENT__V1__CLASS__OTP], 180000);
@@ -222,7 +222,29 @@ static const struct fault faults[] = {
     {"rate: 500", "refuse_status: 0x", 26, "a command_status like 0x08"},
     {"rate: 500", "refuse_status: 0x8g", 26, "a command_status like 0x08"},
     {"[\"1\", \"44\"]", "[\"1\", \"+44\"]", 27, "without +, or \"\" for every number"},
-    {"[\"1\", \"44\"]", "[\"1\", \"1\"]", 27, "route \"1\" leads to carrier alpha already"},
+    {"[\"1\", \"44\"]", "[\"1\", \"1\"]", 27, "route \"1\" is there twice"},
+    {"[\"1\", \"44\"]", "[{prefix: \"1\", weight: 0}]", 27, "a whole number from 1 to 1000"},
+    {"[\"1\", \"44\"]", "[{cost: 2}]", 27, "a route has no `prefix`"},
+    {"[\"1\", \"44\"]", "[{prefix: \"1\", via: x}]", 27,
+     "allowed: prefix, senders, classes, cost, priority, weight"},
+    {"[\"1\", \"44\"]", "[{prefix: \"1\", senders: [\"12025550199\"]}]", 27,
+     "no program has the sender \"12025550199\""},
+    {"[\"1\", \"44\"]", "[{prefix: \"1\", classes: [emergency]}]", 27,
+     "no program has the class emergency"},
+    {"[\"1\", \"44\"]", "[\"1\", {prefix: \"1\", cost: 3}]", 27, "route \"1\" is there twice"},
+    {"[\"1\", \"44\"]", "[\"1\", {prefix: \"1\", classes: [otp]}]", 0, ""},
+    {"rate: 500", "rate: 500\n    failover_after: 2d", 27, "from 0ms to 1d is allowed"},
+    {"rate: 500", "rate: 500\n    unknown_status: ignore", 27,
+     "allowed: retry, retry_elsewhere, throttle, final, opted_out"},
+    {"rate: 500", "rate: 500\n    statuses: [0x45]", 27, "is written as {0x45: retry_elsewhere"},
+    {"rate: 500", "rate: 500\n    statuses: {ESME_ROK: retry}", 27,
+     "`statuses` cannot have \"ESME_ROK\""},
+    {"rate: 500", "rate: 500\n    statuses: {0x100000000: retry}", 27,
+     "`statuses` cannot have \"0x100000000\""},
+    {"rate: 500", "rate: 500\n    statuses: {0x45: retry, 69: final}", 27,
+     "status 69 is there twice"},
+    {"rate: 500", "rate: 500\n    statuses: {0x45: sometimes}", 27,
+     "`0x45` cannot be \"sometimes\""},
     {"retry_min: 2s", "retry_min: 10m", 28, "`retry_min` is longer than `retry_max`"},
     {"retry_min: 2s", "open_messages: 1000}\nlog_level: warn #", 0, ""},
     {"retry_min: 2s", "memory: 1MiB", 28, "from 16MiB to 1024GiB"},

@@ -15,12 +15,13 @@
 #include "smpp/session.h"
 
 #define WORLD_SUBMITS 4096
-#define WORLD_LINKS   4
+#define WORLD_LINKS   4 /* of one carrier */
+#define WORLD_ENDS    (2 * WORLD_LINKS)
 #define WORLD_CHECKS  4096
 
 struct world_submit {
-    uint16_t link;
-    uint8_t part; /* of a long text; 0 */
+    uint16_t link; /* of the second carrier from WORLD_LINKS on */
+    uint8_t part;  /* of a long text; 0 */
     uint64_t number;
     uint32_t sequence_number;
 };
@@ -34,8 +35,11 @@ struct world {
     struct config config;
     struct program_config programs[2]; /* offers: marketing, single; login: otp, transactional */
     struct client_config clients[2];
-    struct carrier_config carrier;
-    char routes[1][NUMBER_DIGITS_MAX + 1];
+    union { /* the second is there when the test raises config.carrier_count */
+        struct carrier_config carrier;
+        struct carrier_config carriers[2];
+    };
+    struct route_config routes[2];
     struct ports ports;
     struct engine *engine;
     struct instant now;
@@ -60,10 +64,12 @@ struct world {
     size_t scope_count;
     uint16_t next_scope;
 
-    struct session *peers[WORLD_LINKS];
-    struct buffer to_peer[WORLD_LINKS];
-    bool opening[WORLD_LINKS];
+    struct session *peers[WORLD_ENDS];
+    struct buffer to_peer[WORLD_ENDS];
+    bool opening[WORLD_ENDS];
     bool silent;         /* submit_sm get no answer */
+    bool away[2];        /* a carrier that takes no connection */
+    uint32_t status[2];  /* a carrier's answer to every submit_sm */
     const char *give_id; /* of every submit_sm; NULL: "id1", "id2", ... */
     uint64_t next_id;
     bool stuck;             /* the ledger is durable no further */
@@ -170,27 +176,26 @@ static bool world_resolve(void *context, uint64_t cookie, const char *name)
 static void world_open(void *context, uint16_t carrier, uint16_t link)
 {
     struct world *w = context;
-    (void)carrier;
-    w->opening[link] = true;
+    w->opening[carrier * WORLD_LINKS + link] = true;
 }
 
 static void world_flush(void *context, uint16_t carrier, uint16_t link, struct buffer *output)
 {
     struct world *w = context;
-    (void)carrier;
     struct span octets = buffer_span(output);
-    assert_true(buffer_append(&w->to_peer[link], octets.data, octets.length));
+    assert_true(
+        buffer_append(&w->to_peer[carrier * WORLD_LINKS + link], octets.data, octets.length));
     buffer_consume(output, octets.length);
 }
 
 static void world_close(void *context, uint16_t carrier, uint16_t link)
 {
     struct world *w = context;
-    (void)carrier;
-    if (w->peers[link] != NULL)
-        session_free(w->peers[link]);
-    w->peers[link] = NULL;
-    buffer_consume(&w->to_peer[link], buffer_length(&w->to_peer[link]));
+    unsigned end = carrier * WORLD_LINKS + link;
+    if (w->peers[end] != NULL)
+        session_free(w->peers[end]);
+    w->peers[end] = NULL;
+    buffer_consume(&w->to_peer[end], buffer_length(&w->to_peer[end]));
 }
 
 static void world_reading(void *context, uint16_t carrier, uint16_t link, bool reading)
@@ -227,8 +232,10 @@ static void peer_message(void *context, struct session *session, const struct pd
     if (w->silent)
         return;
     char id[24];
+    uint32_t status = w->status[link / WORLD_LINKS];
     snprintf(id, sizeof id, "id%llu", (unsigned long long)++w->next_id);
-    session_respond(session, header, ESME_ROK, span_from_string(w->give_id ? w->give_id : id));
+    struct span given = span_from_string(w->give_id ? w->give_id : id);
+    session_respond(session, header, status, status == ESME_ROK ? given : (struct span){0});
 }
 
 static void peer_ended(void *context, struct session *session, uint64_t cookie,
@@ -257,10 +264,15 @@ static void world_connect(struct world *w, uint16_t link)
                                     .window = WINDOW_MAX,
                                     .request_timeout_ms = 10000,
                                     .enquire_timeout_ms = 10000};
+    uint16_t carrier = link / WORLD_LINKS;
     w->opening[link] = false;
+    if (w->away[carrier]) {
+        engine_on_link_down(w->engine, carrier, link % WORLD_LINKS, "connection refused", w->now);
+        return;
+    }
     w->peers[link] = session_new(&config, &peer_handlers, (void *)(uintptr_t)link);
     session_start(w->peers[link], w->now.mono_us);
-    engine_on_link_up(w->engine, 0, link, w->now);
+    engine_on_link_up(w->engine, carrier, link % WORLD_LINKS, w->now);
 }
 
 /* ---- submitters ---- */
@@ -296,7 +308,7 @@ static void world_settle(struct world *w)
             engine_on_durable(w->engine, w->next - 1);
         engine_turn(w->engine, w->now);
         busy = w->next != next; /* what is durable from now on */
-        for (uint16_t link = 0; link < WORLD_LINKS; link++) {
+        for (uint16_t link = 0; link < WORLD_ENDS; link++) {
             if (w->opening[link])
                 world_connect(w, link), busy = true;
             if (w->peers[link] == NULL)
@@ -308,7 +320,9 @@ static void world_settle(struct world *w)
             struct buffer *output = session_output(w->peers[link]);
             struct span out = buffer_span(output);
             if (out.length > 0)
-                engine_on_link_octets(w->engine, 0, link, out, w->now), busy = true;
+                engine_on_link_octets(w->engine, link / WORLD_LINKS, link % WORLD_LINKS, out,
+                                      w->now),
+                    busy = true;
             buffer_consume(output, out.length);
         }
         for (size_t i = 0; i < w->scope_count; i++) {
@@ -374,11 +388,13 @@ static void world_init(struct world *w)
         snprintf(w->clients[i].name, sizeof w->clients[i].name, "client%d", i);
         w->clients[i].programs[0] = w->clients[i].programs[1] = true;
     }
+    carrier_defaults(&w->carriers[1]);
     carrier_defaults(&w->carrier);
     snprintf(w->carrier.name, sizeof w->carrier.name, "alpha");
     snprintf(w->carrier.system_id, sizeof w->carrier.system_id, "acme");
     w->carrier.rate = 100000;
     w->carrier.window = 1000;
+    route_defaults(&w->routes[0]);
     w->carrier.routes = w->routes;
     w->carrier.route_count = 1;
     w->config.programs = w->programs;
@@ -387,7 +403,7 @@ static void world_init(struct world *w)
     w->config.client_count = 2;
     w->config.carriers = &w->carrier;
     w->config.carrier_count = 1;
-    for (int i = 0; i < WORLD_LINKS; i++)
+    for (int i = 0; i < WORLD_ENDS; i++)
         buffer_init(&w->to_peer[i], 64u << 20);
     w->ports = (struct ports){.context = w,
                               .ledger_append = world_append,
@@ -438,7 +454,7 @@ static void world_start(struct world *w)
 static void world_stop(struct world *w)
 {
     engine_free(w->engine);
-    for (int i = 0; i < WORLD_LINKS; i++) {
+    for (int i = 0; i < WORLD_ENDS; i++) {
         if (w->peers[i] != NULL)
             session_free(w->peers[i]);
         w->peers[i] = NULL;
@@ -451,7 +467,7 @@ static void world_stop(struct world *w)
 static void world_release(struct world *w)
 {
     world_stop(w);
-    for (int i = 0; i < WORLD_LINKS; i++)
+    for (int i = 0; i < WORLD_ENDS; i++)
         buffer_release(&w->to_peer[i]);
     for (uint64_t i = 1; i < w->next; i++)
         free(w->records[i].octets);

@@ -146,6 +146,12 @@ const char *pause_name(unsigned bit)
     return names[bit];
 }
 
+const char *failover_name(unsigned reason)
+{
+    (void)reason;
+    return "down";
+}
+
 /* The ledger's reader over fake.events; record n is at index n - 1. */
 struct ledger_reader {
     uint64_t next;
