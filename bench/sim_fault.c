@@ -420,6 +420,8 @@ void fault_plan_receipt(struct sim *sim, struct item *item)
         item->deliver.form |= RECEIPT_NO_TLVS;
         item->deliver.variant = (uint8_t)rng_below(&faults->rng, RECEIPT_VARIANTS);
     }
+    if ((item->deliver.form & RECEIPT_NO_TLVS) && (item->deliver.form & RECEIPT_NO_TEXT))
+        item->deliver.form &= (uint8_t)~RECEIPT_NO_TEXT; /* something must be said */
     item->deliver.in_data_sm = fault_strikes(faults, FAULT_RECEIPT_IN_DATA_SM);
 }
 
@@ -550,6 +552,8 @@ void fault_write_reply(const struct item *item, struct reply_buffers *buffers,
 void fault_shape_deliver(struct peer *peer, const struct item *item, size_t at)
 {
     struct buffer *out = session_output(peer->session);
+    if (item->kind == ITEM_RECEIPT && item->deliver.session != peer->number)
+        (void)fault_strikes(&peer->sim->faults, FAULT_RECEIPT_OTHER_SESSION);
     if (item->kind == ITEM_RECEIPT && item->deliver.in_data_sm)
         pdu_to_data_sm(out, at);
     if (item->kind == ITEM_REPLY && item->deliver.reply_form == REPLY_255_OCTETS)
