@@ -20,6 +20,7 @@
 #include "bench/options.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
+#include "proto/base/stream.h"
 #include "proto/frame.h"
 #include "proto/number.h"
 
@@ -34,6 +35,7 @@ enum task { TASK_SUBMIT, TASK_OPT_IN };
 
 struct load_options {
     const char *connect, *client, *key, *program, *text, *campaign, *times;
+    const char *tls_ca, *tls_cert, *tls_key;
     uint64_t first_number, ttl_us;
     uint32_t messages, numbers, batch, calls, connections, rate;
     int task, message_class;
@@ -46,7 +48,7 @@ struct call {
 };
 
 struct connection {
-    int fd;
+    struct stream stream;
     bool ready; /* Hello is answered */
     struct buffer in, out;
     struct call *calls;
@@ -79,7 +81,23 @@ static const struct option_row rows[] = {
      .value = "ADDRESS",
      .kind = OPTION_TEXT,
      .offset = AT(connect),
-     .help = "unix:///PATH or tcp://127.0.0.1:PORT (unix:///run/assent/assent.sock)"},
+     .help = "unix:///PATH, tcp://127.0.0.1:PORT or tls://127.0.0.1:PORT\n"
+             "(unix:///run/assent/assent.sock)"},
+    {.name = "--tls-ca",
+     .value = "FILE",
+     .kind = OPTION_TEXT,
+     .offset = AT(tls_ca),
+     .help = "who signed the gateway's certificate (the system's authorities)"},
+    {.name = "--tls-cert",
+     .value = "FILE",
+     .kind = OPTION_TEXT,
+     .offset = AT(tls_cert),
+     .help = "our certificate (none)"},
+    {.name = "--tls-key",
+     .value = "FILE",
+     .kind = OPTION_TEXT,
+     .offset = AT(tls_key),
+     .help = "its key"},
     {.name = "--client",
      .value = "NAME",
      .kind = OPTION_TEXT,
@@ -178,17 +196,30 @@ static const struct option_row rows[] = {
 
 /* Connecting ---------------------------------------------------------------------------------- */
 
+static bool is_tls(const char *address)
+{
+    return strncmp(address, "tls://", 6) == 0;
+}
+
+/* What follows tcp://127.0.0.1: or tls://127.0.0.1: in it, or NULL. */
+static const char *port_of(const char *address)
+{
+    const char *rest = address + strlen("tcp");
+    bool ours = strncmp(address, "tcp", 3) == 0 || is_tls(address);
+    return ours && strncmp(rest, "://127.0.0.1:", 13) == 0 ? rest + 13 : NULL;
+}
+
 /* A socket, or -1 with errno. */
 static int connect_to(const char *address)
 {
-    static const char loopback[] = "tcp://127.0.0.1:";
+    const char *port = port_of(address);
     struct sockaddr_un local = {.sun_family = AF_UNIX};
     struct sockaddr_in inet = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     bool is_unix = strncmp(address, "unix://", 7) == 0;
     if (is_unix && strlen(address + 7) < sizeof local.sun_path) {
         snprintf(local.sun_path, sizeof local.sun_path, "%s", address + 7);
-    } else if (!is_unix && strncmp(address, loopback, sizeof loopback - 1) == 0) {
-        inet.sin_port = htons((uint16_t)strtoul(address + sizeof loopback - 1, NULL, 10));
+    } else if (port != NULL) {
+        inet.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
     } else {
         errno = EINVAL;
         return -1;
@@ -199,6 +230,24 @@ static int connect_to(const char *address)
         return fd;
     close(fd);
     return -1;
+}
+
+static void put_path(char out[TLS_PATH_MAX], const char *path)
+{
+    snprintf(out, TLS_PATH_MAX, "%s", path ? path : "");
+}
+
+static bool secure(const struct load_options *options, struct stream *stream)
+{
+    struct tls_settings settings = {.name = ""};
+    const char *why = "";
+    put_path(settings.ca_file, options->tls_ca);
+    put_path(settings.cert_file, options->tls_cert);
+    put_path(settings.key_file, options->tls_key);
+    if (stream_secure(stream, &settings, "127.0.0.1", &why))
+        return true;
+    fprintf(stderr, "assent-bench: TLS with %s: %s\n", options->connect, why);
+    return false;
 }
 
 static bool send_hello(struct load *load, struct connection *connection)
@@ -216,12 +265,14 @@ static bool send_hello(struct load *load, struct connection *connection)
 
 static bool open_connection(struct load *load, struct connection *connection)
 {
-    connection->fd = connect_to(load->options->connect);
-    if (connection->fd < 0) {
+    connection->stream = (struct stream){.fd = connect_to(load->options->connect)};
+    if (connection->stream.fd < 0) {
         fprintf(stderr, "assent-bench: --connect %s: %s\n", load->options->connect,
                 strerror(errno));
         return false;
     }
+    if (is_tls(load->options->connect) && !secure(load->options, &connection->stream))
+        return false;
     buffer_init(&connection->in, BUFFER_LIMIT);
     buffer_init(&connection->out, BUFFER_LIMIT);
     connection->calls = check_calloc(load->options->calls, sizeof *connection->calls);
@@ -403,15 +454,20 @@ static bool take_frames(struct load *load, struct connection *connection)
 
 static bool read_from(struct load *load, struct connection *connection)
 {
-    uint8_t *room = buffer_reserve(&connection->in, READ_OCTETS);
-    CHECK(room != NULL);
-    ssize_t n = recv(connection->fd, room, READ_OCTETS, MSG_DONTWAIT);
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-        fprintf(stderr, "assent-bench: the gateway closed the connection\n");
-        return false;
-    }
-    buffer_commit(&connection->in, n > 0 ? (size_t)n : 0);
-    return take_frames(load, connection);
+    ssize_t n;
+    do {
+        uint8_t *room = buffer_reserve(&connection->in, READ_OCTETS);
+        CHECK(room != NULL);
+        n = stream_receive(&connection->stream, room, READ_OCTETS);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+            fprintf(stderr, "assent-bench: the gateway closed the connection\n");
+            return false;
+        }
+        buffer_commit(&connection->in, n > 0 ? (size_t)n : 0);
+        if (!take_frames(load, connection))
+            return false;
+    } while (n == READ_OCTETS);
+    return true;
 }
 
 static bool write_to(struct connection *connection)
@@ -419,7 +475,7 @@ static bool write_to(struct connection *connection)
     struct span out = buffer_span(&connection->out);
     if (out.length == 0)
         return true;
-    ssize_t n = send(connection->fd, out.data, out.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t n = stream_send(&connection->stream, out.data, out.length);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         fprintf(stderr, "assent-bench: cannot write: %s\n", strerror(errno));
         return false;
@@ -448,8 +504,8 @@ static bool serve(struct load *load, struct pollfd *polls)
         if (!write_to(connection))
             return false;
         bool more = buffer_length(&connection->out) > 0;
-        polls[i] =
-            (struct pollfd){.fd = connection->fd, .events = (short)(POLLIN | (more ? POLLOUT : 0))};
+        polls[i] = (struct pollfd){.fd = connection->stream.fd,
+                                   .events = (short)(POLLIN | (more ? POLLOUT : 0))};
     }
     (void)poll(polls, load->options->connections, timeout);
     load->now_us = clock_mono_us();
@@ -544,7 +600,7 @@ static void release(struct load *load)
         struct connection *connection = &load->connections[i];
         if (connection->calls == NULL)
             break;
-        close(connection->fd);
+        stream_close(&connection->stream);
         buffer_release(&connection->in);
         buffer_release(&connection->out);
         free(connection->calls);

@@ -7,6 +7,7 @@
 
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
+#include "proto/base/tls.h"
 
 #define OUTPUT_HIGH (1u << 20) /* a peer that leaves so much unread is not read either */
 #define TICK_US     (100 * US_PER_MS)
@@ -596,6 +597,25 @@ static bool write_port(const struct sim *sim)
     return false;
 }
 
+static void put_path(char out[TLS_PATH_MAX], const char *path)
+{
+    snprintf(out, TLS_PATH_MAX, "%s", path ? path : "");
+}
+
+static bool make_tls(struct sim *sim)
+{
+    struct tls_settings settings = {.name = ""};
+    struct tls_fault fault;
+    put_path(settings.cert_file, sim->options->tls_cert);
+    put_path(settings.key_file, sim->options->tls_key);
+    put_path(settings.ca_file, sim->options->tls_client_ca);
+    sim->tls = tls_context_new(TLS_SERVER, &settings, &fault);
+    if (sim->tls == NULL)
+        fprintf(stderr, "smsc-sim: %s %s; see --tls-cert, --tls-key and --tls-client-ca\n",
+                fault.setting, fault.what);
+    return sim->tls != NULL;
+}
+
 static bool start(struct sim *sim)
 {
     const struct sim_options *options = sim->options;
@@ -617,7 +637,9 @@ static bool start(struct sim *sim)
             return false;
         }
     }
-    sim->listener = link_listen(sim->base, options->listen, on_accepted, sim, &why);
+    if (strncmp(options->listen, "tls://", 6) == 0 && !make_tls(sim))
+        return false;
+    sim->listener = link_listen_tls(sim->base, options->listen, sim->tls, on_accepted, sim, &why);
     if (sim->listener == NULL) {
         fprintf(stderr, "smsc-sim: cannot listen on %s: %s\n", options->listen, why);
         return false;
@@ -665,6 +687,7 @@ void sim_free(struct sim *sim)
     }
     free_replies(sim);
     link_listener_free(sim->listener);
+    tls_context_free(sim->tls);
     sim_log_close(sim->log);
     sim_pcap_close(sim->pcap);
     carrier_model_free(sim->model);

@@ -26,6 +26,7 @@
 struct sim_options {
     const char *listen, *port_file, *system_id, *password, *subscribers;
     const char *log, *pcap, *report;
+    const char *tls_cert, *tls_key, *tls_client_ca;
     int log_format;
     uint32_t deliver_window;
     uint64_t redeliver_us, deliver_timeout_us, enquire_link_us, drop_every_us, duration_us;
@@ -82,6 +83,7 @@ struct sim {
     const struct sim_options *options;
     struct event_base *base;
     struct link_listener *listener;
+    struct tls_context *tls; /* NULL for tcp:// and unix:// */
     struct carrier_model *model;
     struct rng rng;
     struct sim_log *log;

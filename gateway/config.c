@@ -84,6 +84,11 @@ int config_find_client(const struct config *config, const char *name)
     return -1;
 }
 
+bool config_is_tls(const char *address)
+{
+    return strncmp(address, "tls://", 6) == 0;
+}
+
 void config_free(struct config *config)
 {
     if (config == NULL)

@@ -11,6 +11,7 @@
 
 #include "proto/base/err.h"
 #include "proto/base/limits.h"
+#include "proto/base/tls.h"
 #include "proto/event.pb-c.h"
 #include "smpp/message_id.h"
 #include "smpp/text.h"
@@ -40,6 +41,7 @@ struct client_config {
     uint8_t key_sha256[32];
     bool has_key;
     int64_t uid;                 /* Unix socket peer that needs no key; -1 for none */
+    char certificate[TLS_NAME_MAX]; /* TLS peer that needs no key; "" for none */
     bool programs[PROGRAMS_MAX]; /* by index */
 };
 
@@ -65,7 +67,8 @@ struct status_rule {
 
 struct carrier_config {
     char name[NAME_OCTETS_MAX + 1];
-    char address[256]; /* tcp://HOST:PORT or unix:///PATH */
+    char address[256];       /* tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH */
+    struct tls_settings tls; /* of tls:// */
     char system_id[17];
     char password[65]; /* read from password_file */
     char system_type[14];
@@ -93,6 +96,7 @@ struct carrier_config {
 
 struct listener_config {
     char address[256];
+    struct tls_settings tls; /* of tls:// */
 };
 
 struct config {
@@ -141,5 +145,8 @@ void route_defaults(struct route_config *route);
 
 int config_find_program(const struct config *config, const char *name); /* index or -1 */
 int config_find_client(const struct config *config, const char *name);
+
+/* True for a tls:// address. */
+bool config_is_tls(const char *address);
 
 #endif

@@ -19,19 +19,26 @@ static const char *shown(uint64_t ms, char out[32])
 
 static void print_listeners(const struct config *config, FILE *out)
 {
-    bool any_key = false, any_tcp = false;
+    bool any_key = false, any_tcp = false, any_plain = false;
     fprintf(out, "Submitters connect to:\n");
     for (unsigned i = 0; i < config->listener_count; i++) {
         const char *address = config->listeners[i].address;
-        bool tcp = strncmp(address, "tcp://", 6) == 0;
-        any_tcp = any_tcp || tcp;
-        fprintf(out, "  %s (%s)\n", address, tcp ? "key" : "key, or the user id of the peer");
+        bool tcp = strncmp(address, "tcp://", 6) == 0, tls = config_is_tls(address);
+        any_tcp = any_tcp || tcp || tls;
+        any_plain = any_plain || tcp;
+        fprintf(out, "  %s (%s)\n", address,
+                tcp || tls ? "key" : "key, or the user id of the peer");
+        if (tls)
+            fprintf(
+                out, "    TLS 1.2 or 1.3, certificate %s, %s\n", config->listeners[i].tls.cert_file,
+                config->listeners[i].tls.ca_file[0] ? "and only with a certificate of the client"
+                                                    : "no certificate of the client is asked for");
     }
     for (unsigned i = 0; i < config->client_count; i++)
-        any_key = any_key || config->clients[i].has_key;
+        any_key = any_key || config->clients[i].has_key || config->clients[i].certificate[0];
     if (any_tcp && !any_key)
         fprintf(out, "  note: no client has a key, so nobody can use the TCP addresses\n");
-    if (any_tcp)
+    if (any_plain)
         fprintf(out, "  note: TCP is not encrypted here; keep it inside the machine or a tunnel\n");
     if (config->http_address[0] != '\0')
         fprintf(out, "Metrics and health: http at %s\n", config->http_address);
@@ -52,6 +59,9 @@ static void print_clients(const struct config *config, FILE *out)
         fprintf(out, " (%s", client->has_key ? "by key" : "");
         if (client->uid >= 0)
             fprintf(out, "%sby user id %" PRId64, client->has_key ? ", " : "", client->uid);
+        if (client->certificate[0] != '\0')
+            fprintf(out, "%sby certificate \"%s\"", client->has_key || client->uid >= 0 ? ", " : "",
+                    client->certificate);
         fprintf(out, ")\n");
     }
     fprintf(out, "  root and this program's own user act as operator over a Unix socket\n");
@@ -172,6 +182,11 @@ static void print_carrier(const struct carrier_config *carrier, FILE *out)
     bool pair = carrier->bind == BIND_TRANSMITTER_RECEIVER;
     fprintf(out, "  %s at %s as \"%s\", password %s\n", carrier->name, carrier->address,
             carrier->system_id, carrier->password[0] ? "hidden" : "none");
+    if (config_is_tls(carrier->address))
+        fprintf(out, "    TLS 1.2 or 1.3; its certificate must be of %s, signed by %s%s%s\n",
+                carrier->tls.name[0] ? carrier->tls.name : "that host",
+                carrier->tls.ca_file[0] ? carrier->tls.ca_file : "an authority of this system",
+                carrier->tls.cert_file[0] ? "; ours is " : "", carrier->tls.cert_file);
     fprintf(out, "    at most %" PRIu32 " submit_sm in any second; %u %s with %u unanswered each\n",
             carrier->rate, carrier->sessions,
             pair ? "transmitter and receiver pair(s)" : "transceiver session(s)", carrier->window);

@@ -278,11 +278,12 @@ static void read_peer_address(struct reading *reading, yaml_node_t *node, const 
     const char *text = text_of(reading, node, field->key);
     struct address address;
     const char *why;
-    if (text != NULL && address_parse(text, &address, &why) && address.kind == ADDRESS_TCP &&
+    if (text != NULL && address_parse(text, &address, &why) && address.kind != ADDRESS_UNIX &&
         (address.host[0] == '\0' || strcmp(address.port, "0") == 0))
         FAULT(reading, node,
-              "`%s` cannot be \"%.64s\"; a carrier is tcp://HOST:PORT, port 1 to 65535", field->key,
-              text);
+              "`%s` cannot be \"%.64s\"; a carrier is tcp://HOST:PORT or tls://HOST:PORT, port 1 "
+              "to 65535",
+              field->key, text);
     else if (text != NULL)
         read_address(reading, node, field, into);
 }
@@ -460,10 +461,75 @@ static void read_secret(struct reading *reading, yaml_node_t *node, const struct
     close(fd);
 }
 
+/* TLS ----------------------------------------------------------------------------------------- */
+
+#define TLS(member) MEMBER(struct tls_settings, member)
+static const struct field peer_tls_fields[] = {
+    {"ca_file", read_path, TLS(ca_file)},
+    {"cert_file", read_path, TLS(cert_file)},
+    {"key_file", read_path, TLS(key_file)},
+    {"name", read_text, TLS(name), .with = &form_text},
+};
+static const struct mapping peer_tls_mapping = MAPPING("`tls` of a carrier", peer_tls_fields);
+
+static const struct field listener_tls_fields[] = {
+    {"cert_file", read_path, TLS(cert_file), .required = true},
+    {"key_file", read_path, TLS(key_file), .required = true},
+    {"client_ca_file", read_path, TLS(ca_file)},
+};
+static const struct mapping listener_tls_mapping =
+    MAPPING("`tls` of a listener", listener_tls_fields);
+
+/* The key of the configuration; a server's `ca_file` is the listener's `client_ca_file`. */
+static const char *tls_key(enum tls_role role, const char *setting)
+{
+    return role == TLS_SERVER && strcmp(setting, "ca_file") == 0 ? "client_ca_file" : setting;
+}
+
+static const char *tls_path(const struct tls_settings *tls, const char *setting)
+{
+    if (strcmp(setting, "ca_file") == 0)
+        return tls->ca_file;
+    return strcmp(setting, "cert_file") == 0 ? tls->cert_file : tls->key_file;
+}
+
+/* Whether the files can be used, by using them. */
+static void check_tls_files(struct reading *reading, yaml_node_t *node, enum tls_role role,
+                            const struct tls_settings *tls)
+{
+    struct tls_fault fault = {0};
+    struct tls_context *context = tls_context_new(role, tls, &fault);
+    if (context == NULL)
+        FAULT(reading, node, "`tls`: `%s` %s %s", tls_key(role, fault.setting),
+              tls_path(tls, fault.setting), fault.what);
+    tls_context_free(context);
+}
+
+/* What contradicts itself is told before any file is opened. */
+static void check_tls(struct reading *reading, yaml_node_t *owner, enum tls_role role,
+                      const char *address, const struct tls_settings *tls)
+{
+    yaml_node_t *node = owner->type == YAML_MAPPING_NODE ? value_of(reading, owner, "tls") : NULL;
+    unsigned before = reading->faults->count;
+    if (node != NULL && address[0] != '\0' && !config_is_tls(address))
+        FAULT(reading, node, "`tls` belongs to an address tls://HOST:PORT; this one is %.64s",
+              address);
+    else if (node == NULL && config_is_tls(address) && role == TLS_SERVER)
+        FAULT(reading, owner,
+              "listener %.64s has no `tls` with cert_file and key_file, which it needs", address);
+    else if (role == TLS_CLIENT && (tls->cert_file[0] != '\0') != (tls->key_file[0] != '\0'))
+        FAULT(reading, node, "`tls` has %s; a certificate and its key go together",
+              tls->key_file[0] ? "`key_file` and no `cert_file`" : "`cert_file` and no `key_file`");
+    if (reading->faults->count == before && config_is_tls(address) && reading->folder != NULL &&
+        (role == TLS_CLIENT || tls->cert_file[0] != '\0'))
+        check_tls_files(reading, node ? node : owner, role, tls);
+}
+
 /* Listeners ----------------------------------------------------------------------------------- */
 
 static const struct field listener_fields[] = {
     {"address", read_address, MEMBER(struct listener_config, address), .required = true},
+    {"tls", read_nested, MEMBER(struct listener_config, tls), .with = &listener_tls_mapping},
 };
 static const struct mapping listener_mapping = MAPPING("a listener", listener_fields);
 
@@ -478,6 +544,7 @@ static void read_listeners(struct reading *reading, yaml_node_t *node, const str
         yaml_node_t *item = item_of(reading, node, i);
         struct listener_config *listener = &config->listeners[i];
         read_mapping(reading, item, &listener_mapping, listener);
+        check_tls(reading, item, TLS_SERVER, listener->address, &listener->tls);
         for (size_t j = 0; j < i; j++) {
             if (listener->address[0] && !strcmp(listener->address, config->listeners[j].address))
                 FAULT(reading, item, "two listeners have the address %s; keep one",
@@ -635,27 +702,56 @@ static void read_client_programs(struct reading *reading, yaml_node_t *node,
     }
 }
 
+static bool is_certificate_name(const char *text)
+{
+    return *text != '\0' && *text != '.' && strchr(text, '*') == NULL;
+}
+
+static const struct form form_certificate = {
+    is_certificate_name,
+    "the common name, DNS name or e-mail address of one certificate is allowed"};
+
 static const struct field client_fields[] = {
     {"name", read_text, MEMBER(struct client_config, name), .with = &form_name, .required = true},
     {"key_sha256", .read = read_key},
     {"uid", read_uid, MEMBER(struct client_config, uid), .max = UINT32_MAX - 1, .with = &integer},
+    {"certificate", read_text, MEMBER(struct client_config, certificate),
+     .with = &form_certificate},
     {"programs", read_client_programs, MEMBER(struct client_config, programs), .min = 1,
      .max = PROGRAMS_MAX, .required = true},
 };
 static const struct mapping client_mapping = MAPPING("a client", client_fields);
 
+static bool asks_for_certificates(const struct config *config)
+{
+    for (uint16_t i = 0; i < config->listener_count; i++) {
+        if (config->listeners[i].tls.ca_file[0] != '\0')
+            return true;
+    }
+    return false;
+}
+
 static void check_client(struct reading *reading, yaml_node_t *node, size_t index)
 {
     const struct config *config = reading->config;
     const struct client_config *client = &config->clients[index];
-    if (!client->has_key && client->uid < 0)
+    if (!client->has_key && client->uid < 0 && client->certificate[0] == '\0')
         FAULT(reading, node,
-              "client %s has neither `key_sha256` nor `uid`, so nobody could be it; give one",
+              "client %s has neither `key_sha256` nor `uid` nor `certificate`, so nobody could be "
+              "it; give one",
+              client->name);
+    if (client->certificate[0] != '\0' && !asks_for_certificates(config))
+        FAULT(reading, node,
+              "client %s has a `certificate`, and no listener has `tls` with client_ca_file, so "
+              "nobody would be asked for one",
               client->name);
     for (size_t i = 0; i < index; i++) {
         const struct client_config *other = &config->clients[i];
         if (client->name[0] != '\0' && strcmp(other->name, client->name) == 0)
             FAULT(reading, node, "two clients are called %s; names are unique", client->name);
+        if (client->certificate[0] && strcmp(client->certificate, other->certificate) == 0)
+            FAULT(reading, node, "clients %s and %s have the same `certificate`; give each its own",
+                  other->name, client->name);
         if (client->has_key && other->has_key &&
             memcmp(client->key_sha256, other->key_sha256, sizeof client->key_sha256) == 0)
             FAULT(reading, node, "clients %s and %s have the same key; give each its own",
@@ -917,6 +1013,7 @@ static const char *const bind_words[] = {"transceiver", "transmitter_receiver", 
 static const struct field carrier_fields[] = {
     {"name", read_text, CARRIER(name), .with = &form_name, .required = true},
     {"address", read_peer_address, CARRIER(address), .required = true},
+    {"tls", read_nested, CARRIER(tls), .with = &peer_tls_mapping},
     {"system_id", read_text, CARRIER(system_id), .required = true},
     {"password_file", read_secret, CARRIER(password)},
     {"system_type", read_text, CARRIER(system_type)},
@@ -971,6 +1068,7 @@ static void check_carrier(struct reading *reading, yaml_node_t *node,
               "carrier %s: window times sessions is %llu, more than the %u messages that limits: "
               "open_messages lets in",
               carrier->name, (unsigned long long)in_flight, reading->config->max_open_messages);
+    check_tls(reading, node, TLS_CLIENT, carrier->address, &carrier->tls);
     check_text(reading, node, carrier);
     if (carrier->reconnect_min_ms > carrier->reconnect_max_ms)
         FAULT(reading, node, "carrier %s: `reconnect_min` is longer than `reconnect_max`",
@@ -1064,6 +1162,8 @@ static void check_whole(struct reading *reading, yaml_node_t *root)
     if (config->retry_min_ms > config->retry_max_ms)
         FAULT(reading, at, "`retry_min` is longer than `retry_max`");
     at = root->type == YAML_MAPPING_NODE ? value_of(reading, root, "http") : NULL;
+    if (at && config_is_tls(config->http_address))
+        FAULT(reading, at, "`http` has no TLS; keep it on this machine, or put a proxy before it");
     for (size_t i = 0; at && i < config->listener_count; i++) {
         if (config->http_address[0] && !strcmp(config->http_address, config->listeners[i].address))
             FAULT(reading, at, "`http` has the address of a listener; give each its own");

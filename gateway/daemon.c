@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gateway/certificates.h"
 #include "gateway/daemon_state.h"
 #include "gateway/exposition.h"
 #include "gateway/http.h"
@@ -58,6 +59,7 @@ static int block_signals(void)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGCHLD);
+    sigaddset(&signals, SIGHUP);
     CHECK(sigprocmask(SIG_BLOCK, &signals, NULL) == 0);
     signal(SIGPIPE, SIG_IGN);
     int fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -135,6 +137,14 @@ static void on_watchdog(evutil_socket_t fd, short what, void *context)
     daemon_notify("WATCHDOG=1");
 }
 
+static void on_hour(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct daemon *daemon = context;
+    certificates_watch(daemon->certificates, clock_wall_ms());
+}
+
 static void begin_drain(struct daemon *daemon)
 {
     struct instant now = clock_now();
@@ -145,6 +155,13 @@ static void begin_drain(struct daemon *daemon)
     engine_drain(daemon->engine, now, now.mono_us + ENGINE_DRAIN_MS * US_PER_MS);
 }
 
+/* SIGHUP: what is connected stays connected, what connects from now on sees the new files. */
+static void reload(struct daemon *daemon)
+{
+    (void)tls_reload_all(daemon->certificates);
+    certificates_watch(daemon->certificates, clock_wall_ms());
+}
+
 static void on_signal(evutil_socket_t fd, short what, void *context)
 {
     (void)what;
@@ -153,6 +170,8 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
     while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD) {
             daemon_snapshot_reaped(daemon);
+        } else if (info.ssi_signo == SIGHUP) {
+            reload(daemon);
         } else if (daemon->drain_by_us == 0) {
             begin_drain(daemon);
         } else {
@@ -221,8 +240,10 @@ static struct exposed expose(const struct daemon *daemon)
 
 static unsigned page_metrics(void *context, FILE *out)
 {
+    const struct daemon *daemon = context;
     struct exposed exposed = expose(context);
     exposition_metrics(&exposed, clock_now(), out);
+    certificates_metrics(daemon->certificates, out);
     return 200;
 }
 
@@ -268,8 +289,8 @@ static bool listen_for_submitters(struct daemon *daemon)
     const char *why = "";
     /* Anybody on this machine may connect: who may submit is decided by user id or key. */
     mode_t mask = umask(0111);
-    daemon->server = submit_server_new(daemon->base, daemon->config, daemon->engine,
-                                       daemon->config->data_dir, &why);
+    daemon->server = submit_server_new(daemon->base, daemon->config, daemon->certificates,
+                                       daemon->engine, daemon->config->data_dir, &why);
     umask(mask);
     if (daemon->server == NULL)
         log_event(LOG_ERROR, "cannot_listen", "why=\"%s\"", why);
@@ -297,6 +318,9 @@ static void add_events(struct daemon *daemon, int signals)
     CHECK(evtimer_assign(&daemon->on_wake, base, on_wake, daemon) == 0);
     CHECK(event_assign(&daemon->on_watchdog, base, -1, EV_PERSIST, on_watchdog, daemon) == 0);
     event_add(&daemon->on_signal, NULL);
+    CHECK(event_assign(&daemon->on_hour, base, -1, EV_PERSIST, on_hour, daemon) == 0);
+    struct timeval hour = {.tv_sec = 3600};
+    event_add(&daemon->on_hour, &hour);
     event_add(&daemon->on_ledger, NULL);
     daemon->watchdog_us = daemon_watchdog_us();
     if (daemon->watchdog_us == 0)
@@ -325,6 +349,10 @@ static bool start(struct daemon *daemon, int signals)
     uint64_t seed;
     if (!daemon_open_ledger(daemon) || !daemon_node_key(daemon->config->data_dir, &key))
         return false;
+    daemon->certificates = certificates_new(daemon->config);
+    if (daemon->certificates == NULL)
+        return false;
+    certificates_watch(daemon->certificates, clock_wall_ms());
     rng_secret(&seed, sizeof seed);
     daemon->base = new_base();
     daemon_ports_init(daemon);
@@ -350,6 +378,7 @@ static void release(struct daemon *daemon)
         engine_free(daemon->engine);
     if (daemon->ledger != NULL)
         ledger_close(daemon->ledger);
+    certificates_free(daemon->certificates);
     if (daemon->base != NULL)
         event_base_free(daemon->base);
 }

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gateway/certificates.h"
 #include "gateway/daemon.h"
 #include "gateway/daemon_state.h"
 #include "proto/base/check.h"
@@ -205,4 +206,5 @@ void daemon_check(const struct config *config, FILE *out)
         fprintf(out, "%s is not there and cannot be made by this user (%s: %s).\n",
                 config->data_dir, parent, strerror(errno));
     free(copy);
+    certificates_print(config, clock_wall_ms(), out);
 }

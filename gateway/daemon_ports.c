@@ -3,6 +3,7 @@
  * the engine. No decision is taken here. */
 #include <stdlib.h>
 
+#include "gateway/certificates.h"
 #include "gateway/daemon_state.h"
 #include "gateway/submit_server.h"
 #include "proto/base/check.h"
@@ -234,8 +235,9 @@ static void port_link_open(void *context, uint16_t carrier, uint16_t index)
     struct daemon_link *at = link_at(context, carrier, index);
     const char *why = "";
     link_free(at->link);
-    at->link = link_connect(at->daemon->base, at->daemon->config->carriers[carrier].address,
-                            &link_handlers, at, &why);
+    at->link = link_connect_tls(at->daemon->base, at->daemon->config->carriers[carrier].address,
+                                certificates_of_carrier(at->daemon->certificates, carrier),
+                                &link_handlers, at, &why);
     if (at->link == NULL) {
         at->refused = why;
         at->daemon->link_refused = true;

@@ -15,6 +15,7 @@
 #include "gateway/engine.h"
 #include "smpp/link.h"
 
+struct certificates;
 struct daemon;
 struct http;
 struct submit_server;
@@ -50,6 +51,7 @@ struct daemon {
     struct ledger_reader
         *scan; /* of ledger_scan(): kept while it is read on from where it stands */
     uint64_t scan_next;
+    struct certificates *certificates;
     struct store *store;
     struct engine *engine;
     struct submit_server *server;
@@ -58,7 +60,7 @@ struct daemon {
     struct daemon_link *links[CARRIERS_MAX]; /* sessions * 2 each */
     bool link_refused;                       /* some daemon_link has `refused` */
     struct snapshot_child snapshot;
-    struct event on_ledger, on_signal, on_wake, on_watchdog;
+    struct event on_ledger, on_signal, on_wake, on_watchdog, on_hour;
     struct seen seen;
     uint64_t watchdog_us; /* 0: nobody watches */
     uint64_t drain_by_us; /* 0: running; else exit by then */

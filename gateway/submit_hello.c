@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is who. A key is compared as its SHA-256, in constant time, with every client's, whatever name
  * was given, so that the time tells neither a name nor a part of a key. On a Unix socket the kernel's
- * word for the peer's user id is as good as a key. */
+ * word for the peer's user id is as good as a key, and over TLS a certificate that was verified. */
 #include "gateway/submit_connection.h"
 
 #include <unistd.h>
@@ -47,6 +47,20 @@ static int find_by_user(const struct connection *connection, const char *name)
     return -1;
 }
 
+/* The client whose `certificate` the peer has shown, or -1. */
+static int find_by_certificate(const struct connection *connection, const char *name)
+{
+    const struct config *config = connection->server->config;
+    for (uint16_t i = 0; i < config->client_count; i++) {
+        const struct client_config *client = &config->clients[i];
+        if (client->certificate[0] != '\0' &&
+            (name[0] == '\0' || strcmp(name, client->name) == 0) &&
+            link_peer_is(connection->link, client->certificate))
+            return i;
+    }
+    return -1;
+}
+
 bool hello_accept(const struct connection *connection, const Assent__V1__HelloRequest *hello,
                   uint16_t *ret_client, const char **ret_why)
 {
@@ -59,9 +73,12 @@ bool hello_accept(const struct connection *connection, const Assent__V1__HelloRe
         *ret_client = CLIENT_OPERATOR;
         return true;
     } else {
-        found = find_by_user(connection, hello->client);
+        found = find_by_certificate(connection, hello->client);
+        if (found < 0)
+            found = find_by_user(connection, hello->client);
         *ret_why = connection->peer_uid < 0
-                       ? "a key is needed; on the gateway's machine its Unix socket needs none"
+                       ? "a key is needed, or over TLS the certificate of a client; on the "
+                         "gateway's machine its Unix socket needs none"
                        : "a key is needed: your user is neither the gateway's nor the `uid` of a "
                          "client in the configuration";
     }

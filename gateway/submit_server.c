@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "gateway/certificates.h"
 #include "proto/base/check.h"
 #include "proto/base/log.h"
 
@@ -143,7 +144,7 @@ static void write_output(struct connection *connection)
         return;
     /* Half a close, so that unread input does not destroy the last words on their way. */
     connection->shut = true;
-    if (shutdown(link_socket(connection->link), SHUT_WR) != 0)
+    if (!link_finish(connection->link))
         connection_die(connection);
 }
 
@@ -201,11 +202,13 @@ void submit_server_turn(struct submit_server *server, struct instant now, uint64
 
 /* Life ----------------------------------------------------------------------------------------- */
 
-static bool listen_everywhere(struct submit_server *server, const char **ret_why)
+static bool listen_everywhere(struct submit_server *server, const struct certificates *certificates,
+                              const char **ret_why)
 {
     for (uint16_t i = 0; i < server->config->listener_count; i++) {
-        server->listeners[i] = link_listen(server->base, server->config->listeners[i].address,
-                                           on_accepted, server, ret_why);
+        struct tls_context *tls = certificates ? certificates_of_listener(certificates, i) : NULL;
+        server->listeners[i] = link_listen_tls(server->base, server->config->listeners[i].address,
+                                               tls, on_accepted, server, ret_why);
         if (server->listeners[i] == NULL)
             return false;
     }
@@ -213,6 +216,7 @@ static bool listen_everywhere(struct submit_server *server, const char **ret_why
 }
 
 struct submit_server *submit_server_new(struct event_base *base, const struct config *config,
+                                        const struct certificates *certificates,
                                         struct engine *engine, const char *data_dir,
                                         const char **ret_why)
 {
@@ -234,7 +238,7 @@ struct submit_server *submit_server_new(struct event_base *base, const struct co
     struct timeval second = {.tv_sec = 1};
     event_add(server->tick, &second);
     server->listeners = check_calloc(config->listener_count + 1u, sizeof *server->listeners);
-    if (listen_everywhere(server, ret_why))
+    if (listen_everywhere(server, certificates, ret_why))
         return server;
     submit_server_free(server);
     return NULL;

@@ -23,13 +23,15 @@
 #include "gateway/engine.h"
 #include "proto/base/clock.h"
 
+struct certificates;
 struct event_base;
 struct submit_server;
 
-/* Listens on every address of config->listeners. `config`, `engine` and `base` must outlive the
- * server; `data_dir` is where the ledger is (copied). NULL with a sentence in *ret_why when it cannot
+/* Listens on every address of config->listeners; `certificates` may be NULL where none is tls://.
+ * `config`, `certificates`, `engine` and `base` must outlive the server; `data_dir` is where the ledger is (copied). NULL with a sentence in *ret_why when it cannot
  * listen. */
 struct submit_server *submit_server_new(struct event_base *base, const struct config *config,
+                                        const struct certificates *certificates,
                                         struct engine *engine, const char *data_dir,
                                         const char **ret_why);
 void submit_server_free(struct submit_server *server);

@@ -76,13 +76,19 @@ int main(int argc, char **argv)
         {"c", "FILE", "the gateway's configuration: its address, its data directory",
          &cli.config_path, NULL},
         {"s", "ADDRESS",
-         "unix:///PATH or tcp://HOST:PORT; else from -c, $ASSENT_ADDRESS, or\n"
+         "unix:///PATH, tls://HOST:PORT or tcp://HOST:PORT; else from -c,\n"
+         "                        $ASSENT_ADDRESS, or\n"
          "                        unix:///run/assent/assent.sock",
          &cli.address, NULL},
         {"client", "NAME", "act as this client; else the key or your user decides", &cli.client,
          NULL},
         {"key-file", "FILE", "the client's key; on the gateway's own machine often not needed",
          &cli.key_file, NULL},
+        {"tls-ca", "FILE", "who signed the gateway's certificate; else the system's authorities",
+         &cli.tls_ca, NULL},
+        {"tls-cert", "FILE", "our certificate, where the gateway asks for one", &cli.tls_cert,
+         NULL},
+        {"tls-key", "FILE", "its key, mode 0600", &cli.tls_key, NULL},
         {"version", NULL, "print the version", NULL, &version},
     };
     const struct usage usage = {

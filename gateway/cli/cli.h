@@ -19,6 +19,7 @@ struct cli {
     const char *address;
     const char *key_file;
     const char *client;
+    const char *tls_ca, *tls_cert, *tls_key; /* files */
 };
 
 struct command {

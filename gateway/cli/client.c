@@ -15,6 +15,7 @@
 #include "proto/base/check.h"
 #include "proto/base/digest.h"
 #include "proto/base/limits.h"
+#include "proto/base/stream.h"
 #include "smpp/address.h"
 
 #define DEFAULT_ADDRESS "unix:///run/assent/assent.sock"
@@ -24,7 +25,7 @@
 #define KEY_MAX         256
 
 struct client {
-    int fd;
+    struct stream stream;
     char address[256];
     uint64_t last_call;
     struct buffer input, output;
@@ -107,20 +108,41 @@ static int connect_tcp(const struct address *address)
     return fd;
 }
 
-static int connect_to(const char *text)
+static void put_path(char out[TLS_PATH_MAX], const char *path)
+{
+    snprintf(out, TLS_PATH_MAX, "%s", path ? path : "");
+}
+
+static bool secure(const struct cli *cli, struct stream *stream, const char *text, const char *host)
+{
+    struct tls_settings settings = {.name = ""};
+    const char *why = "";
+    put_path(settings.ca_file, cli->tls_ca);
+    put_path(settings.cert_file, cli->tls_cert);
+    put_path(settings.key_file, cli->tls_key);
+    if (stream_secure(stream, &settings, host, &why))
+        return true;
+    complain("cannot speak TLS with %s: %s; see --tls-ca, --tls-cert and --tls-key", text, why);
+    stream_close(stream);
+    return false;
+}
+
+static bool connect_to(const struct cli *cli, const char *text, struct stream *ret_stream)
 {
     struct address address;
     const char *why;
     if (!address_parse(text, &address, &why)) {
-        complain("%s: %s; an address is unix:///PATH or tcp://HOST:PORT", text, why);
-        return -1;
+        complain("%s: %s; an address is unix:///PATH, tls://HOST:PORT or tcp://HOST:PORT", text,
+                 why);
+        return false;
     }
     int fd = address.kind == ADDRESS_UNIX ? connect_unix(address.path) : connect_tcp(&address);
     if (fd < 0)
         complain("cannot connect to %s: %s; is the gateway running? -s ADDRESS or -c FILE says "
                  "where it is",
                  text, strerror(errno));
-    return fd;
+    *ret_stream = (struct stream){.fd = fd};
+    return fd >= 0 && (address.kind != ADDRESS_TLS || secure(cli, ret_stream, text, address.host));
 }
 
 /* Hello ---------------------------------------------------------------------------------------- */
@@ -170,11 +192,11 @@ struct client *client_open(const struct cli *cli)
     char address[256];
     if (!choose_address(cli, address))
         return NULL;
-    int fd = connect_to(address);
-    if (fd < 0)
+    struct stream stream;
+    if (!connect_to(cli, address, &stream))
         return NULL;
     struct client *client = check_calloc(1, sizeof *client);
-    client->fd = fd;
+    client->stream = stream;
     memcpy(client->address, address, sizeof address);
     buffer_init(&client->input, FRAME_HEADER + FRAME_MAX + READ_SIZE);
     buffer_init(&client->output, OUTPUT_MAX);
@@ -189,7 +211,7 @@ void client_close(struct client *client)
 {
     if (client == NULL)
         return;
-    close(client->fd);
+    stream_close(&client->stream);
     buffer_release(&client->input);
     buffer_release(&client->output);
     arena_release(&client->arena);
@@ -209,15 +231,25 @@ uint64_t client_next_call(struct client *client)
     return ++client->last_call;
 }
 
+/* Waits until the socket can be read or written; false after so long. */
+static bool wait_for(const struct client *client, short events, int timeout_ms)
+{
+    struct pollfd wait = {.fd = client->stream.fd, .events = events};
+    return poll(&wait, 1, timeout_ms) != 0;
+}
+
 bool client_flush(struct client *client)
 {
     while (buffer_length(&client->output) > 0) {
         struct span octets = buffer_span(&client->output);
-        ssize_t n = send(client->fd, octets.data, octets.length, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
+        ssize_t n = stream_send(&client->stream, octets.data, octets.length);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+            (void)wait_for(client, POLLOUT, -1);
             continue;
+        }
         if (n < 0) {
-            complain("lost the connection to %s: %s", client->address, strerror(errno));
+            complain("lost the connection to %s: %s", client->address,
+                     stream_why(&client->stream, errno));
             return false;
         }
         buffer_consume(&client->output, (size_t)n);
@@ -234,19 +266,24 @@ bool client_send(struct client *client, const Assent__V1__Frame *frame)
     return buffer_length(&client->output) < FLUSH_AT || client_flush(client);
 }
 
-static bool read_more(struct client *client)
+/* What is there, or what comes within the time; false with *ret_timeout or after a complaint. */
+static bool read_more(struct client *client, int timeout_ms, bool *ret_timeout)
 {
     uint8_t *room = buffer_reserve(&client->input, READ_SIZE);
     CHECK(room != NULL);
-    ssize_t n = recv(client->fd, room, READ_SIZE, 0);
+    ssize_t n;
+    while ((n = stream_receive(&client->stream, room, READ_SIZE)) < 0 &&
+           (errno == EINTR || errno == EAGAIN)) {
+        *ret_timeout = !wait_for(client, POLLIN, timeout_ms);
+        if (*ret_timeout)
+            return false;
+    }
     if (n > 0) {
         buffer_commit(&client->input, (size_t)n);
         return true;
     }
-    if (n < 0 && errno == EINTR)
-        return true;
     complain("lost the connection to %s: %s", client->address,
-             n == 0 ? "the gateway closed it" : strerror(errno));
+             n == 0 ? "the gateway closed it" : stream_why(&client->stream, errno));
     return false;
 }
 
@@ -277,12 +314,7 @@ Assent__V1__Frame *client_receive_within(struct client *client, int timeout_ms, 
         case FRAME_MORE:
             break;
         }
-        struct pollfd wait = {.fd = client->fd, .events = POLLIN};
-        if (timeout_ms >= 0 && poll(&wait, 1, timeout_ms) <= 0) {
-            *ret_timeout = true;
-            return NULL;
-        }
-        if (!read_more(client))
+        if (!read_more(client, timeout_ms, ret_timeout))
             return NULL;
     }
 }

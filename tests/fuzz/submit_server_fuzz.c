@@ -52,7 +52,7 @@ static void start(void)
     snprintf(listener.address, sizeof listener.address, "unix://%s", path);
     log_set_level(LOG_ERROR);
     base = event_base_new();
-    server = submit_server_new(base, &config, NULL, "", &why);
+    server = submit_server_new(base, &config, NULL, NULL, "", &why);
     CHECK(server != NULL);
     fake.next = 1;
     fake_events((uint32_t[]){10, 0, 11}, 3);

@@ -81,7 +81,7 @@ static int set_up(void **state)
     };
     world.base = event_base_new();
     const char *why = NULL;
-    world.server = submit_server_new(world.base, &world.config, NULL, world.folder, &why);
+    world.server = submit_server_new(world.base, &world.config, NULL, NULL, world.folder, &why);
     assert_non_null(world.server);
     arena_init(&world.arena, FRAME_ARENA_MAX);
     return 0;
