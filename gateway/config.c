@@ -57,6 +57,7 @@ void carrier_defaults(struct carrier_config *carrier)
     carrier->receipt_timeout_ms = (uint32_t)HOURS(48);
     carrier->refuse_status = ESME_RSYSERR;
     carrier->text = text_rules_default;
+    carrier->addressing = addressing_default;
     carrier->failover_after_ms = 10000;
     carrier->unknown_status = STATUS_PERMANENT;
 }

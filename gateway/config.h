@@ -13,6 +13,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/tls.h"
 #include "proto/event.pb-c.h"
+#include "smpp/addressing.h"
 #include "smpp/message_id.h"
 #include "smpp/text.h"
 #include "smpp/status.h"
@@ -47,6 +48,7 @@ struct client_config {
 
 enum yes_no { NO, YES };
 enum bind_mode { BIND_TRANSCEIVER, BIND_TRANSMITTER_RECEIVER };
+enum validity { VALIDITY_UNSAID, VALIDITY_RELATIVE, VALIDITY_ABSOLUTE };
 
 /* A way to a carrier, for the numbers that begin with `prefix`; gateway/route.h says how it is chosen. */
 struct route_config {
@@ -72,6 +74,9 @@ struct carrier_config {
     char system_id[17];
     char password[65]; /* read from password_file */
     char system_type[14];
+    char service_type[SERVICE_TYPE_MAX + 1];
+    struct addressing addressing;
+    enum validity validity; /* whether a message's time to live is told, and how */
     enum bind_mode bind;
     uint16_t sessions; /* transceivers, or pairs */
     uint16_t window;   /* of one session */

@@ -176,6 +176,20 @@ static void print_statuses(const struct carrier_config *carrier, FILE *out)
                 policy_sentence(carrier->statuses[i].policy));
 }
 
+static void print_addressing(const struct addressing *rules, FILE *out)
+{
+    fprintf(
+        out,
+        "    TON/NPI of senders: names %u/%u, short codes %u/%u, numbers %u/%u%s; of recipients "
+        "%u/%u%s\n",
+        rules->alphanumeric_sender.ton, rules->alphanumeric_sender.npi, rules->short_sender.ton,
+        rules->short_sender.npi, rules->international_sender.ton, rules->international_sender.npi,
+        rules->international_sender.plus ? " with +" : "", rules->recipient.ton,
+        rules->recipient.npi, rules->recipient.plus ? " with +" : "");
+    if (rules->country[0] != '\0')
+        fprintf(out, "    national numbers that come in are of country %s\n", rules->country);
+}
+
 static void print_carrier(const struct carrier_config *carrier, FILE *out)
 {
     char request[32], enquire[32], low[32], high[32], receipts[32];
@@ -197,6 +211,7 @@ static void print_carrier(const struct carrier_config *carrier, FILE *out)
     fprintf(out, " waits %s for receipts\n", shown(carrier->receipt_timeout_ms, receipts));
     print_ids(carrier, out);
     print_text_rules(&carrier->text, out);
+    print_addressing(&carrier->addressing, out);
     fprintf(out, "    passed over when it has been unfit for %s, where another route is there\n",
             shown(carrier->failover_after_ms, request));
     print_statuses(carrier, out);

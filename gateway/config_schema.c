@@ -288,10 +288,12 @@ static void read_peer_address(struct reading *reading, yaml_node_t *node, const 
         read_address(reading, node, field, into);
 }
 
-/* Stores in an unsigned member of 2, 4 or 8 octets. */
+/* Stores in an unsigned member of 1, 2, 4 or 8 octets. */
 static void store_number(const struct field *field, uint64_t value, void *into)
 {
-    if (field->size == sizeof(uint16_t))
+    if (field->size == sizeof(uint8_t))
+        *(uint8_t *)into = (uint8_t)value;
+    else if (field->size == sizeof(uint16_t))
         *(uint16_t *)into = (uint16_t)value;
     else if (field->size == sizeof(uint32_t))
         *(uint32_t *)into = (uint32_t)value;
@@ -1008,6 +1010,28 @@ static void read_statuses(struct reading *reading, yaml_node_t *node, const stru
 }
 
 static const char *const bind_words[] = {"transceiver", "transmitter_receiver", NULL};
+static const char *const validity_words[] = {"unsaid", "relative", "absolute", NULL};
+
+/* TON and NPI; a `+` only where there are international numbers. */
+#define FORM(member) MEMBER(struct address_form, member)
+static const struct field form_fields[] = {
+    {"ton", read_number, FORM(ton), 0, 7, &integer},
+    {"npi", read_number, FORM(npi), 0, 18, &integer},
+};
+static const struct mapping form_mapping = MAPPING("a kind of sender", form_fields);
+
+static const struct field plus_form_fields[] = {
+    {"ton", read_number, FORM(ton), 0, 7, &integer},
+    {"npi", read_number, FORM(npi), 0, 18, &integer},
+    {"plus", read_flag, FORM(plus)},
+};
+static const struct mapping plus_form_mapping = MAPPING("a kind of number", plus_form_fields);
+
+static bool is_country(const char *text)
+{
+    return *text == '\0' || (*text != '0' && strspn(text, "0123456789") == strlen(text));
+}
+static const struct form form_country = {is_country, "a country code like 1, 44 or 971 is allowed"};
 
 #define CARRIER(member) MEMBER(struct carrier_config, member)
 static const struct field carrier_fields[] = {
@@ -1017,6 +1041,17 @@ static const struct field carrier_fields[] = {
     {"system_id", read_text, CARRIER(system_id), .required = true},
     {"password_file", read_secret, CARRIER(password)},
     {"system_type", read_text, CARRIER(system_type)},
+    {"service_type", read_text, CARRIER(service_type)},
+    {"alphanumeric_sender", read_nested, CARRIER(addressing.alphanumeric_sender),
+     .with = &form_mapping},
+    {"short_sender", read_nested, CARRIER(addressing.short_sender), .with = &form_mapping},
+    {"international_sender", read_nested, CARRIER(addressing.international_sender),
+     .with = &plus_form_mapping},
+    {"recipient", read_nested, CARRIER(addressing.recipient), .with = &plus_form_mapping},
+    {"country", read_text, CARRIER(addressing.country), .with = &form_country},
+    {"national_digits", read_number, CARRIER(addressing.national_digits), 0, NUMBER_DIGITS_MAX - 1,
+     &integer},
+    {"validity", read_word, CARRIER(validity), .with = validity_words},
     {"bind", read_word, CARRIER(bind), .with = bind_words},
     {"sessions", read_number, CARRIER(sessions), 1, SESSIONS_MAX, &integer},
     {"window", read_number, CARRIER(window), 1, WINDOW_MAX, &integer},
@@ -1070,6 +1105,10 @@ static void check_carrier(struct reading *reading, yaml_node_t *node,
               carrier->name, (unsigned long long)in_flight, reading->config->max_open_messages);
     check_tls(reading, node, TLS_CLIENT, carrier->address, &carrier->tls);
     check_text(reading, node, carrier);
+    if (carrier->addressing.national_digits != 0 && carrier->addressing.country[0] == '\0')
+        FAULT(reading, node,
+              "carrier %s: `national_digits` needs `country`, which stands before them",
+              carrier->name);
     if (carrier->reconnect_min_ms > carrier->reconnect_max_ms)
         FAULT(reading, node, "carrier %s: `reconnect_min` is longer than `reconnect_max`",
               carrier->name);

@@ -9,8 +9,8 @@
 
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
-#include "proto/number.h"
 #include "smpp/text.h"
+#include "smpp/time_text.h"
 
 #define ASK_QUEUED_US 1000 /* how long a question may wait before Redis; see adapt_ask_limit() */
 #define ASK_LIMIT_MIN 128
@@ -275,27 +275,31 @@ void engine_on_checked(struct engine *e, const struct check_result *results, siz
 
 /* ---- wire ---- */
 
-static bool is_alphanumeric(const char *sender)
-{
-    return strspn(sender, "0123456789") != strlen(sender);
-}
-
 static void make_addresses(const struct engine *e, const struct message *m, struct sm_out *out)
 {
-    const char *sender = e->config->programs[m->program].senders[m->sender];
-    size_t digits = strlen(sender);
-    memcpy(out->source.digits, sender, digits + 1);
-    if (is_alphanumeric(sender)) {
-        out->source.ton = 5; /* alphanumeric */
-    } else if (digits > 8) {
-        out->source.ton = 1; /* international */
-        out->source.npi = 1; /* E.164 */
-    } else {
-        out->source.ton = 3; /* network specific: a short code */
+    const struct addressing *rules = &e->config->carriers[m->carrier].addressing;
+    addressing_sender(rules, e->config->programs[m->program].senders[m->sender], &out->source);
+    addressing_recipient(rules, m->number, &out->destination);
+}
+
+/* What is left of its time to live; beyond it the carrier must not send it either. */
+static struct span make_validity(const struct engine *e, const struct message *m,
+                                 char text[TIME_TEXT_SIZE])
+{
+    uint64_t least_us = e->now.mono_us + US_PER_S; /* parts may go out later than the first one */
+    uint64_t until_us = m->expires_us > least_us ? m->expires_us : least_us;
+    uint64_t left_ms = (until_us - e->now.mono_us) / US_PER_MS;
+    switch (e->config->carriers[m->carrier].validity) {
+    case VALIDITY_UNSAID:
+        return (struct span){0};
+    case VALIDITY_RELATIVE:
+        time_text_relative(left_ms, text);
+        break;
+    case VALIDITY_ABSOLUTE:
+        time_text_absolute(e->now.wall_ms + left_ms, text);
+        break;
     }
-    out->destination.ton = 1;
-    out->destination.npi = 1;
-    number_format(m->number, out->destination.digits);
+    return span_of(text, TIME_TEXT_MAX);
 }
 
 static enum err write_part(struct engine *e, struct message *m, struct session *session,
@@ -303,7 +307,12 @@ static enum err write_part(struct engine *e, struct message *m, struct session *
 {
     struct text_storage storage;
     struct text_plan plan = message_text_plan(m);
-    struct sm_out out = {.registered_delivery = 1};
+    char validity[TIME_TEXT_SIZE];
+    struct sm_out out = {
+        .service_type = span_from_string(e->config->carriers[m->carrier].service_type),
+        .validity_period = make_validity(e, m, validity),
+        .registered_delivery = 1,
+    };
     make_addresses(e, m, &out);
     if (!text_fill(message_text(m), &plan, (uint8_t)part, (uint16_t)m->id, &storage, &out))
         return ERR_BAD_INPUT;

@@ -9,7 +9,6 @@
 
 #include "consent/language.h"
 #include "gateway/engine_state.h"
-#include "proto/number.h"
 #include "smpp/text.h"
 
 #define IN_FLIGHT_MAX   256 /* message ids listed in one opt-out record */
@@ -21,7 +20,7 @@
 struct reply {
     struct owed owed;
     uint64_t number;     /* 0: the source address is no number */
-    const char *address; /* of ours */
+    const char *address; /* of ours: as configured, or as the carrier wrote it */
     const char *text;    /* UTF-8 */
     struct span raw;
     uint16_t programs[SENDERS_MAX]; /* that send from this address */
@@ -399,15 +398,17 @@ void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
 
 /* ---- the way in ---- */
 
-static void find_programs(const struct engine *e, struct reply *r)
+static void find_programs(const struct engine *e, const struct address_reading *to, struct reply *r)
 {
     for (uint16_t i = 0; i < e->config->program_count; i++) {
         const struct program_config *program = &e->config->programs[i];
         for (uint8_t j = 0; j < program->sender_count && r->program_count < SENDERS_MAX; j++) {
-            if (strcmp(program->senders[j], r->address) != 0)
+            if (!address_reading_is(to, program->senders[j]))
                 continue;
-            if (r->program_count == 0)
+            if (r->program_count == 0) {
                 r->sender = j;
+                r->address = program->senders[j];
+            }
             r->programs[r->program_count++] = i;
         }
     }
@@ -425,14 +426,16 @@ void inbound_came(struct engine *e, const struct owed *owed, const struct sm_bod
 {
     char text[INBOUND_TEXT_MAX];
     struct reply r = {.owed = *owed, .text = text, .raw = without_header(body)};
-    if (number_parse(span_from_string(body->source.digits), &r.number) != ERR_OK)
-        r.number = 0;
-    r.address = body->destination.digits + (body->destination.digits[0] == '+');
+    const struct addressing *rules = &e->config->carriers[owed->carrier].addressing;
+    struct address_reading to;
+    addressing_read(rules, &body->destination, &to);
+    r.number = addressing_number(rules, &body->source);
+    r.address = to.as_sent;
     if (r.raw.length > (INBOUND_TEXT_MAX - 1) / 3)
         r.raw.length = (INBOUND_TEXT_MAX - 1) / 3;
     size_t length = text_decode(body->data_coding, r.raw, text, sizeof text - 1);
     text[length] = '\0';
-    find_programs(e, &r);
+    find_programs(e, &to, &r);
     struct keyword_match plain = keyword_match(span_of(text, length), false);
     struct keyword_match pending = keyword_match(span_of(text, length), true);
     if (r.number == 0)

@@ -11,7 +11,6 @@
 
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
-#include "proto/number.h"
 #include "smpp/receipt.h"
 
 #define EARLY_MS 50 /* for a submit_sm_resp that comes just behind its receipt */
@@ -322,8 +321,7 @@ void receipt_came(struct engine *e, const struct owed *owed, const struct sm_bod
         copy_word(in->state_text, sizeof in->state_text, receipt.state_text);
     }
     memcpy(in->error_code, receipt.error_code, sizeof in->error_code);
-    if (number_parse(span_from_string(body->source.digits), &in->number) != ERR_OK)
-        in->number = 0;
+    in->number = addressing_number(&e->config->carriers[owed->carrier].addressing, &body->source);
     set_id(e, in, receipt.message_id);
     __builtin_prefetch(correlation_chain(e, in->hash));
 }

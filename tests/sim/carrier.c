@@ -293,7 +293,7 @@ static void plan_receipts(struct world *w, const struct taken *t, uint64_t answe
 static uint32_t find_program(const struct world *w, const char *sender)
 {
     for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
-        if (strcmp(w->config.programs[p].senders[0], sender) == 0)
+        if (strcmp(w->config.programs[p].senders[0], sender + (sender[0] == '+')) == 0)
             return p;
     return NONE;
 }
@@ -414,10 +414,14 @@ static uint32_t pick_connection(struct world *w, uint16_t carrier)
     return found;
 }
 
-static struct smpp_address address(const char *digits)
+/* A number as carriers write it: 12025550110 may be +12025550110, 0012025550110 and, where the number
+ * is of the carrier's country, 02025550110 or 2025550110. `country` is the length of its code, or 0. */
+static struct smpp_address address(struct world *w, const char *digits, size_t country)
 {
-    struct smpp_address a = {.ton = 1, .npi = 1};
-    snprintf(a.digits, sizeof a.digits, "%s", digits);
+    static const char *const before[] = {"", "+", "00", "0", ""};
+    uint64_t habit = rng_below(&w->wire_rng, country != 0 ? 5 : 3);
+    struct smpp_address a = {.ton = habit == 4 ? 2 : habit == 3 ? 0 : 1, .npi = 1};
+    snprintf(a.digits, sizeof a.digits, "%s%s", before[habit], digits + (habit >= 3 ? country : 0));
     return a;
 }
 
@@ -426,8 +430,11 @@ static enum err submit_mo(struct world *w, uint32_t index, uint32_t connection)
     struct mo *mo = &w->wire.mos[index];
     char digits[NUMBER_TEXT_SIZE];
     number_format(w->people.numbers[mo->number], digits);
-    struct sm_out out = {.source = address(digits),
-                         .destination = address(w->config.programs[mo->program].senders[0]),
+    const char *sender = w->config.programs[mo->program].senders[0];
+    const char *country = w->config.carriers[mo->carrier].addressing.country;
+    bool national = strncmp(digits, country, strlen(country)) == 0;
+    struct sm_out out = {.source = address(w, digits, national ? strlen(country) : 0),
+                         .destination = address(w, sender, mo->carrier == 0 ? 1 : 0),
                          .esm_class = mo->kind == MO_RECEIPT ? ESM_TYPE_RECEIPT : 0,
                          .short_message = span_from_string(mo->text)};
     w->wire.mo_being_sent = index;

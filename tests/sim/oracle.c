@@ -380,7 +380,7 @@ static bool read_submit(struct world *w, struct reader r, struct submit_seen *s)
     s->number = people_find_number(w, number);
     s->program = NONE;
     for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
-        if (strcmp(source, w->config.programs[p].senders[0]) == 0)
+        if (strcmp(source + (source[0] == '+'), w->config.programs[p].senders[0]) == 0)
             s->program = p;
     s->part = (s->esm_class & ESM_UDHI) && text.length > 5 ? text.data[5] - 1u : 0;
     oracle_plain(text, s->esm_class, s->data_coding, s->plain);

@@ -411,6 +411,11 @@ static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t ind
     snprintf(c->name, sizeof c->name, "%s", index == 0 ? "alpha" : "beta");
     snprintf(c->address, sizeof c->address, "tcp://127.0.0.1:2775");
     snprintf(c->system_id, sizeof c->system_id, "sim");
+    snprintf(c->addressing.country, sizeof c->addressing.country, "%s", index == 0 ? "1" : "44");
+    c->addressing.national_digits = 10;
+    c->addressing.recipient.plus = rng_chance(&w->rng, 500000);
+    c->addressing.international_sender.plus = rng_chance(&w->rng, 500000);
+    c->validity = (enum validity)rng_below(&w->rng, 3);
     c->bind = w->plan.bind;
     c->sessions = (uint16_t)w->plan.sessions;
     c->window = (uint16_t)w->plan.window;

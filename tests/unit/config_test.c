@@ -193,6 +193,15 @@ static const struct fault faults[] = {
     {"alpha.secret", "empty.secret", 22, "is empty"},
     {"alpha.secret", "lines.secret", 22, "more than one line"},
     {"alpha.secret", ".", 22, "is not a regular file"},
+    {"rate: 500", "service_type: CMT345", 26, "at most 5 octets are allowed"},
+    {"rate: 500", "short_sender: {ton: 8}", 26, "a whole number from 0 to 7 is allowed"},
+    {"rate: 500", "short_sender: {plus: yes}", 26, "unknown key \"plus\" in a kind of sender"},
+    {"rate: 500", "recipient: {npi: 19}", 26, "a whole number from 0 to 18 is allowed"},
+    {"rate: 500", "country: \"+1\"", 26, "a country code like 1, 44 or 971 is allowed"},
+    {"rate: 500", "country: \"1234\"", 26, "at most 3 octets are allowed"},
+    {"rate: 500", "rate: 500\n    national_digits: 10", 19, "`national_digits` needs `country`"},
+    {"rate: 500", "country: \"1\"\n    national_digits: 15", 27, "from 0 to 14 is allowed"},
+    {"rate: 500", "validity: always", 26, "allowed: unsaid, relative, absolute"},
     {"bind: transceiver", "bind: both", 23, "allowed: transceiver, transmitter_receiver"},
     {"sessions: 1", "sessions: 17", 24, "a whole number from 1 to 16 is allowed"},
     {"window: 100", "window: 0", 25, "a whole number from 1 to 10000 is allowed"},
@@ -441,6 +450,9 @@ static void test_deployed_file_tells_defaults(void **state)
     assert_int_equal(shown->receipt_timeout_ms, carrier.receipt_timeout_ms);
     assert_int_equal(shown->submit_id, carrier.submit_id);
     assert_memory_equal(&shown->text, &carrier.text, sizeof carrier.text);
+    assert_memory_equal(&shown->addressing, &carrier.addressing, sizeof carrier.addressing);
+    assert_string_equal(shown->service_type, carrier.service_type);
+    assert_int_equal(shown->validity, carrier.validity);
     assert_int_equal(shown->receipt_id, carrier.receipt_id);
     assert_int_equal(shown->receipts_by_text, carrier.receipts_by_text);
     assert_int_equal(shown->refuse_status, carrier.refuse_status);
