@@ -73,6 +73,11 @@ void session_start(struct session *session, uint64_t now_us)
     send_bind(session);
 }
 
+void session_enquire(struct session *session, uint64_t now_us)
+{
+    session->enquire_at_us = now_us;
+}
+
 uint64_t session_tick(struct session *session, uint64_t now_us)
 {
     struct session *s = session;

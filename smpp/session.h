@@ -98,6 +98,10 @@ bool session_receive(struct session *session, struct span octets, uint64_t now_u
 /* Timeouts and enquire_link. Gives the time of the next call that is needed. */
 uint64_t session_tick(struct session *session, uint64_t now_us);
 
+/* The next session_tick() asks enquire_link, without waiting for its interval, when bound and when none
+ * is under way. */
+void session_enquire(struct session *session, uint64_t now_us);
+
 /* The connection is gone, or we give up on it: ends requests and calls closed(). Idempotent. */
 void session_close(struct session *session, const char *why);
 

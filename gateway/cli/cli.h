@@ -40,6 +40,7 @@ int command_watch(const struct cli *cli, int argc, char **argv);
 int command_status(const struct cli *cli, int argc, char **argv);
 int command_consent(const struct cli *cli, int argc, char **argv);
 int command_trace(const struct cli *cli, int argc, char **argv);
+int command_carrier(const struct cli *cli, int argc, char **argv);
 int command_pdu(const struct cli *cli, int argc, char **argv);
 
 int consent_import(const struct cli *cli, int argc, char **argv);

@@ -3,11 +3,13 @@
 // receipts (by text alone, and with TLVs), asks enquire_link and lets one number reply STOP. A line of
 // JSON for everything that it sees, as that package understands it.
 //
-//     node message_centre.js PORT NUMBER-THAT-SAYS-STOP
+//     node message_centre.js PORT NUMBER-THAT-SAYS-STOP [unmarked]
+//
+// "unmarked": receipts by text alone, which nothing but their text tells from a reply.
 'use strict';
 const smpp = require('smpp');
 
-const [port, leaver] = process.argv.slice(2);
+const [port, leaver, unmarked] = process.argv.slice(2);
 let submits = 0;
 
 function tell(what, fields) {
@@ -24,7 +26,7 @@ function receipt(session, submit, id, withTlvs) {
     const fields = {
         source_addr: submit.destination_addr, dest_addr_ton: 1, dest_addr_npi: 1,
         destination_addr: submit.source_addr, source_addr_ton: 1, source_addr_npi: 1,
-        esm_class: smpp.ESM_CLASS.MC_DELIVERY_RECEIPT,
+        esm_class: unmarked ? 0 : smpp.ESM_CLASS.MC_DELIVERY_RECEIPT,
         short_message: `id:${id} sub:001 dlvrd:001 submit date:${time} done date:${time} stat:DELIVRD err:000 text:`,
     };
     if (withTlvs) {
@@ -53,7 +55,7 @@ function take(session, submit) {
     });
     session.send(submit.response({ message_id: id }));
     if (submit.registered_delivery & 1)
-        receipt(session, submit, id, submits % 2 === 0);
+        receipt(session, submit, id, !unmarked && submits % 2 === 0);
     if (submit.destination_addr === leaver && /Reply STOP/.test(message.message))
         reply(session, submit, 'Stop.');
 }

@@ -88,6 +88,23 @@ def judge_centre(told, delivered, suppressed):
         f"TLVs, all matched; after its STOP one confirmation: {leaver[1]!r}")
 
 
+def probe_and_centre(node):
+    """A message centre whose receipts are not marked: the probe finds the setting, and it is right."""
+    with harness.World(start=False) as world:
+        world.start_redis()
+        centre = world.spawn("centre", [node, HERE / "message_centre.js", world.carrier_port, LEAVER, "unmarked"])
+        harness.wait_for("the message centre listens", lambda: of(centre, "listening"))
+        profile = world.cli("carrier", "probe", "alpha", "--to", f"+{CODES}").stdout
+        assert "receipts_by_text: yes" in profile and 'by "npm"' in profile, profile
+        assert len(of(centre, "submit_sm")) == 1 and of(centre, "unbind"), lines(centre)
+        world.config_file.write_text(world.config_text.rstrip("\n") + "\n    receipts_by_text: yes\n")
+        world.start_gateway()
+        world.submit(("login", OTP, CODES, "code 1"))
+        harness.wait_for("the receipt is matched",
+                         lambda: world.metric("assent_messages_total", 'outcome="delivered"') == 1)
+        say("assent carrier probe finds that this message centre's receipts are told by their text alone")
+
+
 def client_and_simulator(node):
     numbers = [f"1202555{n:04d}" for n in range(160, 190)]
     with harness.World(start=False) as world:
@@ -129,6 +146,7 @@ def main():
     if not node or not (HERE / "node_modules" / "smpp").exists():
         harness.missing("node and the npm package smpp")
     gateway_and_centre(node)
+    probe_and_centre(node)
     client_and_simulator(node)
 
 

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`assent carrier probe`: what it finds of carriers with different habits, pasted into the configuration,
+makes their receipts match; it sends one text, never to a number that is opted out nor while Redis cannot
+be asked or lacks opt-outs; and a STOP that reaches it by accident is not lost to the gateway."""
+import re
+
+import carrier_log
+import harness
+from harness import say
+
+OTP, MARKETING = 1, 3
+MINE, LEAVER, OTHER = "12025550150", "12025550151", "12025550152"
+
+
+def probe(world, *arguments, number=MINE, check=True):
+    return world.cli("carrier", "probe", "alpha", "--to", f"+{number}", *arguments, check=check)
+
+
+def keys(profile):
+    """The settings in a profile: {"bind": "transceiver", ...}."""
+    return dict(re.findall(r"^    (\w+): (\S+)", profile, re.MULTILINE))
+
+
+def paste(config, found):
+    """The configuration with the profile's keys in the carrier's entry, which is the last one."""
+    lines = [line for line in config.splitlines() if not re.match(rf"^    ({'|'.join(found)}):", line)]
+    return "\n".join(lines) + "\n" + "".join(f"    {key}: {value}\n" for key, value in found.items())
+
+
+def restart_carrier(world, *options):
+    if world.carrier is not None:
+        world.carrier.stop()
+    world.start_carrier("--answer-delay", "2ms", "--receipt-delay", "20ms", *options)
+
+
+def submits(world):
+    return [p for p in world.pdus() if p.name == "submit_sm"]
+
+
+HABITS = [
+    ([], {"submit_id": "raw", "receipt_id": "raw", "receipts_by_text": "no"}, "interface_version 0x34"),
+    (["--fault", "early-receipt:100%"], {"submit_id": "raw", "receipt_id": "raw"}, "before the submit_sm_resp"),
+    (["--fault", "receipt-ids-hex", "--fault", "receipt-text-only:100%"], {"receipt_id": "hex"}, "no TLVs"),
+    (["--fault", "receipt-ids-dec", "--fault", "receipt-in-data-sm:100%"], {"submit_id": "hex"}, "data_sm"),
+    (["--fault", "receipt-ids-leading-zeros", "--fault", "receipt-payload:100%"], {"receipt_id": "dec"}, "message_payload"),
+]
+
+
+def finds_habits(world):
+    for options, expected, words in HABITS:
+        restart_carrier(world, *options)
+        world.config_file.write_text(world.config_text)
+        result = probe(world)
+        found = keys(result.stdout)
+        assert expected.items() <= found.items() and words in result.stdout, (options, result.stdout, result.stderr)
+        assert [p.destination for p in submits(world)] == [MINE], submits(world)
+        # The profile is right when the gateway, with it, matches the carrier's receipts.
+        world.config_file.write_text(paste(world.config_text, found))
+        world.start_gateway()
+        world.submit(("login", OTP, OTHER, "code 1"))
+        harness.wait_for(f"a receipt is matched with {found}",
+                         lambda: world.metric("assent_messages_total", 'outcome="delivered"') == 1)
+        world.gateway.stop()
+        say(f"{' '.join(options) or 'an ordinary carrier'}: {found}")
+    world.config_file.write_text(world.config_text)
+
+
+def pairs(world):
+    restart_carrier(world)
+    world.config_file.write_text(world.config_text.replace("bind: transceiver", "bind: transmitter_receiver"))
+    assert keys(probe(world).stdout)["bind"] == "transmitter_receiver"
+    binds = {p.name for p in world.pdus() if p.name.startswith("bind_")}
+    assert {"bind_transmitter", "bind_receiver"} <= binds, binds
+    world.config_file.write_text(world.config_text)
+    say("a pair of transmitter and receiver is probed as such")
+
+
+def stop_is_not_lost(world):
+    """The carrier gives a reply to whoever is bound: here, to the probe."""
+    subscribers = world.folder / "subscribers"
+    subscribers.write_text(f"+{LEAVER} stop=1\n")
+    restart_carrier(world, "--subscribers", subscribers, "--reply-delay", "3s:0s", "--redeliver-after", "500ms")
+    world.start_gateway()
+    world.record_opt_ins("news", [LEAVER])
+    world.submit(("news", MARKETING, LEAVER, "News. Reply STOP to end"))
+    harness.wait_for("the text is sent", lambda: submits(world))
+    world.gateway.kill()
+
+    def stops():
+        return [(p.session, p.sequence) for p in world.pdus() if p.name == "deliver_sm" and carrier_log.is_stop(p.text)]
+    while not stops():  # the probe is bound for half a second
+        result = probe(world)
+    refused = [p for p in world.pdus() if p.name == "deliver_sm_resp" and (p.session, p.sequence) in stops()]
+    assert refused and all(p.status == 8 for p in refused), refused
+    assert "refused as temporary" in result.stdout, result.stdout
+    world.start_gateway()
+    harness.wait_for("the STOP reaches the gateway", lambda: world.metric("assent_opt_outs_total") == 1)
+    say("a STOP that came to the probe was given back to the carrier, and reached the gateway")
+
+
+def refused_without_sending(world, words, number=MINE):
+    before = len(submits(world))
+    result = probe(world, number=number, check=False)
+    assert result.returncode == 1 and words in result.stderr, (result.stdout, result.stderr)
+    assert len(submits(world)) == before, submits(world)[before:]
+
+
+def asks_the_gate(world):
+    harness.wait_for("all is quiet", lambda: world.metric("assent_open_messages") == 0)
+    refused_without_sending(world, "opted out", number=LEAVER)
+    world.gateway.stop()
+    refused_without_sending(world, "opted out", number=LEAVER)
+    assert world.redis_cli("FLUSHALL") == "OK"
+    refused_without_sending(world, "Redis lacks opt-outs", number=LEAVER)
+    refused_without_sending(world, "Redis lacks opt-outs")
+    world.redis.stop()
+    refused_without_sending(world, "Redis cannot be asked")
+    say("nothing is sent to who is opted out, nor while Redis is away or has forgotten")
+    world.start_redis()
+    world.start_gateway()  # which catches Redis up
+    refused_without_sending(world, "opted out", number=LEAVER)
+    world.gateway.stop()
+
+
+def refused_bind(world):
+    restart_carrier(world, "--fault", "ralybnd:60s")
+    world.start_gateway()
+    world.gateway.kill()
+    harness.wait_for("the carrier notes the end", lambda: any(p.name == "closed" and p.session == 2 for p in world.pdus()))
+    refused_without_sending(world, "ESME_RALYBND")
+    assert "allows no more binds" in probe(world, check=False).stderr
+    restart_carrier(world, "--fault", "status:0x45:100%")
+    result = probe(world, check=False)
+    assert result.returncode == 1 and "refused with 0x45" in result.stdout, result
+    restart_carrier(world, "--receipt-share", "0%")
+    result = probe(world, "--timeout", "300ms", check=False)
+    assert result.returncode == 1 and "no receipt came in time" in result.stdout, result
+    say("a refused bind, a refused text and a missing receipt are named")
+
+
+def bad_lines(world):
+    for arguments, code in ((["alpha"], 2), (["--to", f"+{MINE}"], 2), (["alpha", "--to", "0049"], 2),
+                            (["beta", "--to", f"+{MINE}"], 1), (["alpha", "--to", f"+{MINE}", "--from", "12025550999"], 1),
+                            (["alpha", "--to", f"+{MINE}", "--timeout", "soon"], 2)):
+        result = world.cli("carrier", "probe", *arguments, check=False)
+        assert result.returncode == code and result.stderr, (arguments, result)
+
+
+def main():
+    with harness.World(start=False) as world:
+        world.start_redis()
+        bad_lines(world)
+        finds_habits(world)
+        pairs(world)
+        stop_is_not_lost(world)
+        asks_the_gate(world)
+        refused_bind(world)
+
+
+main()
