@@ -13,6 +13,7 @@
 #define THROTTLE_PAUSE_MIN_MS 500
 #define THROTTLE_PAUSE_MAX_MS 8000
 #define REFUSED_BACKOFF       5 /* a refused bind waits so many times the shortest back-off */
+#define BIND_STABLE_US        (10 * US_PER_S) /* a bind that lasted is no reason to wait longer */
 
 /* ---- what a session reports ---- */
 
@@ -40,7 +41,8 @@ static void on_bound(void *context, struct session *session)
     (void)session;
     struct carrier_link *link = context;
     link->bound = true;
-    link->backoff_ms = 0;
+    link->bound_at_us = link->engine->now.mono_us;
+    link->refused = ESME_ROK;
     record_state(link, true, "");
 }
 
@@ -96,15 +98,48 @@ static void hold_all(struct carrier_link *link)
     link->reserved = 0;
 }
 
-static void remember_why(struct carrier *c, const char *why, uint32_t command_status)
+void engine_why(char out[CARRIER_WHY_MAX], const char *why, uint32_t command_status)
 {
     const char *name = status_name(command_status);
     if (command_status == ESME_ROK)
-        snprintf(c->why, sizeof c->why, "%s", why);
+        snprintf(out, CARRIER_WHY_MAX, "%s", why);
     else if (name != NULL)
-        snprintf(c->why, sizeof c->why, "%s %s", why, name);
+        snprintf(out, CARRIER_WHY_MAX, "%s %s", why, name);
     else
-        snprintf(c->why, sizeof c->why, "%s 0x%08x", why, (unsigned)command_status);
+        snprintf(out, CARRIER_WHY_MAX, "%s 0x%08x", why, (unsigned)command_status);
+}
+
+/* Whoever knocks too often stays out longer: at many carriers a bind that hangs (ESME_RALYBND) ends
+ * only when nobody asks for a while, and a wrong password locks the account. So a refusal waits longer
+ * than a lost connection does, each time twice as long, and wrong credentials the longest at once. */
+static void back_off_refused(struct carrier_link *link, uint32_t command_status)
+{
+    const struct carrier_config *config = carrier_of(link)->config;
+    bool credentials = command_status == ESME_RINVPASWD || command_status == ESME_RINVSYSID;
+    uint64_t least_ms = credentials ? config->reconnect_max_ms
+                                    : (uint64_t)config->reconnect_min_ms * REFUSED_BACKOFF;
+    link->refused = command_status;
+    if (link->backoff_ms < least_ms)
+        link->backoff_ms = least_ms;
+    if (link->backoff_ms > config->reconnect_max_ms)
+        link->backoff_ms = config->reconnect_max_ms;
+}
+
+static void add_counts(struct session_counts *sum, const struct session_counts *counts)
+{
+    sum->unmatched += counts->unmatched;
+    sum->nacks += counts->nacks;
+    sum->unknown += counts->unknown;
+    sum->malformed += counts->malformed;
+}
+
+struct session_counts carrier_odd(const struct carrier *c)
+{
+    struct session_counts sum = c->odd;
+    for (uint16_t i = 0; i < c->link_count; i++)
+        if (c->links[i].session != NULL)
+            add_counts(&sum, session_counts(c->links[i].session));
+    return sum;
 }
 
 static void on_closed(void *context, struct session *session, const char *why,
@@ -116,10 +151,12 @@ static void on_closed(void *context, struct session *session, const char *why,
     if (link->bound) {
         e->metrics.counters[COUNT_CARRIER_LOST]++;
         record_state(link, false, why);
+        if (e->now.mono_us >= link->bound_at_us + BIND_STABLE_US)
+            link->backoff_ms = 0;
     }
-    remember_why(carrier_of(link), why, command_status);
+    engine_why(carrier_of(link)->why, why, command_status);
     if (command_status != ESME_ROK)
-        link->backoff_ms = carrier_of(link)->config->reconnect_min_ms * REFUSED_BACKOFF;
+        back_off_refused(link, command_status);
     link->bound = false;
     link->closing = true;
     hold_all(link);
@@ -247,7 +284,7 @@ void engine_on_link_down(struct engine *e, uint16_t carrier, uint16_t index, con
     if (!link->opening)
         return;
     link->opening = false;
-    remember_why(carrier_of(link), why, ESME_ROK);
+    engine_why(carrier_of(link)->why, why, ESME_ROK);
     e->ports->link_close(e->ports->context, carrier, index);
     plan_reconnect(e, link);
 }
@@ -303,6 +340,7 @@ static void flush(struct engine *e, struct carrier_link *link)
     if (!link->closing)
         return;
     e->ports->link_close(e->ports->context, link->carrier, link->index);
+    add_counts(&carrier_of(link)->odd, session_counts(link->session));
     session_free(link->session);
     link->session = NULL;
     link->closing = link->reading_stopped = false;

@@ -41,6 +41,7 @@ struct seen {
     bool gate_known, gate_open, disk_full;
     uint32_t bound[CARRIERS_MAX];
     char why[CARRIERS_MAX][CARRIER_WHY_MAX];
+    uint64_t remind_us[CARRIERS_MAX]; /* of binds that are refused */
     bool hint[CARRIERS_MAX];
 };
 

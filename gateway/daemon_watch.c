@@ -9,7 +9,8 @@
 #include "gateway/daemon_state.h"
 #include "proto/base/log.h"
 
-#define LOOK_EVERY_US (100 * US_PER_MS)
+#define LOOK_EVERY_US   (100 * US_PER_MS)
+#define REMIND_EVERY_US (600 * US_PER_S)
 
 static void look_at_gate(struct daemon *daemon)
 {
@@ -26,16 +27,27 @@ static void look_at_gate(struct daemon *daemon)
                   status.gate_why);
 }
 
-/* A carrier that cannot be bound says so once, not at every attempt. */
+/* A carrier that cannot be bound says so once, not at every attempt; one that refuses our binds says so
+ * again from time to time, since only a person can help. */
 static void look_at_reason(struct daemon *daemon, uint16_t index,
-                           const struct carrier_status *status)
+                           const struct carrier_status *status, struct instant now)
 {
-    char *seen = daemon->seen.why[index];
-    const char *why = status->sessions_bound == 0 ? status->why : "";
-    if (strcmp(seen, why) == 0 || daemon->drain_by_us != 0)
+    char *seen = daemon->seen.why[index], why[CARRIER_WHY_MAX] = "";
+    if (status->refused > 0)
+        engine_why(why, "bind_refused", status->refused_status);
+    else if (status->sessions_bound == 0)
+        snprintf(why, sizeof why, "%s", status->why);
+    bool remind = status->refused > 0 && now.mono_us >= daemon->seen.remind_us[index];
+    if ((strcmp(seen, why) == 0 && !remind) || daemon->drain_by_us != 0)
         return;
+    daemon->seen.remind_us[index] = now.mono_us + REMIND_EVERY_US;
     snprintf(seen, CARRIER_WHY_MAX, "%s", why);
-    if (why[0] != '\0')
+    if (status->refused > 0)
+        log_event(LOG_ERROR, "carrier_refuses_bind",
+                  "carrier=%s why=\"%s\" connections=%" PRIu32 " bound=%" PRIu32
+                  " do=\"ask the carrier; it is tried again and again, slowly\"",
+                  status->name, why, status->refused, status->sessions_bound);
+    else if (why[0] != '\0')
         log_event(LOG_WARN, "carrier_not_bound", "carrier=%s why=\"%s\"", status->name, why);
 }
 
@@ -56,7 +68,7 @@ static void look_at_carrier(struct daemon *daemon, uint16_t index, struct instan
     struct carrier_status status;
     uint32_t *bound = &daemon->seen.bound[index];
     engine_carrier_status(daemon->engine, index, now, &status);
-    look_at_reason(daemon, index, &status);
+    look_at_reason(daemon, index, &status, now);
     look_at_receipts(daemon, index, &status);
     if (status.sessions_bound == *bound)
         return;

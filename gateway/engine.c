@@ -311,6 +311,17 @@ void engine_carrier_status(const struct engine *engine, uint16_t index, struct i
         .passed_over = engine->passed_over[0] >> index & 1,
     };
     memcpy(ret->failed_over, c->failed_over, sizeof ret->failed_over);
+    struct session_counts odd = carrier_odd(c);
+    ret->odd[ODD_UNMATCHED] = odd.unmatched;
+    ret->odd[ODD_NACK] = odd.nacks;
+    ret->odd[ODD_UNKNOWN] = odd.unknown;
+    ret->odd[ODD_MALFORMED] = odd.malformed;
+    for (uint16_t i = 0; i < c->link_count; i++) {
+        if (c->links[i].refused == ESME_ROK)
+            continue;
+        ret->refused++;
+        ret->refused_status = c->links[i].refused;
+    }
     for (int i = 0; i < CLASS_COUNT; i++)
         ret->waiting[i] = c->queue.lanes[i].waiting;
     for (uint16_t i = 0; i < c->link_count; i++)
@@ -325,6 +336,12 @@ const char *pause_name(unsigned bit)
         "link_down", "throttled", "gate_away", "ledger", "rate", "window", "draining", "gate_busy",
     };
     return bit < PAUSE_REASONS ? names[bit] : "unknown";
+}
+
+const char *odd_name(unsigned kind)
+{
+    static const char *const names[ODD_KINDS] = {"unmatched", "nack", "unknown", "malformed"};
+    return kind < ODD_KINDS ? names[kind] : "unknown";
 }
 
 const char *failover_name(unsigned reason)

@@ -134,7 +134,15 @@ enum failover_reason {
 };
 const char *failover_name(unsigned reason); /* "down" */
 
+/* "bind_refused ESME_RINVPASWD" of a session's end, the status only where it is an error. */
 #define CARRIER_WHY_MAX 80
+void engine_why(char out[CARRIER_WHY_MAX], const char *why, uint32_t command_status);
+
+/* Responses to nothing that we wait for, generic_nacks, unknown commands, broken PDUs. */
+enum odd_kind { ODD_UNMATCHED, ODD_NACK, ODD_UNKNOWN, ODD_MALFORMED };
+#define ODD_KINDS 4
+const char *odd_name(unsigned kind); /* 0.. : "unmatched" */
+
 struct carrier_status {
     const char *name;
     const char *why; /* how its last connection ended; "" when none has */
@@ -142,6 +150,9 @@ struct carrier_status {
     uint64_t waiting[CLASS_COUNT];
     uint64_t awaiting_receipt;
     const char *receipt_hint; /* settings under which unmatched receipts would match; "" for none */
+    uint32_t refused;         /* connections whose last bind was refused */
+    uint32_t refused_status;  /* of one of them */
+    uint64_t odd[ODD_KINDS];  /* PDUs of its that needed no action */
     uint32_t paused;  /* bits of enum pause_reason */
     bool passed_over; /* new messages take another route, where there is one */
     uint64_t failed_over[FAILOVER_REASONS];

@@ -39,6 +39,8 @@ struct carrier_link {
     uint32_t reserved;   /* window slots held by messages that are not written yet */
     uint64_t open_at_us; /* next attempt to connect; 0: none planned */
     uint64_t backoff_ms;
+    uint64_t bound_at_us;
+    uint32_t refused; /* the last bind's command_status; ESME_ROK when it was taken */
     uint64_t tick_us; /* when the session wants session_tick() */
     enum session_mode mode;
 };
@@ -67,6 +69,7 @@ struct carrier {
     uint64_t walked_round;      /* of engine.failover_round: its queue has been looked through */
     uint64_t failed_over[FAILOVER_REASONS];
     uint32_t paused;           /* bits of enum pause_reason, as of the last turn */
+    struct session_counts odd; /* of sessions that ended */
     char why[CARRIER_WHY_MAX]; /* how its last connection ended: "bind_refused ESME_RINVPASWD" */
     struct receipt_hint hint;
 };
@@ -381,6 +384,8 @@ void carriers_flush(struct engine *e); /* writes out, cleans up links that ended
 uint64_t carriers_next_us(const struct engine *e);
 struct carrier_link *carrier_pick_link(struct carrier *c);
 uint32_t carrier_bound(const struct carrier *c);
+/* What its peers did that needs no action, over all sessions. */
+struct session_counts carrier_odd(const struct carrier *c);
 void carrier_throttled(struct engine *e, struct carrier *c);
 void link_answer(struct engine *e, uint16_t carrier, uint16_t link, uint32_t generation,
                  uint32_t command_id, uint32_t sequence_number, uint32_t status);

@@ -21,6 +21,11 @@ static uint64_t sessions_bound(const struct carrier_status *status)
     return status->sessions_bound;
 }
 
+static uint64_t refused(const struct carrier_status *status)
+{
+    return status->refused;
+}
+
 static uint64_t rate(const struct carrier_status *status)
 {
     return status->rate;
@@ -49,6 +54,9 @@ static uint64_t awaiting_receipt(const struct carrier_status *status)
 static const struct carrier_gauge carrier_gauges[] = {
     {"assent_carrier_sessions", "Sessions configured.", sessions},
     {"assent_carrier_sessions_bound", "Sessions bound now.", sessions_bound},
+    {"assent_carrier_bind_refused",
+     "Connections whose last bind was refused: wrong credentials, or more than are granted.",
+     refused},
     {"assent_carrier_rate", "submit_sm allowed in any second.", rate},
     {"assent_carrier_sent_last_second", "submit_sm written in the last second.", sent_last_second},
     {"assent_carrier_window", "Unanswered submit_sm allowed over all sessions.", window},
@@ -121,6 +129,19 @@ static void write_failover(const struct exposed *exposed, const struct carrier_s
     }
 }
 
+static void write_odd(const struct exposed *exposed, const struct carrier_status *all, FILE *out)
+{
+    metric_head(
+        out, "assent_carrier_odd_pdus_total", "counter",
+        "PDUs that needed no action: responses to nothing, generic_nacks, unknown commands, "
+        "broken ones.");
+    for (uint16_t i = 0; i < exposed->config->carrier_count; i++) {
+        for (unsigned kind = 0; kind < ODD_KINDS; kind++)
+            fprintf(out, "assent_carrier_odd_pdus_total{carrier=\"%s\",kind=\"%s\"} %" PRIu64 "\n",
+                    all[i].name, odd_name(kind), all[i].odd[kind]);
+    }
+}
+
 static void write_carriers(const struct exposed *exposed, struct instant now, FILE *out)
 {
     struct carrier_status all[CARRIERS_MAX];
@@ -132,6 +153,7 @@ static void write_carriers(const struct exposed *exposed, struct instant now, FI
     write_paused(exposed, all, out);
     write_hints(exposed, all, out);
     write_failover(exposed, all, out);
+    write_odd(exposed, all, out);
 }
 
 static void write_engine(const struct exposed *exposed, FILE *out)

@@ -24,6 +24,8 @@ struct world_submit {
     uint8_t part;  /* of a long text; 0 */
     uint64_t number;
     uint32_t sequence_number;
+    struct smpp_address source, destination;
+    char service_type[SERVICE_TYPE_MAX + 1], validity_period[TIME_TEXT_MAX + 1];
 };
 
 struct world_record {
@@ -70,6 +72,8 @@ struct world {
     bool silent;         /* submit_sm get no answer */
     bool away[2];        /* a carrier that takes no connection */
     uint32_t status[2];  /* a carrier's answer to every submit_sm */
+    uint32_t bind_status; /* to every bind */
+    unsigned binds;
     const char *give_id; /* of every submit_sm; NULL: "id1", "id2", ... */
     uint64_t next_id;
     bool stuck;             /* the ledger is durable no further */
@@ -176,6 +180,8 @@ static bool world_resolve(void *context, uint64_t cookie, const char *name)
 static void world_open(void *context, uint16_t carrier, uint16_t link)
 {
     struct world *w = context;
+    assert_null(w->peers[carrier * WORLD_LINKS + link]); /* never two sockets for one bind */
+    assert_false(w->opening[carrier * WORLD_LINKS + link]);
     w->opening[carrier * WORLD_LINKS + link] = true;
 }
 
@@ -209,7 +215,8 @@ static uint32_t peer_authenticate(void *context, struct session *session, enum s
                                   const struct bind_body *bind)
 {
     (void)context, (void)session, (void)mode, (void)bind;
-    return ESME_ROK;
+    world_of_peer->binds++;
+    return world_of_peer->bind_status;
 }
 
 static uint8_t part_of(const struct sm_body *body)
@@ -228,7 +235,12 @@ static void peer_message(void *context, struct session *session, const struct pd
         (struct world_submit){.link = link,
                               .part = part_of(body),
                               .sequence_number = header->sequence_number,
-                              .number = strtoull(body->destination.digits, NULL, 10)};
+                              .number = strtoull(body->destination.digits, NULL, 10),
+                              .source = body->source,
+                              .destination = body->destination};
+    struct world_submit *submit = &w->submits[w->submit_count - 1];
+    memcpy(submit->service_type, body->service_type.data, body->service_type.length);
+    memcpy(submit->validity_period, body->validity_period.data, body->validity_period.length);
     if (w->silent)
         return;
     char id[24];
