@@ -11,7 +11,7 @@
 #define DEFAULT_CONFIG "/etc/assent/assent.yaml"
 
 static const char help[] =
-    "Usage: assentd [-c FILE] [-t]\n"
+    "Usage: assentd [-c FILE] [-t | --trace-pdu CARRIER [--show-texts]]\n"
     "\n"
     "Assent's gateway: takes SMS messages from submitters, sends those that have consent to\n"
     "carriers over SMPP, and keeps the record of every decision. Runs in the foreground and logs\n"
@@ -20,6 +20,11 @@ static const char help[] =
     "  -c, --config FILE   configuration (default " DEFAULT_CONFIG ")\n"
     "  -t, --test          check the configuration, say what it would do, and end; starts nothing\n"
     "                      and makes no file\n"
+    "      --trace-pdu CARRIER\n"
+    "                      log every PDU of this carrier, field by field; numbers and texts by "
+    "their\n"
+    "                      shape and length alone, passwords not at all\n"
+    "      --show-texts    with --trace-pdu: numbers and texts too\n"
     "  -V, --version       print the version\n"
     "  -h, --help          print this\n"
     "\n"
@@ -32,6 +37,8 @@ static const char help[] =
 static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
     {"test", no_argument, NULL, 't'},
+    {"trace-pdu", required_argument, NULL, 'p'},
+    {"show-texts", no_argument, NULL, 'x'},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -41,23 +48,62 @@ static int usage(const char *what)
 {
     if (what != NULL)
         fprintf(stderr, "assentd: unexpected argument \"%s\"\n", what);
-    fprintf(stderr, "Usage: assentd [-c FILE] [-t]; assentd --help says more\n");
+    fprintf(stderr, "Usage: assentd [-c FILE] [-t | --trace-pdu CARRIER [--show-texts]]; assentd "
+                    "--help says more\n");
     return 2;
 }
 
-static int run(const char *path, bool test)
+/* What the command line asked for. */
+struct wish {
+    const char *config;
+    const char *trace_pdu; /* a carrier's name, or NULL */
+    bool test, show_texts;
+};
+
+/* False after a complaint. */
+static bool find_traced(const struct config *config, const char *name,
+                        struct daemon_trace *ret_trace)
+{
+    for (uint16_t i = 0; i < config->carrier_count; i++) {
+        if (strcmp(config->carriers[i].name, name) == 0) {
+            ret_trace->carrier = i;
+            return true;
+        }
+    }
+    fprintf(stderr, "assentd: no carrier is called \"%s\"; there are:", name);
+    for (uint16_t i = 0; i < config->carrier_count; i++)
+        fprintf(stderr, " %s", config->carriers[i].name);
+    fprintf(stderr, "\n");
+    return false;
+}
+
+static int run_daemon(const struct config *config, const struct wish *wish)
+{
+    struct daemon_trace trace = {.show_texts = wish->show_texts};
+    if (wish->trace_pdu == NULL)
+        return daemon_run(config, NULL);
+    if (!find_traced(config, wish->trace_pdu, &trace))
+        return 2;
+    if (config->log_level > LEVEL_INFO)
+        log_set_level(LOG_INFO); /* what was asked for is told */
+    log_event(LOG_WARN, "tracing_pdus", "carrier=%s numbers_and_texts=%s", wish->trace_pdu,
+              wish->show_texts ? "shown" : "hidden");
+    return daemon_run(config, &trace);
+}
+
+static int run(const struct wish *wish)
 {
     struct config *config;
-    if (config_load(path, stderr, &config) != ERR_OK)
+    if (config_load(wish->config, stderr, &config) != ERR_OK)
         return 2;
     log_set_level((enum log_level)config->log_level);
     int status = 0;
-    if (test) {
+    if (wish->test) {
         config_print(config, stdout);
         daemon_check(config, stdout);
-        printf("%s: good\n", path);
+        printf("%s: good\n", wish->config);
     } else {
-        status = daemon_run(config);
+        status = run_daemon(config, wish);
     }
     config_free(config);
     return status;
@@ -65,15 +111,20 @@ static int run(const char *path, bool test)
 
 int main(int argc, char **argv)
 {
-    const char *path = DEFAULT_CONFIG;
-    bool test = false;
+    struct wish wish = {.config = DEFAULT_CONFIG};
     for (int c; (c = getopt_long(argc, argv, "c:tVh", options, NULL)) != -1;) {
         switch (c) {
         case 'c':
-            path = optarg;
+            wish.config = optarg;
             break;
         case 't':
-            test = true;
+            wish.test = true;
+            break;
+        case 'p':
+            wish.trace_pdu = optarg;
+            break;
+        case 'x':
+            wish.show_texts = true;
             break;
         case 'V':
             printf("assentd %s\n", ASSENT_VERSION);
@@ -87,5 +138,7 @@ int main(int argc, char **argv)
     }
     if (optind < argc)
         return usage(argv[optind]);
-    return run(path, test);
+    if (wish.show_texts && wish.trace_pdu == NULL)
+        return usage("--show-texts");
+    return run(&wish);
 }

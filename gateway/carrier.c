@@ -170,6 +170,14 @@ static const struct session_handlers handlers = {
     .closed = on_closed,
 };
 
+static void on_traced(void *context, struct session *session, bool outgoing, struct span pdu)
+{
+    (void)session;
+    struct carrier_link *link = context;
+    const struct ports *ports = link->engine->ports;
+    ports->traced(ports->context, link->carrier, link->index, outgoing, pdu);
+}
+
 /* ---- connecting ---- */
 
 static enum session_mode mode_of(const struct carrier_config *config, uint16_t index)
@@ -254,6 +262,8 @@ void engine_on_link_up(struct engine *e, uint16_t carrier, uint16_t index, struc
     memcpy(session.password, config->password, sizeof session.password);
     memcpy(session.system_type, config->system_type, sizeof session.system_type);
     link->session = session_new(&session, &handlers, link);
+    if (e->ports->traced != NULL)
+        session_set_tap(link->session, on_traced);
     link->tick_us = now.mono_us;
     session_start(link->session, now.mono_us);
 }

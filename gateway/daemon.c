@@ -383,9 +383,9 @@ static void release(struct daemon *daemon)
         event_base_free(daemon->base);
 }
 
-int daemon_run(const struct config *config)
+int daemon_run(const struct config *config, const struct daemon_trace *trace)
 {
-    struct daemon daemon = {.config = config, .started_wall_ms = clock_wall_ms()};
+    struct daemon daemon = {.config = config, .trace = trace, .started_wall_ms = clock_wall_ms()};
     umask(077);
     raise_file_limit();
     forbid_dumps();

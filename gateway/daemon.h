@@ -14,8 +14,15 @@
 
 #include "gateway/config.h"
 
-/* Runs until the end of that life; gives the exit status. `config` is the caller's. */
-MUST_CHECK int daemon_run(const struct config *config);
+/* PDUs of one carrier into the log. */
+struct daemon_trace {
+    uint16_t carrier; /* index */
+    bool show_texts;  /* and numbers */
+};
+
+/* Runs until the end of that life; gives the exit status. `config` and `trace` are the caller's; `trace`
+ * is NULL for none. */
+MUST_CHECK int daemon_run(const struct config *config, const struct daemon_trace *trace);
 
 /* For `assentd -t`: says what would be made or found in the file system. Makes nothing. */
 void daemon_check(const struct config *config, FILE *out);

@@ -332,6 +332,7 @@ void daemon_ports_init(struct daemon *daemon)
         .link_flush = port_link_flush,
         .link_close = port_link_close,
         .link_reading = port_link_reading,
+        .traced = daemon->trace != NULL ? daemon_traced : NULL,
         .consent_reply = port_consent_reply,
         .show_reply = port_show_reply,
         .random = port_random,

@@ -12,6 +12,7 @@
 #include "consent/ledger.h"
 #include "consent/store.h"
 #include "gateway/config.h"
+#include "gateway/daemon.h"
 #include "gateway/engine.h"
 #include "smpp/link.h"
 
@@ -47,6 +48,7 @@ struct seen {
 
 struct daemon {
     const struct config *config;
+    const struct daemon_trace *trace; /* NULL: no PDU is looked at */
     struct event_base *base;
     struct ledger *ledger;
     struct ledger_reader
@@ -84,6 +86,9 @@ void daemon_snapshot_start(struct daemon *daemon, struct instant now);
 void daemon_snapshot_reaped(struct daemon *daemon);  /* SIGCHLD came */
 void daemon_snapshot_publish(struct daemon *daemon); /* when it is written and durable */
 void daemon_snapshot_kill(struct daemon *daemon);
+
+/* daemon_trace.c: the port of that name, where there is a trace */
+void daemon_traced(void *context, uint16_t carrier, uint16_t link, bool outgoing, struct span pdu);
 
 /* daemon_watch.c: logs changes of state. Gives the time at which it wants to look again. */
 uint64_t daemon_watch(struct daemon *daemon, struct instant now);

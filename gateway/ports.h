@@ -43,6 +43,10 @@ struct ports {
     void (*link_close)(void *context, uint16_t carrier, uint16_t link);
     void (*link_reading)(void *context, uint16_t carrier, uint16_t link, bool reading);
 
+    /* Every whole PDU of every session, before it is acted on or written. NULL, as nearly always:
+     * nobody looks. */
+    void (*traced)(void *context, uint16_t carrier, uint16_t link, bool outgoing, struct span pdu);
+
     /* The answer to an engine_consent_...() call. `ready_at`: it may leave when the ledger is durable
      * up to there (0: now). The reply is copied. */
     void (*consent_reply)(void *context, uint64_t call, uint64_t ready_at,
