@@ -29,7 +29,9 @@ static const char help[] =
     "  -h, --help          print this\n"
     "\n"
     "Signals: TERM and INT stop taking submissions, let what is on its way end, unbind, and exit\n"
-    "within 10 seconds; a second one exits at once. Nothing accepted is lost either way.\n"
+    "within 10 seconds; a second one exits at once. Nothing accepted is lost either way. HUP reads\n"
+    "the configuration and certificates again: what did not change goes on undisturbed, a file with\n"
+    "faults changes nothing and the log says why.\n"
     "\n"
     "Exit status: 0 done or stopped, 1 failed (data folder, ledger, sockets), 2 usage or\n"
     "configuration.\n";
@@ -77,18 +79,18 @@ static bool find_traced(const struct config *config, const char *name,
     return false;
 }
 
-static int run_daemon(const struct config *config, const struct wish *wish)
+static int run_daemon(struct config *config, const struct wish *wish)
 {
     struct daemon_trace trace = {.show_texts = wish->show_texts};
     if (wish->trace_pdu == NULL)
-        return daemon_run(config, NULL);
+        return daemon_run(config, wish->config, NULL);
     if (!find_traced(config, wish->trace_pdu, &trace))
         return 2;
     if (config->log_level > LEVEL_INFO)
         log_set_level(LOG_INFO); /* what was asked for is told */
     log_event(LOG_WARN, "tracing_pdus", "carrier=%s numbers_and_texts=%s", wish->trace_pdu,
               wish->show_texts ? "shown" : "hidden");
-    return daemon_run(config, &trace);
+    return daemon_run(config, wish->config, &trace);
 }
 
 static int run(const struct wish *wish)

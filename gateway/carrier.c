@@ -187,7 +187,7 @@ static enum session_mode mode_of(const struct carrier_config *config, uint16_t i
     return index % 2 == 0 ? SESSION_TRANSMITTER : SESSION_RECEIVER;
 }
 
-static void init_carrier(struct engine *e, uint16_t index)
+void carrier_init(struct engine *e, uint16_t index)
 {
     struct carrier *c = &e->carriers[index];
     c->config = &e->config->carriers[index];
@@ -206,15 +206,15 @@ static void init_carrier(struct engine *e, uint16_t index)
 
 void carriers_init(struct engine *e)
 {
-    e->carriers = check_calloc(e->config->carrier_count, sizeof *e->carriers);
-    for (uint16_t i = 0; i < e->config->carrier_count; i++)
-        init_carrier(e, i);
+    e->carriers = check_calloc(CARRIERS_MAX, sizeof *e->carriers);
+    while (e->carrier_count < e->config->carrier_count)
+        carrier_init(e, e->carrier_count++);
     TAILQ_INIT(&e->owed_stops);
 }
 
 void carriers_release(struct engine *e)
 {
-    for (uint16_t i = 0; i < e->config->carrier_count; i++) {
+    for (uint16_t i = 0; i < e->carrier_count; i++) {
         struct carrier *c = &e->carriers[i];
         for (uint16_t j = 0; j < c->link_count; j++)
             if (c->links[j].session != NULL)
@@ -234,6 +234,10 @@ void carriers_release(struct engine *e)
 static void plan_reconnect(struct engine *e, struct carrier_link *link)
 {
     const struct carrier_config *config = carrier_of(link)->config;
+    if (link->made != config->made) { /* it was ended so that it be made anew */
+        link->open_at_us = e->now.mono_us;
+        return;
+    }
     if (link->backoff_ms == 0)
         link->backoff_ms = config->reconnect_min_ms;
     uint64_t delay_ms = link->backoff_ms / 2 + rng_below(&e->rng, link->backoff_ms / 2 + 1);
@@ -308,15 +312,63 @@ static void each_link(struct engine *e, void (*act)(struct engine *e, struct car
             act(e, &e->carriers[i].links[j]);
 }
 
+/* A carrier that is gone from the configuration still sends what waits for it and takes its receipts. */
+static bool is_wanted(const struct engine *e, const struct carrier *c)
+{
+    uint64_t waiting = 0;
+    for (int i = 0; i < CLASS_COUNT; i++)
+        waiting += c->queue.lanes[i].waiting;
+    return !c->config->retired || waiting > 0 || c->awaiting_receipt > 0 || e->draining;
+}
+
+static bool is_stale(const struct engine *e, struct carrier_link *link)
+{
+    return link->made != carrier_of(link)->config->made || !is_wanted(e, carrier_of(link));
+}
+
+static bool is_owed_to(const struct owed *owed, const struct carrier_link *link)
+{
+    return owed->carrier == link->carrier && owed->link == link->index &&
+           owed->generation == link->generation;
+}
+
+static bool owes_answers(const struct engine *e, const struct carrier_link *link)
+{
+    for (size_t i = 0; i < e->owed_count; i++)
+        if (is_owed_to(&e->owed[(e->owed_start + i) % e->owed_size], link))
+            return true;
+    const struct owed_stop *stop;
+    TAILQ_FOREACH(stop, &e->owed_stops, link)
+    {
+        if (is_owed_to(&stop->owed, link))
+            return true;
+    }
+    return false;
+}
+
+/* A session that should be another one, or none, ends when nothing is unanswered on it. */
+static void replace(struct engine *e, struct carrier_link *link)
+{
+    if (link->session == NULL || link->closing || !is_stale(e, link) || link->reserved > 0 ||
+        session_state(link->session) == SESSION_UNBINDING ||
+        session_window_used(link->session) > 0 || owes_answers(e, link))
+        return;
+    session_unbind(link->session, e->now.mono_us);
+    link->tick_us = e->now.mono_us; /* its timers have moved */
+}
+
 static void tick(struct engine *e, struct carrier_link *link)
 {
     uint64_t now_us = e->now.mono_us;
+    replace(e, link);
     if (link->session != NULL && !link->closing && link->tick_us <= now_us)
         link->tick_us = session_tick(link->session, now_us);
-    if (link->open_at_us == 0 || link->open_at_us > now_us || e->draining)
+    if (link->open_at_us == 0 || link->open_at_us > now_us || e->draining ||
+        !is_wanted(e, carrier_of(link)))
         return;
     link->open_at_us = 0;
     link->opening = true;
+    link->made = carrier_of(link)->config->made;
     e->ports->link_open(e->ports->context, link->carrier, link->index);
 }
 
@@ -372,7 +424,8 @@ uint64_t carriers_next_us(const struct engine *e)
             const struct carrier_link *link = &e->carriers[i].links[j];
             if (link->session != NULL && link->tick_us < next)
                 next = link->tick_us;
-            if (link->open_at_us != 0 && !e->draining && link->open_at_us < next)
+            if (link->open_at_us != 0 && !e->draining && link->open_at_us < next &&
+                is_wanted(e, &e->carriers[i]))
                 next = link->open_at_us;
         }
     return next;
@@ -384,7 +437,7 @@ struct carrier_link *carrier_pick_link(struct carrier *c)
     for (uint16_t i = 0; i < c->link_count; i++) {
         struct carrier_link *link = &c->links[(c->next_link + i) % c->link_count];
         if (link->session == NULL || link->closing || !session_may_submit(link->session) ||
-            session_window_free(link->session) <= link->reserved)
+            session_window_free(link->session) <= link->reserved || link->made != c->config->made)
             continue;
         c->next_link = (uint16_t)((link->index + 1) % c->link_count);
         return link;

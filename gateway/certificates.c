@@ -23,28 +23,39 @@ struct certificates {
     unsigned count;
 };
 
+/* Listeners first: their number stays, and carriers may come. */
+static bool is_carrier(const struct config *config, unsigned index)
+{
+    return index >= config->listener_count;
+}
+
+static const struct carrier_config *carrier_at(const struct config *config, unsigned index)
+{
+    return &config->carriers[index - config->listener_count];
+}
+
 /* Whose certificate it is, for people, and the label of metrics. */
 static const char *kind_of(const struct config *config, unsigned index)
 {
-    return index < config->carrier_count ? "carrier" : "listener";
+    return is_carrier(config, index) ? "carrier" : "listener";
 }
 
 static const char *name_of(const struct config *config, unsigned index)
 {
-    return index < config->carrier_count ? config->carriers[index].name
-                                         : config->listeners[index - config->carrier_count].address;
+    return is_carrier(config, index) ? carrier_at(config, index)->name
+                                     : config->listeners[index].address;
 }
 
 static const struct tls_settings *settings_of(const struct config *config, unsigned index)
 {
-    return index < config->carrier_count ? &config->carriers[index].tls
-                                         : &config->listeners[index - config->carrier_count].tls;
+    return is_carrier(config, index) ? &carrier_at(config, index)->tls
+                                     : &config->listeners[index].tls;
 }
 
 static const char *address_of(const struct config *config, unsigned index)
 {
-    return index < config->carrier_count ? config->carriers[index].address
-                                         : config->listeners[index - config->carrier_count].address;
+    return is_carrier(config, index) ? carrier_at(config, index)->address
+                                     : config->listeners[index].address;
 }
 
 static void log_fault(const struct config *config, unsigned index, const char *event,
@@ -57,28 +68,46 @@ static void log_fault(const struct config *config, unsigned index, const char *e
 static struct tls_context *make(const struct config *config, unsigned index,
                                 struct tls_fault *ret_fault)
 {
-    enum tls_role role = index < config->carrier_count ? TLS_CLIENT : TLS_SERVER;
+    enum tls_role role = is_carrier(config, index) ? TLS_CLIENT : TLS_SERVER;
     return tls_context_new(role, settings_of(config, index), ret_fault);
 }
 
-struct certificates *certificates_new(const struct config *config)
+/* From `count` on, all that the configuration has. False with the fault logged where a context could not
+ * be made; it is NULL then, and no connection is. */
+static bool make_missing(struct certificates *certificates)
 {
-    struct certificates *certificates = check_calloc(1, sizeof *certificates);
-    struct tls_fault fault;
-    certificates->config = config;
-    certificates->count = config->carrier_count + (unsigned)config->listener_count;
-    certificates->all = check_calloc(certificates->count + 1u, sizeof *certificates->all);
-    for (unsigned i = 0; i < certificates->count; i++) {
+    const struct config *config = certificates->config;
+    unsigned count = config->listener_count + (unsigned)config->carrier_count;
+    bool good = true;
+    certificates->all = check_realloc(certificates->all, (count + 1u) * sizeof *certificates->all);
+    for (; certificates->count < count; certificates->count++) {
+        unsigned i = certificates->count;
+        struct tls_fault fault;
+        certificates->all[i] = (struct certificate){0};
         if (!config_is_tls(address_of(config, i)))
             continue;
         certificates->all[i].context = make(config, i, &fault);
         if (certificates->all[i].context == NULL) {
             log_fault(config, i, "no_tls", &fault);
-            certificates_free(certificates);
-            return NULL;
+            good = false;
         }
     }
-    return certificates;
+    return good;
+}
+
+struct certificates *certificates_new(const struct config *config)
+{
+    struct certificates *certificates = check_calloc(1, sizeof *certificates);
+    certificates->config = config;
+    if (make_missing(certificates))
+        return certificates;
+    certificates_free(certificates);
+    return NULL;
+}
+
+void certificates_grow(struct certificates *certificates)
+{
+    (void)make_missing(certificates);
 }
 
 void certificates_free(struct certificates *certificates)
@@ -95,14 +124,14 @@ struct tls_context *certificates_of_carrier(const struct certificates *certifica
                                             uint16_t carrier)
 {
     CHECK(carrier < certificates->config->carrier_count);
-    return certificates->all[carrier].context;
+    return certificates->all[certificates->config->listener_count + carrier].context;
 }
 
 struct tls_context *certificates_of_listener(const struct certificates *certificates,
                                              uint16_t listener)
 {
     CHECK(listener < certificates->config->listener_count);
-    return certificates->all[certificates->config->carrier_count + listener].context;
+    return certificates->all[listener].context;
 }
 
 unsigned tls_reload_all(struct certificates *certificates)

@@ -16,6 +16,9 @@ struct tls_context;
 struct certificates *certificates_new(const struct config *config);
 void certificates_free(struct certificates *certificates);
 
+/* Makes the contexts of carriers that have come to the configuration since. */
+void certificates_grow(struct certificates *certificates);
+
 /* NULL where the address is not tls://. */
 struct tls_context *certificates_of_carrier(const struct certificates *certificates,
                                             uint16_t carrier);

@@ -12,6 +12,7 @@
 
 #include "gateway/config_schema.h"
 #include "proto/base/check.h"
+#include "proto/base/digest.h"
 #include "smpp/pdu.h"
 
 #define MINUTES(n) ((n)*60ull * 1000)
@@ -70,7 +71,7 @@ void route_defaults(struct route_config *route)
 int config_find_program(const struct config *config, const char *name)
 {
     for (uint16_t i = 0; i < config->program_count; i++) {
-        if (strcmp(config->programs[i].name, name) == 0)
+        if (strcmp(config->programs[i].name, name) == 0 && !config->programs[i].retired)
             return i;
     }
     return -1;
@@ -179,6 +180,7 @@ enum err config_load(const char *path, FILE *errors, struct config **ret_config)
     folder_of(path, folder);
     if (read_file(path, faults, &text, &length))
         config_read(span_of(text, length), folder, config, faults);
+    digest_sha256(span_of(text, length), config->sha256);
     free(text);
     bool good = faults->count == 0;
     print_faults(path, faults, errors);

@@ -35,6 +35,7 @@ struct program_config {
     enum opt_in_mode opt_in;
     enum stop_reach stop_reach;
     enum on_unknown on_unknown; /* for otp, transactional, emergency */
+    bool retired; /* gone from the file; gateway/config_merge.h */
 };
 
 struct client_config {
@@ -96,6 +97,8 @@ struct carrier_config {
     enum status_policy unknown_status; /* of a command_status that no table has */
     struct route_config *routes;
     uint16_t route_count;
+    bool retired;  /* gone from the file; gateway/config_merge.h */
+    uint32_t made; /* counts changes of what its sessions are made of */
     struct text_rules text; /* which alphabets it takes, and how it joins parts */
 };
 
@@ -105,6 +108,7 @@ struct listener_config {
 };
 
 struct config {
+    uint8_t sha256[32]; /* of the file */
     char node[NAME_OCTETS_MAX + 1];
     char data_dir[4096 - 64];
     char redis_url[256];

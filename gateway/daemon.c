@@ -155,13 +155,6 @@ static void begin_drain(struct daemon *daemon)
     engine_drain(daemon->engine, now, now.mono_us + ENGINE_DRAIN_MS * US_PER_MS);
 }
 
-/* SIGHUP: what is connected stays connected, what connects from now on sees the new files. */
-static void reload(struct daemon *daemon)
-{
-    (void)tls_reload_all(daemon->certificates);
-    certificates_watch(daemon->certificates, clock_wall_ms());
-}
-
 static void on_signal(evutil_socket_t fd, short what, void *context)
 {
     (void)what;
@@ -171,7 +164,7 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
         if (info.ssi_signo == SIGCHLD) {
             daemon_snapshot_reaped(daemon);
         } else if (info.ssi_signo == SIGHUP) {
-            reload(daemon);
+            daemon_reload(daemon);
         } else if (daemon->drain_by_us == 0) {
             begin_drain(daemon);
         } else {
@@ -383,9 +376,10 @@ static void release(struct daemon *daemon)
         event_base_free(daemon->base);
 }
 
-int daemon_run(const struct config *config, const struct daemon_trace *trace)
+int daemon_run(struct config *config, const char *path, const struct daemon_trace *trace)
 {
-    struct daemon daemon = {.config = config, .trace = trace, .started_wall_ms = clock_wall_ms()};
+    struct daemon daemon = {
+        .config = config, .path = path, .trace = trace, .started_wall_ms = clock_wall_ms()};
     umask(077);
     raise_file_limit();
     forbid_dumps();

@@ -20,9 +20,10 @@ struct daemon_trace {
     bool show_texts;  /* and numbers */
 };
 
-/* Runs until the end of that life; gives the exit status. `config` and `trace` are the caller's; `trace`
- * is NULL for none. */
-MUST_CHECK int daemon_run(const struct config *config, const struct daemon_trace *trace);
+/* Runs until the end of that life; gives the exit status. `config`, read from `path`, is the caller's;
+ * SIGHUP changes it. `trace` is the caller's too, NULL for none. */
+MUST_CHECK int daemon_run(struct config *config, const char *path,
+                          const struct daemon_trace *trace);
 
 /* For `assentd -t`: says what would be made or found in the file system. Makes nothing. */
 void daemon_check(const struct config *config, FILE *out);

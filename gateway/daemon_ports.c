@@ -307,14 +307,21 @@ static void port_random(void *context, void *out, size_t length)
 
 /* All ----------------------------------------------------------------------------------------- */
 
-void daemon_ports_init(struct daemon *daemon)
+void daemon_ports_grow(struct daemon *daemon)
 {
     for (uint16_t c = 0; c < daemon->config->carrier_count; c++) {
         uint16_t count = (uint16_t)(daemon->config->carriers[c].sessions * 2);
+        if (daemon->links[c] != NULL)
+            continue;
         daemon->links[c] = check_calloc(count, sizeof *daemon->links[c]);
         for (uint16_t i = 0; i < count; i++)
             daemon->links[c][i] = (struct daemon_link){.daemon = daemon, .carrier = c, .index = i};
     }
+}
+
+void daemon_ports_init(struct daemon *daemon)
+{
+    daemon_ports_grow(daemon);
     daemon->ports = (struct ports){
         .context = daemon,
         .ledger_append = port_ledger_append,

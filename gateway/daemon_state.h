@@ -47,7 +47,8 @@ struct seen {
 };
 
 struct daemon {
-    const struct config *config;
+    struct config *config;
+    const char *path;                 /* of its file */
     const struct daemon_trace *trace; /* NULL: no PDU is looked at */
     struct event_base *base;
     struct ledger *ledger;
@@ -72,9 +73,13 @@ struct daemon {
 
 /* daemon_ports.c */
 void daemon_ports_init(struct daemon *daemon);
+void daemon_ports_grow(struct daemon *daemon);    /* carriers have come to the configuration */
 void daemon_ports_release(struct daemon *daemon); /* closes every link */
 extern const struct store_handlers daemon_store_handlers;
 void daemon_tell_refused(struct daemon *daemon, struct instant now);
+
+/* daemon_reload.c */
+void daemon_reload(struct daemon *daemon);
 
 /* daemon_files.c: each logs what went wrong. */
 MUST_CHECK bool daemon_open_ledger(struct daemon *daemon);

@@ -21,8 +21,8 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     e->ask_limit = 128;
     e->ask_shortest_us = VERDICT_AGE_MAX_MS * US_PER_MS;
     e->scratch = check_malloc(SCRATCH_SIZE);
-    e->program_scope = check_calloc(config->program_count, sizeof *e->program_scope);
-    e->brand_scope = check_calloc(config->program_count, sizeof *e->brand_scope);
+    e->program_scope = check_calloc(PROGRAMS_MAX, sizeof *e->program_scope);
+    e->brand_scope = check_calloc(PROGRAMS_MAX, sizeof *e->brand_scope);
     arena_init(&e->arena, LEDGER_RECORD_MAX * 16);
     message_store_init(&e->messages);
     e->ended = check_calloc(ENDED_REMEMBERED, sizeof *e->ended);
@@ -68,6 +68,8 @@ static void record_started(struct engine *e)
     body.version = UNCONST(ASSENT_VERSION);
     body.open_messages = e->messages.by_id.count;
     body.unknown_messages = e->intents_after_crash;
+    body.config_sha256.data = (uint8_t *)(uintptr_t)e->config->sha256;
+    body.config_sha256.len = sizeof e->config->sha256;
     Assent__V1__Event event = EVENT_INIT(e);
     event.body_case = ASSENT__V1__EVENT__BODY_NODE_STARTED;
     event.node_started = &body;

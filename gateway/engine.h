@@ -41,6 +41,9 @@ uint64_t engine_turn(struct engine *engine, struct instant now);
  * To be called after every engine_turn() that took time. */
 void engine_flushed(struct engine *engine, struct instant now);
 
+/* The configuration has been changed in place: to be called before anything else then. */
+void engine_reconfigure(struct engine *engine, struct instant now);
+
 /* Stops taking submissions, unbinds when nothing is on its way any more (or `by_us` has come). */
 void engine_drain(struct engine *engine, struct instant now, uint64_t by_us);
 bool engine_drained(const struct engine *engine);

@@ -6,7 +6,7 @@
  *   answer.c    the carrier's answers                ending.c     how messages leave the pipeline
  *   receipts.c  what receipts change                 correlation.c   carriers' ids of messages
  *   receipt_hint.c  settings that would match more   inbound.c    replies from handsets
- *   failover.c  which carrier a message waits at
+ *   failover.c  which carrier a message waits at     reconfigure.c  a new configuration
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
  *   denial.c    the deny set and recent opt-outs
  *   record.c    events into the ledger               recover.c    replay and snapshot
@@ -43,6 +43,7 @@ struct carrier_link {
     uint32_t refused; /* the last bind's command_status; ESME_ROK when it was taken */
     uint64_t tick_us; /* when the session wants session_tick() */
     enum session_mode mode;
+    uint32_t made; /* of settings that carrier_config.made counted so */
 };
 
 /* Another way to read ids that would match receipts which match nothing now. */
@@ -217,7 +218,8 @@ struct engine {
     struct message_store messages;
     struct ended_message *ended; /* ENDED_REMEMBERED */
     struct wheel wheel;
-    struct carrier *carriers;
+    struct carrier *carriers; /* CARRIERS_MAX: they never move */
+    uint16_t carrier_count;   /* those that are in use */
     struct route_table *routes;
     uint64_t passed_over[2]; /* bits by carrier; [1] for codes and emergencies */
     uint64_t failover_round; /* counts changes of passed_over */
@@ -233,7 +235,7 @@ struct engine {
     uint64_t drain_by_us;
     uint64_t intents_after_crash;
 
-    /* Scope numbers by index of the configuration; 0: not known yet. */
+    /* Scope numbers by index of the configuration, PROGRAMS_MAX; 0: not known yet. */
     uint16_t *program_scope;
     uint16_t *brand_scope;      /* of the program's brand, by program index */
     struct table scope_program; /* scope number to program index + 1 */
@@ -379,6 +381,7 @@ static inline struct carrier *message_carrier(struct engine *e, const struct mes
 /* ---- carrier.c ---- */
 void carriers_init(struct engine *e);
 void carriers_release(struct engine *e);
+void carrier_init(struct engine *e, uint16_t index);
 void carriers_turn(struct engine *e);  /* ticks, opens */
 void carriers_flush(struct engine *e); /* writes out, cleans up links that ended */
 uint64_t carriers_next_us(const struct engine *e);
@@ -524,6 +527,8 @@ void denials_release(struct engine *e);
 void projection_init(struct engine *e);
 void projection_release(struct engine *e);
 void projection_turn(struct engine *e);
+/* Asks for scope numbers of programs that are new. */
+void scopes_resolve_new(struct engine *e);
 /* A consent event was appended. */
 void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
                      const Assent__V1__Personal *personal);

@@ -192,6 +192,8 @@ static void judge(struct engine *e)
         look_at(e, c);
         for (int urgent = 0; urgent < 2; urgent++) {
             uint64_t since = unfit_since(c);
+            if (c->config->retired)
+                masks[urgent] |= bit(i);
             if (since != UINT64_MAX && e->now.mono_us >= since + patience_us(c, urgent))
                 masks[urgent] |= bit(i);
         }

@@ -203,20 +203,23 @@ int engine_program_of_scope(const struct engine *e, uint32_t scope)
 
 #define SCOPE_NAME_SIZE (NAME_OCTETS_MAX + 16)
 
-/* Name of the scope that a cookie asks for: programs first, then the brands of programs. */
+/* Name of the scope that a cookie asks for: the program of this index, or its brand behind. */
 static void scope_name(const struct engine *e, uint64_t cookie, char out[SCOPE_NAME_SIZE])
 {
-    uint16_t count = e->config->program_count;
-    if (cookie < count)
+    if (cookie < PROGRAMS_MAX)
         snprintf(out, SCOPE_NAME_SIZE, "program:%s", e->config->programs[cookie].name);
     else
-        snprintf(out, SCOPE_NAME_SIZE, "brand:%s", e->config->programs[cookie - count].brand);
+        snprintf(out, SCOPE_NAME_SIZE, "brand:%s",
+                 e->config->programs[cookie - PROGRAMS_MAX].brand);
 }
 
-static bool scope_known(const struct engine *e, uint64_t cookie)
+static bool ask_scope(struct engine *e, uint64_t cookie)
 {
-    uint16_t count = e->config->program_count;
-    return cookie < count ? e->program_scope[cookie] != 0 : e->brand_scope[cookie - count] != 0;
+    char name[SCOPE_NAME_SIZE];
+    scope_name(e, cookie, name);
+    bool asked = e->ports->store_resolve_scope(e->ports->context, cookie, name);
+    e->projection.resolving += asked;
+    return asked;
 }
 
 static void enter_catching_up(struct engine *e)
@@ -231,24 +234,27 @@ static void enter_catching_up(struct engine *e)
 /* Asks for one name at a time: programs that share a brand learn it with the first answer. */
 static void resolve_next(struct engine *e)
 {
-    struct projection *p = &e->projection;
-    for (uint64_t cookie = 0; cookie < 2u * e->config->program_count; cookie++) {
-        if (scope_known(e, cookie))
+    for (uint16_t i = 0; i < e->config->program_count; i++) {
+        if (e->program_scope[i] != 0 && e->brand_scope[i] != 0)
             continue;
-        char name[SCOPE_NAME_SIZE];
-        scope_name(e, cookie, name);
-        if (e->ports->store_resolve_scope(e->ports->context, cookie, name))
-            p->resolving++;
+        (void)ask_scope(e, e->program_scope[i] == 0 ? i : PROGRAMS_MAX + (uint64_t)i);
         return;
     }
-    enter_catching_up(e);
+    if (e->projection.phase == STORE_RESOLVING)
+        enter_catching_up(e);
+}
+
+void scopes_resolve_new(struct engine *e)
+{
+    if (e->projection.phase != STORE_DOWN && e->projection.resolving == 0)
+        resolve_next(e);
 }
 
 void engine_on_scope_resolved(struct engine *e, uint64_t cookie, uint16_t number,
                               struct instant now)
 {
     e->now = now;
-    if (e->projection.phase != STORE_RESOLVING)
+    if (e->projection.phase == STORE_DOWN || e->projection.resolving == 0)
         return;
     e->projection.resolving--;
     if (number == 0)

@@ -66,7 +66,8 @@ static void answer_hello(const struct call *call)
     reply.operator_ = connection->client == CLIENT_OPERATOR;
     reply.programs = programs;
     for (uint16_t i = 0; i < config->program_count; i++)
-        if (reply.operator_ || config->clients[connection->client].programs[i])
+        if (!config->programs[i].retired &&
+            (reply.operator_ || config->clients[connection->client].programs[i]))
             programs[reply.n_programs++] = config->programs[i].name;
     Assent__V1__Frame answer = answer_to(call, ASSENT__V1__FRAME__BODY_HELLO_REPLY);
     answer.hello_reply = &reply;

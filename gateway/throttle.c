@@ -58,6 +58,13 @@ static void advance(struct throttle *throttle, uint64_t now_us)
     }
 }
 
+void throttle_set_rate(struct throttle *throttle, uint32_t rate)
+{
+    throttle->rate = rate;
+    if (throttle->credit > credit_max(throttle))
+        throttle->credit = credit_max(throttle);
+}
+
 static uint32_t law(const struct throttle *throttle, bool urgent)
 {
     uint32_t used = throttle->written + throttle->reserved;

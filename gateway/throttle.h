@@ -33,6 +33,9 @@ struct throttle {
 
 void throttle_init(struct throttle *throttle, uint32_t rate, uint64_t now_us);
 
+/* Another rate from now on; what was written in the last second counts against it. */
+void throttle_set_rate(struct throttle *throttle, uint32_t rate);
+
 /* How many submit_sm may be reserved now. */
 uint32_t throttle_room(struct throttle *throttle, uint64_t now_us, bool urgent);
 

@@ -340,6 +340,13 @@ static void say_stopped(struct sentence *s, const Assent__V1__Event *event)
     say(s, "gateway stopped%s", event->node_stopped->drained ? ", drained" : "");
 }
 
+static void say_config(struct sentence *s, const Assent__V1__Event *event)
+{
+    say(s, "configuration loaded, sha256 ");
+    for (size_t i = 0; i < event->config_loaded->sha256.len; i++)
+        say(s, "%02x", event->config_loaded->sha256.data[i]);
+}
+
 static void say_carrier(struct sentence *s, const Assent__V1__Event *event)
 {
     const Assent__V1__CarrierState *state = event->carrier_state;
@@ -379,6 +386,7 @@ static const struct {
     {ASSENT__V1__EVENT__BODY_NODE_STOPPED, say_stopped},
     {ASSENT__V1__EVENT__BODY_CARRIER_STATE, say_carrier},
     {ASSENT__V1__EVENT__BODY_GATE_STATE, say_gate},
+    {ASSENT__V1__EVENT__BODY_CONFIG_LOADED, say_config},
 };
 
 const char *event_kind(const Assent__V1__Event *event)

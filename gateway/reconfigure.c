@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration has changed in place (gateway/config_merge.h). What did not change goes on as it
+ * was: messages keep their places, sessions stay bound. New carriers are opened; sessions made of other
+ * settings end when nothing is unanswered on them (gateway/carrier.c) and are made anew. */
+#include "gateway/engine_state.h"
+
+static void record_loaded(struct engine *e)
+{
+    Assent__V1__ConfigLoaded body = ASSENT__V1__CONFIG_LOADED__INIT;
+    body.sha256.data = (uint8_t *)(uintptr_t)e->config->sha256;
+    body.sha256.len = sizeof e->config->sha256;
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.body_case = ASSENT__V1__EVENT__BODY_CONFIG_LOADED;
+    event.config_loaded = &body;
+    record_event(e, &event, NULL);
+}
+
+static void take_carrier(struct engine *e, uint16_t index)
+{
+    struct carrier *c = &e->carriers[index];
+    c->config = &e->config->carriers[index];
+    throttle_set_rate(&c->throttle, c->config->rate);
+    for (uint16_t i = 0; i < c->link_count; i++)
+        if (c->links[i].session == NULL && c->links[i].made != c->config->made) {
+            if (c->links[i].opening)
+                e->ports->link_close(e->ports->context, index, i);
+            c->links[i].opening = false;
+            c->links[i].backoff_ms = 0;
+            c->links[i].open_at_us = e->now.mono_us;
+        }
+}
+
+static void add_carrier(struct engine *e, uint16_t index)
+{
+    struct carrier *c = &e->carriers[index];
+    carrier_init(e, index);
+    throttle_init(&c->throttle, c->config->rate, e->now.mono_us);
+    for (uint16_t i = 0; i < c->link_count; i++)
+        c->links[i].open_at_us = e->now.mono_us;
+}
+
+void engine_reconfigure(struct engine *e, struct instant now)
+{
+    e->now = now;
+    for (uint16_t i = 0; i < e->carrier_count; i++)
+        take_carrier(e, i);
+    while (e->carrier_count < e->config->carrier_count)
+        add_carrier(e, e->carrier_count++);
+    route_table_free(e->routes);
+    e->routes = route_table_new(e->config);
+    e->failover_round++; /* every waiting message is looked at: its routes may be others now */
+    scopes_resolve_new(e);
+    record_loaded(e);
+}
