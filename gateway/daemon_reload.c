@@ -52,7 +52,8 @@ void daemon_reload(struct daemon *daemon)
         daemon_ports_grow(daemon);
         certificates_grow(daemon->certificates);
         engine_reconfigure(daemon->engine, clock_now());
-        log_set_level((enum log_level)daemon->config->log_level);
+        if (daemon->trace == NULL) /* what was asked for at the start is told */
+            log_set_level((enum log_level)daemon->config->log_level);
         log_loaded(daemon);
         daemon->seen.look = true;
     }

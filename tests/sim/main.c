@@ -40,7 +40,7 @@ static const struct {
     [PLANT_REPLAY_SKIPPED] = {"replay_skipped", "P3"},
     [PLANT_CONFIRM_TWICE] = {"confirm_twice", "P4"},
     [PLANT_ACK_BEFORE_FSYNC] = {"ack_before_fsync", "P5"},
-    [PLANT_RESEND_AFTER_CRASH] = {"resend_after_crash", "P6"},
+    [PLANT_RESEND_AFTER_CRASH] = {"resend_after_crash", "P6 P4"}, /* a confirmation too */
     [PLANT_ATTEMPT_NOT_DURABLE] = {"attempt_not_durable", "P6"},
     [PLANT_RATE_AT_DISPATCH] = {"rate_at_dispatch", "P7"},
     [PLANT_TOKEN_NOT_RETURNED] = {"token_not_returned", "P7 P5"}, /* in the end nothing moves */
