@@ -102,6 +102,16 @@ static unsigned page_over(void *context, FILE *out)
     return page_large(context, out);
 }
 
+static size_t edge_body;
+
+static unsigned page_edge(void *context, FILE *out)
+{
+    (void)context;
+    for (size_t i = 0; i < edge_body; i++)
+        fputc('x', out);
+    return 200;
+}
+
 static unsigned page_unready(void *context, FILE *out)
 {
     (void)context;
@@ -110,11 +120,9 @@ static unsigned page_unready(void *context, FILE *out)
 }
 
 static const struct http_page pages[] = {
-    {"/small", "text/plain", page_small},
-    {"/large", "text/plain", page_large},
-    {"/over", "text/plain", page_over},
-    {"/readyz", "text/plain", page_unready},
-    {NULL, NULL, NULL},
+    {"/small", "text/plain", page_small},    {"/large", "text/plain", page_large},
+    {"/over", "text/plain", page_over},      {"/edge", "text/plain", page_edge},
+    {"/readyz", "text/plain", page_unready}, {NULL, NULL, NULL},
 };
 
 struct fixture {
@@ -226,6 +234,19 @@ static void test_large(void **state)
     assert_string_equal(ask(fixture, "GET /over HTTP/1.1\r\n\r\n"), "");
 }
 
+/* HTTP_REPLY_MAX: headers and body together. */
+static void test_reply_limit(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *request = "GET /edge HTTP/1.1\r\n\r\n";
+    edge_body = HTTP_REPLY_MAX - 512;
+    size_t headers = strlen(ask(fixture, request)) - edge_body;
+    edge_body = HTTP_REPLY_MAX - headers;
+    assert_int_equal(strlen(ask(fixture, request)), HTTP_REPLY_MAX);
+    edge_body++;
+    assert_string_equal(ask(fixture, request), "");
+}
+
 static void test_head_limit(void **state)
 {
     struct fixture *fixture = *state;
@@ -308,6 +329,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reply_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_head_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_octet_by_octet, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_connection_limit, set_up, tear_down),

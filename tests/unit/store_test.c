@@ -670,7 +670,11 @@ static void full_means_refused(void **state)
         assert_true(store_check(world.store, &check));
     }
     assert_false(store_check(world.store, &check));
-    struct consent_write write = {.kind = WRITE_POSITION};
+    /* The longest command: STORE_OUTPUT_MAX has room for as many as may be in flight. */
+    struct consent_write write = {
+        .kind = WRITE_OPT_OUT, .number = 999999999999999, .scope_count = WRITE_SCOPES_MAX};
+    for (uint16_t i = 0; i < WRITE_SCOPES_MAX; i++)
+        write.scopes[i] = (uint16_t)(16383 - i);
     for (uint64_t i = 1; i <= STORE_OTHERS_MAX; i++) {
         write.sequence = i;
         assert_true(store_write(world.store, &write));

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/base/digest.h"
@@ -41,6 +42,32 @@ struct peer {
     Assent__V1__Frame *frame; /* the newest */
 };
 
+/* The clock of the library, which a test may put ahead: deadlines of half a minute are not waited for. */
+static uint64_t ahead_us;
+
+uint64_t clock_mono_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_nsec / 1000 + ahead_us;
+}
+
+uint64_t clock_wall_ms(void)
+{
+    return 1790000000000;
+}
+
+struct instant clock_now(void)
+{
+    return (struct instant){.mono_us = clock_mono_us(), .wall_ms = clock_wall_ms()};
+}
+
+char *clock_format_wall(uint64_t wall_ms, char out[CLOCK_TEXT_SIZE])
+{
+    snprintf(out, CLOCK_TEXT_SIZE, "%llu", (unsigned long long)wall_ms);
+    return out;
+}
+
 static void turn(void)
 {
     event_base_loop(world.base, EVLOOP_NONBLOCK);
@@ -51,6 +78,7 @@ static int set_up(void **state)
 {
     (void)state;
     memset(&fake, 0, sizeof fake);
+    ahead_us = 0;
     fake.next = 1;
     memset(&world, 0, sizeof world);
     strcpy(world.folder, "/tmp/assent-test-XXXXXX");
@@ -367,25 +395,112 @@ static void test_first_frame_at_its_limit(void **state)
     hang_up(&peer);
 }
 
+/* Deadlines are looked at once a second. */
+static void let_deadlines_pass(void)
+{
+    for (int i = 0; i < 60; i++) {
+        turn();
+        usleep(20000);
+    }
+}
+
 static void test_who_says_nothing_is_sent_away(void **state)
 {
     (void)state;
     struct peer peer = connect_unix();
-    uint64_t began_us = clock_mono_us(), end_us = began_us + (HELLO_TIMEOUT_MS - 500) * US_PER_MS;
-    while (clock_mono_us() < end_us) {
-        turn();
-        usleep(20000);
-    }
+    turn();
+    ahead_us = (HELLO_TIMEOUT_MS - 3000) * US_PER_MS;
+    let_deadlines_pass();
     receive(&peer);
     assert_false(peer.ended);
-    end_us = began_us + (HELLO_TIMEOUT_MS + 2000) * US_PER_MS;
-    while (clock_mono_us() < end_us) {
-        turn();
-        usleep(20000);
-    }
+    ahead_us = HELLO_TIMEOUT_MS * US_PER_MS;
+    let_deadlines_pass();
     expect_failure(&peer, ASSENT__V1__CODE__CODE_UNAUTHENTICATED);
     expect_end(&peer);
     hang_up(&peer);
+}
+
+/* FRAME_TIMEOUT_MS: from a frame's first octet to its last. */
+static void test_an_unfinished_frame_has_its_time(void **state)
+{
+    (void)state;
+    struct peer peer = connect_as("shop", "open sesame");
+    static const uint8_t begun[] = {0, 0, 1, 0, 8};
+    put_octets(&peer, begun, sizeof begun);
+    turn();
+    ahead_us = (FRAME_TIMEOUT_MS - 3000) * US_PER_MS;
+    let_deadlines_pass();
+    receive(&peer);
+    assert_false(peer.ended);
+    assert_int_equal(buffer_length(&peer.in), 0);
+    ahead_us = FRAME_TIMEOUT_MS * US_PER_MS;
+    let_deadlines_pass();
+    expect_failure(&peer, ASSENT__V1__CODE__CODE_DEADLINE_EXCEEDED);
+    expect_end(&peer);
+    hang_up(&peer);
+}
+
+static void test_a_whole_frame_has_no_deadline(void **state)
+{
+    (void)state;
+    struct peer peer = connect_as("shop", "open sesame");
+    turn();
+    ahead_us = 2 * FRAME_TIMEOUT_MS * US_PER_MS;
+    let_deadlines_pass();
+    put_status(&peer, 2);
+    assert_int_equal(get_frame(&peer)->body_case, ASSENT__V1__FRAME__BODY_STATUS_REPLY);
+    hang_up(&peer);
+}
+
+/* CLIENT_LINGER_MS: so long the last words may stay unread, then the socket goes. */
+static void test_last_words_linger(void **state)
+{
+    (void)state;
+    struct peer peer = connect_as("shop", "open sesame");
+    static const uint8_t empty_frame[4];
+    put_octets(&peer, empty_frame, sizeof empty_frame);
+    for (int i = 0; i < 20; i++)
+        turn();
+    assert_int_equal(send(peer.fd, "x", 1, MSG_NOSIGNAL), 1); /* it is still there */
+    ahead_us = CLIENT_LINGER_MS * US_PER_MS;
+    let_deadlines_pass();
+    assert_int_equal(send(peer.fd, "x", 1, MSG_NOSIGNAL), -1);
+    assert_int_equal(errno, EPIPE);
+    expect_failure(&peer, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT);
+    hang_up(&peer);
+}
+
+/* CLIENT_INPUT_TOTAL_MAX: frames that are not whole wait, in all connections together only so much. */
+static void test_unread_input_of_all_is_bounded(void **state)
+{
+    (void)state;
+    enum { HOLDERS = CLIENT_INPUT_TOTAL_MAX / FRAME_MAX };
+    struct peer holders[HOLDERS];
+    uint8_t *begun = calloc(1, FRAME_MAX);
+    assert_non_null(begun);
+    begun[1] = FRAME_MAX >> 16; /* FRAME_MAX octets are announced; four fewer come */
+    for (int i = 0; i < HOLDERS; i++) {
+        holders[i] = connect_as("shop", "open sesame");
+        put_octets(&holders[i], begun, FRAME_MAX);
+        for (int j = 0; j < 200; j++)
+            turn();
+        receive(&holders[i]);
+        assert_false(holders[i].ended); /* the limit itself is allowed */
+        assert_int_equal(buffer_length(&holders[i].in), 0);
+    }
+    struct peer late = connect_unix();
+    put_hello(&late, "shop", "open sesame");
+    expect_failure(&late, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED);
+    expect_end(&late);
+    hang_up(&late);
+    hang_up(&holders[0]);
+    for (int i = 0; i < 20; i++)
+        turn();
+    late = connect_as("shop", "open sesame"); /* there is room again */
+    hang_up(&late);
+    for (int i = 1; i < HOLDERS; i++)
+        hang_up(&holders[i]);
+    free(begun);
 }
 
 /* Submit --------------------------------------------------------------------------------------- */
@@ -690,6 +805,35 @@ static void test_reply_after_the_client_left(void **state)
     turn(); /* the second is still open when the server goes */
 }
 
+/* CLIENT_CONSENT_CALLS_MAX, over all connections; CLIENT_CALLS_MAX of them on each. */
+static void test_consent_calls_of_all_are_bounded(void **state)
+{
+    (void)state;
+    enum { CALLERS = CLIENT_CONSENT_CALLS_MAX / CLIENT_CALLS_MAX };
+    static struct peer callers[CALLERS];
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i] = connect_as("shop", "open sesame");
+        for (uint64_t call = 0; call < CLIENT_CALLS_MAX; call++)
+            put_show(&callers[i], 2 + call, "12025550100");
+        for (int j = 0; j < 4; j++)
+            turn();
+        receive(&callers[i]);
+        assert_int_equal(buffer_length(&callers[i].in), 0); /* none is refused */
+    }
+    struct peer late = connect_as("shop", "open sesame");
+    put_show(&late, 2, "12025550100");
+    expect_failure(&late, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED);
+    Assent__V1__ShowReply show = ASSENT__V1__SHOW_REPLY__INIT;
+    submit_server_show_reply(world.server, fake.calls[0], &show);
+    put_show(&late, 3, "12025550100");
+    assert_null(get_frame(&late)); /* one has ended: one more is taken */
+    put_show(&late, 4, "12025550100");
+    expect_failure(&late, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED);
+    hang_up(&late);
+    for (int i = 0; i < CALLERS; i++)
+        hang_up(&callers[i]);
+}
+
 static void test_status_cancel_query(void **state)
 {
     (void)state;
@@ -773,6 +917,62 @@ static void test_watch_shows_own_programs_only(void **state)
     hang_up(&peer);
 }
 
+/* WATCH_CHUNK_OCTETS: what one turn reads for a watcher, counted in records of a known size. */
+static void test_watch_reads_a_chunk_a_turn(void **state)
+{
+    (void)state;
+    fake_events((uint32_t[FAKE_RECORDS]){10}, FAKE_RECORDS);
+    for (size_t i = 1; i < FAKE_RECORDS; i++) {
+        memcpy(fake.events[i], fake.events[0], fake.event_lengths[0]);
+        fake.event_lengths[i] = fake.event_lengths[0];
+    }
+    size_t record = 32 + fake.event_lengths[0] + fake.personal_length;
+    size_t chunk = (WATCH_CHUNK_OCTETS + record - 1) / record;
+    fake.durable = 0;
+    struct peer peer = connect_as("", "");
+    put_watch(&peer, 2, 1, 0);
+    for (int i = 0; i < 5; i++)
+        turn();
+    fake.durable = 10 * chunk;
+    turn();
+    fake.durable = 0;
+    size_t events = 0;
+    while (get_frame(&peer) != NULL)
+        events++;
+    assert_int_equal(events, chunk);
+    hang_up(&peer);
+}
+
+/* CLIENT_OUTPUT_MAX: who does not read is not served once half of it waits, and loses nothing. */
+static void test_answers_nobody_reads_stop_serving(void **state)
+{
+    (void)state;
+    enum { SUBMITS = 3000 };
+    struct peer peer = connect_as("shop", "open sesame");
+    fake.durable = UINT64_MAX - 1;
+    uint64_t put = 0;
+    uint8_t octet;
+    for (unsigned before = 1; put < SUBMITS && fake.submitted != before; put++) {
+        before = fake.submitted;
+        put_submit(&peer, 2 + put, SUBMIT_SLICE * 8, "a");
+        for (int i = 0; i < 20; i++)
+            turn();
+    }
+    assert_in_range(put, 2, SUBMITS - 1);
+    assert_int_equal(recv(peer.fd, &octet, 1, MSG_PEEK), 1); /* the connection stands */
+    unsigned served = fake.submitted;
+    for (int i = 0; i < 50; i++)
+        turn();
+    assert_int_equal(fake.submitted, served);
+    for (uint64_t i = 0; i < put; i++) {
+        Assent__V1__Frame *frame = get_frame(&peer);
+        assert_non_null(frame);
+        assert_int_equal(frame->call, 2 + i);
+    }
+    assert_int_equal(fake.submitted, put * SUBMIT_SLICE * 8);
+    hang_up(&peer);
+}
+
 static void test_slow_watcher_harms_nobody(void **state)
 {
     (void)state;
@@ -810,6 +1010,10 @@ int main(void)
         TEST(test_strangers_get_little_memory),
         TEST(test_first_frame_at_its_limit),
         TEST(test_who_says_nothing_is_sent_away),
+        TEST(test_an_unfinished_frame_has_its_time),
+        TEST(test_a_whole_frame_has_no_deadline),
+        TEST(test_last_words_linger),
+        TEST(test_unread_input_of_all_is_bounded),
         TEST(test_answer_waits_for_the_disk),
         TEST(test_message_counts),
         TEST(test_bad_text_spoils_one_message),
@@ -824,9 +1028,12 @@ int main(void)
         TEST(test_connection_limit),
         TEST(test_consent_calls),
         TEST(test_reply_after_the_client_left),
+        TEST(test_consent_calls_of_all_are_bounded),
         TEST(test_status_cancel_query),
         TEST(test_watch_follows_what_is_durable),
         TEST(test_watch_shows_own_programs_only),
+        TEST(test_watch_reads_a_chunk_a_turn),
+        TEST(test_answers_nobody_reads_stop_serving),
         TEST(test_slow_watcher_harms_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
