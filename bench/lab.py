@@ -151,7 +151,7 @@ CONFIGURATION = """\
 node: bench
 data_dir: {folder}/data
 redis: {{url: "unix://{folder}/redis.sock"}}
-listeners: [{{address: "unix://{folder}/assent.sock"}}]
+listeners: [{{address: "unix://{folder}/assent.sock"}}, {{address: "tcp://127.0.0.1:{port}"}}]
 http: {{address: "tcp://127.0.0.1:{http}"}}
 programs:
   - {{name: offers, brand: Acme, classes: [marketing], senders: ["12025550100"], opt_in: single}}
@@ -223,8 +223,9 @@ class Lab:
         secret_mask = os.umask(0o077)
         (self.folder / "data").mkdir(exist_ok=True)
         self.http_port = free_port()
+        self.port = free_port()
         (self.folder / "assent.yaml").write_text(CONFIGURATION.format(
-            folder=self.folder, http=self.http_port, uid=os.getuid(), carrier=self.carrier_port, rate=rate,
+            folder=self.folder, http=self.http_port, uid=os.getuid(), carrier=self.carrier_port, rate=rate, port=self.port,
             window=window, sessions=sessions))
         os.umask(secret_mask)
         self.run_gateway()
@@ -294,6 +295,24 @@ def _inside(buckets, rank):
             return below_edge + (edge - below_edge) * (rank - below_count) / max(1, count - below_count)
         below_edge, below_count = edge, count
     return below_edge
+
+
+class Dripper:
+    """bench/drip.py while the `with` block lasts; `result` is its JSON then."""
+
+    def __init__(self, port, connections, speak):
+        self.child = subprocess.Popen(
+            [sys.executable, Path(__file__).parent / "drip.py", str(port), "--connections", str(connections), "--speak",
+             speak], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        out, _ = self.child.communicate(timeout=30)
+        if self.child.returncode != 0:
+            raise Failed("the dripping connections ended early")
+        self.result = json.loads(out)
 
 
 class Submitter:

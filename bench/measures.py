@@ -5,7 +5,7 @@ Sizes are (full, quick). A run that is repeated gives every run and the median.
 """
 import time
 
-from lab import OTP_NUMBER, Clocks, Failed, median, quantile, say, thousands, wait_for
+from lab import OTP_NUMBER, Clocks, Dripper, Failed, median, quantile, say, thousands, wait_for
 from peers import kannel
 
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
@@ -273,5 +273,56 @@ def mean_second(times, begin, end):
     return inside / (end - begin)
 
 
+# --- connections that send next to nothing
+
+DRIP_RATE = 2_000
+
+
+def measure_drip(new_lab, quick):
+    """Honest sessions alone, then beside thousands that drip at the carrier, then at the listener."""
+    connections, seconds = pick(quick, (10_000, 20), (500, 4))
+    return {"connections": connections,
+            **{where: drip_run(new_lab, where, connections, seconds) for where in ("nowhere", "carrier", "listener")}}
+
+
+def drip_run(new_lab, where, connections, seconds):
+    with new_lab() as lab:
+        lab.start_redis()
+        lab.start_carrier("--subscribers", "none")
+        lab.start_gateway(rate=1_000_000)
+        if where == "nowhere":
+            return honest_run(lab, where, seconds)
+        port, speak, server = ((lab.carrier_port, "smpp", lab.carrier) if where == "carrier" else
+                               (lab.port, "frames", lab.gateway))
+        before = server.resident()
+        with Dripper(port, connections, speak) as dripper:
+            time.sleep(pick(lab.quick, 15, 3))  # the first ones have met their deadline by then
+            result = honest_run(lab, where, seconds)
+            result["resident_before"], result["resident"] = before, server.resident()
+        return {**result, **dripper.result}
+
+
+def honest_run(lab, where, seconds):
+    """Codes at a steady rate on a connection made now, for the latency; then as many as go."""
+    times = lab.folder / "codes.times"
+    codes = ("--program", "login", "--class", "otp", "--text", "Your code is 000000.")
+    steady_load = lab.submit(*codes, "--messages", DRIP_RATE * seconds, "--rate", DRIP_RATE, "--batch", 1, "--calls",
+                             256, "--times", times)
+    wire = lab.histogram_us("assent_otp_to_wire_seconds", QUANTILES)
+    full_load = lab.submit(*codes, "--messages", 8_000 * seconds, "--calls", 8, "--first-number", OTP_NUMBER)
+    wait_for("the end of every message", lambda: lab.metric("assent_open_messages") == 0, 60, 0.1)
+    report = lab.report()
+    refused = steady_load["refused"] + full_load["refused"]
+    delivered_all = lab.metric("assent_messages_total", 'outcome="delivered"')
+    taken = report["times_us"]["last_submit"] - full_load["first_us"]
+    result = {"refused": refused, "missing": DRIP_RATE * seconds + 8_000 * seconds - refused - delivered_all,
+              "submit_call_us": submit_calls(times), "accepted_to_wire_us": wire,
+              "per_second": 8_000 * seconds / (taken / 1e6)}
+    say(f"drip {where}: {thousands(result['per_second'])}/s, call p99 {result['submit_call_us']['p99'] / 1000:.1f} ms, "
+        f"{refused} refused, {result['missing']:.0f} missing")
+    return result
+
+
 MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent,
-            "backlog": measure_backlog, "stop": measure_stop, "rate": measure_rate}
+            "backlog": measure_backlog, "stop": measure_stop, "rate": measure_rate,
+            "drip": measure_drip}

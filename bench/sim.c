@@ -325,6 +325,45 @@ static void on_pdu(void *context, struct session *session, bool outgoing, struct
         sim_pcap_octets(sim->pcap, &peer->stream, sim->now_us, true, pdu);
 }
 
+/* Strangers ----------------------------------------------------------------------------------- */
+
+/* Ten thousand connections that send next to nothing must not cost the others their turns. Where
+ * faults are played each connection may have something to do at any time. */
+static void add_peer(struct sim *sim, struct peer *peer)
+{
+    peer->stranger = !sim->faults.any;
+    if (!peer->stranger) {
+        sim->active[sim->active_count++] = peer;
+        return;
+    }
+    peer->place = (uint32_t)sim->stranger_count;
+    sim->strangers[sim->stranger_count++] = peer;
+}
+
+static void make_active(struct peer *peer)
+{
+    struct sim *sim = peer->sim;
+    struct peer *last = sim->strangers[--sim->stranger_count];
+    sim->strangers[peer->place] = last;
+    last->place = peer->place;
+    peer->stranger = false;
+    sim->active[sim->active_count++] = peer;
+}
+
+/* After whatever may have changed a session. */
+static void look_at(struct peer *peer)
+{
+    if (peer->stranger &&
+        (peer->bound || peer->ended || buffer_length(session_output(peer->session)) > 0))
+        make_active(peer);
+}
+
+static void make_all_active(struct sim *sim)
+{
+    while (sim->stranger_count > 0)
+        make_active(sim->strangers[0]);
+}
+
 /* What a socket tells ------------------------------------------------------------------------- */
 
 static void on_received(void *context, struct link *link, struct span octets)
@@ -335,6 +374,7 @@ static void on_received(void *context, struct link *link, struct span octets)
     if (peer->sim->pcap != NULL)
         sim_pcap_octets(peer->sim->pcap, &peer->stream, peer->sim->now_us, false, octets);
     fault_receive(peer, octets);
+    look_at(peer);
 }
 
 static void on_link_closed(void *context, struct link *link, const char *why)
@@ -343,6 +383,7 @@ static void on_link_closed(void *context, struct link *link, const char *why)
     struct peer *peer = context;
     sim_take_time(peer->sim);
     session_close(peer->session, why);
+    look_at(peer);
 }
 
 static void on_writable(void *context, struct link *link)
@@ -378,7 +419,7 @@ static void on_accepted(void *context, struct link_listener *listener, struct li
     (void)listener;
     struct sim *sim = context;
     sim_take_time(sim);
-    if (sim->active_count == PEERS_MAX) {
+    if (sim->active_count + sim->stranger_count == PEERS_MAX) {
         link_free(link);
         return;
     }
@@ -391,7 +432,7 @@ static void on_accepted(void *context, struct link_listener *listener, struct li
     peer->number = sim->last_number;
     peer->session = make_session(sim, peer);
     sim->peers[peer->number % PEERS_MAX] = peer;
-    sim->active[sim->active_count++] = peer;
+    add_peer(sim, peer);
     sim->counts.connected++;
     link_set_handlers(link, &link_handlers, peer);
     if (sim->log != NULL)
@@ -524,6 +565,11 @@ static void tick_sessions(struct sim *sim)
     for (size_t i = 0; i < sim->active_count; i++)
         if (!sim->active[i]->ended)
             (void)session_tick(sim->active[i]->session, sim->now_us);
+    for (size_t i = sim->stranger_count; i-- > 0;) {
+        struct peer *peer = sim->strangers[i];
+        (void)session_tick(peer->session, sim->now_us);
+        look_at(peer);
+    }
 }
 
 uint64_t sim_end_turn(struct sim *sim)
@@ -544,6 +590,7 @@ uint64_t sim_end_turn(struct sim *sim)
 void sim_drop_all(struct sim *sim)
 {
     sim_take_time(sim);
+    make_all_active(sim);
     for (size_t i = 0; i < sim->active_count; i++) {
         struct peer *peer = sim->active[i];
         if (peer->ended)
@@ -681,6 +728,7 @@ static void free_replies(struct sim *sim)
 
 void sim_free(struct sim *sim)
 {
+    make_all_active(sim);
     for (size_t i = 0; i < sim->active_count; i++) {
         session_close(sim->active[i]->session, "shutdown");
         free_peer(sim, sim->active[i]);

@@ -18,7 +18,7 @@
 #include "smpp/link.h"
 #include "smpp/session.h"
 
-#define PEERS_MAX          1024
+#define PEERS_MAX          16384
 #define ACCOUNTS_MAX       64
 #define STOP_LATENCIES_MAX 1000000
 #define PACE_SECONDS       600 /* of submits counted second by second */
@@ -47,8 +47,9 @@ struct peer {
     struct session *session;
     uint32_t number;     /* of the connection, from 1; its place is number % PEERS_MAX */
     uint32_t unanswered; /* submit_sm */
+    uint32_t place;      /* among the strangers */
     uint16_t account;
-    bool bound, held, ended;
+    bool stranger, bound, held, ended;
     struct sim_pcap_stream stream;
     /* What faults need (sim_fault.c). */
     struct buffer received, bent, paced; /* of split input; to be paced; to be written */
@@ -93,8 +94,10 @@ struct sim {
     uint64_t now_us, started_us, next_tick_us;
     uint32_t last_number;
     struct peer *peers[PEERS_MAX];
-    struct peer *active[PEERS_MAX];
+    struct peer *active[PEERS_MAX]; /* looked at in every turn */
     size_t active_count;
+    struct peer *strangers[PEERS_MAX]; /* have not bound and need nothing: looked at by the tick */
+    size_t stranger_count;
     struct account accounts[ACCOUNTS_MAX];
     size_t account_count;
     uint32_t *stop_latencies; /* microseconds from the STOP's last sending to its answer */

@@ -115,7 +115,7 @@ static void print_report(FILE *file, struct sim *sim)
     PRINT_GROUP(file, "sessions", {"connected", sim->counts.connected},
                 {"bound", sim->counts.bound}, {"most_bound", sim->counts.most_bound},
                 {"binds_refused", sim->counts.binds_refused}, {"dropped", sim->counts.dropped},
-                {"now", sim->active_count});
+                {"now", sim->active_count + sim->stranger_count});
     print_submits(file, sim, counts);
     print_pace(file, &sim->pace);
     print_receipts(file, sim, counts);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "bench/options.h"
 #include "bench/sim_fault.h"
@@ -306,6 +307,19 @@ static void run(struct runner *runner)
     event_free(wake);
 }
 
+/* A connection is a file: as many as this process may have. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max < PEERS_MAX)
+        fprintf(stderr, "smsc-sim: the limit of open files allows fewer than %d connections\n",
+                PEERS_MAX);
+}
+
 static int serve(const struct sim_options *options)
 {
     struct event_config *config = event_config_new();
@@ -365,5 +379,6 @@ int main(int argc, char **argv)
     options.carrier.subscribers = strcmp(options.subscribers, "none") != 0;
     if (options.carrier.subscribers && strcmp(options.subscribers, "hash") != 0)
         options.carrier.shares = (struct subscriber_shares){0};
+    raise_file_limit();
     return serve(&options);
 }

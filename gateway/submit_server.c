@@ -53,11 +53,25 @@ static const struct link_handlers link_handlers = {
     .writable = on_writable,
 };
 
+/* Who has not said Hello yet makes room for who comes: an honest client says it at once, so those who
+ * hold connections and say nothing cannot shut it out. */
+static bool drop_oldest_stranger(struct submit_server *server)
+{
+    struct connection *oldest = TAILQ_FIRST(&server->by_state[CONNECTION_NEW]);
+    if (oldest == NULL)
+        return false;
+    LOG_LIMITED(LOG_WARN, "client_refused", "reason=strangers limit=%u", CLIENT_CONNECTIONS_MAX);
+    connection_die(oldest);
+    return true;
+}
+
 static void on_accepted(void *context, struct link_listener *listener, struct link *link)
 {
     (void)listener;
     struct submit_server *server = context;
     uint32_t there = server->count[CONNECTION_NEW] + server->count[CONNECTION_OPEN];
+    if (there >= CLIENT_CONNECTIONS_MAX && drop_oldest_stranger(server))
+        there--;
     if (there >= CLIENT_CONNECTIONS_MAX && server->count[CONNECTION_CLOSING] >= REFUSED_MAX) {
         link_free(link);
         return;

@@ -30,7 +30,8 @@ struct session *session_new(const struct session_config *config,
         s->config.request_timeout_ms = REQUEST_TIMEOUT_MS;
     if (s->config.enquire_timeout_ms == 0)
         s->config.enquire_timeout_ms = ENQUIRE_TIMEOUT_MS;
-    window_init(&s->window, config->window, 1);
+    /* Before a bind a server asks nothing: strangers get little memory. */
+    window_init(&s->window, config->role == SESSION_SERVER ? 1 : config->window, 1);
     buffer_init(&s->in, SESSION_INPUT_MAX);
     buffer_init(&s->out, SESSION_OUTPUT_MAX);
     return s;
@@ -220,6 +221,10 @@ void session_set_bound(struct session *session, enum session_mode mode)
     session->state = SESSION_BOUND;
     session->mode = mode;
     session->bind_deadline_us = 0;
+    if (session->config.role == SESSION_SERVER) {
+        window_release(&session->window);
+        window_init(&session->window, session->config.window, 1);
+    }
     if (session->config.enquire_link_ms != 0)
         session->enquire_at_us = session->now_us + session->config.enquire_link_ms * US_PER_MS;
     if (session->handlers.bound != NULL)
