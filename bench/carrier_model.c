@@ -10,7 +10,8 @@
 #include "proto/base/hash.h"
 #include "proto/base/table.h"
 #include "proto/number.h"
-#include "smpp/text.h"
+#include "smpp/decode.h"
+#include "smpp/reassembly.h"
 
 #define EARLY_ANSWER_US (20 * US_PER_MS) /* behind a receipt that is to be early */
 #define JOINED_MAX      4096             /* octets of a text that its reader sees */
@@ -133,6 +134,7 @@ static bool chance(struct rng *rng, uint32_t ppm)
  * conversations apart. */
 struct view {
     struct span octets; /* without the header */
+    struct udh udh;
     uint16_t reference;
     uint8_t total, part; /* 1 and 1 where it is whole */
     uint64_t mark;       /* hash of the octets */
@@ -163,14 +165,13 @@ static uint64_t conversation_key(uint64_t number, const char *sender)
 static struct view look_at(const struct sm_body *body)
 {
     struct view view = {.octets = body->text, .total = 1, .part = 1};
-    struct udh udh;
-    if ((body->esm_class & ESM_UDHI) && udh_parse(body->text, &udh)) {
-        view.octets = udh.text;
-        if (udh.concatenated) {
-            view.reference = udh.reference;
-            view.total = udh.total;
-            view.part = udh.part;
-        }
+    struct part part;
+    if ((body->esm_class & ESM_UDHI) && udh_parse(body->text, &view.udh))
+        view.octets = view.udh.text;
+    if (part_read(body, &view.udh, &part)) {
+        view.reference = part.reference;
+        view.total = part.total;
+        view.part = part.number;
     }
     view.mark = mark_of(view.octets.data, view.octets.length);
     if (number_parse(span_from_string(body->destination.digits), &view.number) != ERR_OK)
@@ -277,11 +278,22 @@ bool carrier_model_redelivers(uint32_t command_status)
 
 /* The carrier --------------------------------------------------------------------------------- */
 
-static uint32_t decide_status(struct carrier_model *model, uint32_t unanswered, uint64_t now_us,
-                              struct rng *rng, unsigned *ret_error)
+static bool is_refused_form(unsigned forms, const struct sm_body *body)
+{
+    return ((forms & CARRIER_NO_UDH) && (body->esm_class & ESM_UDHI)) ||
+           ((forms & CARRIER_NO_SAR) && tlv_find(&body->tlvs, TLV_SAR_MSG_REF_NUM) != NULL) ||
+           ((forms & CARRIER_NO_PAYLOAD) && tlv_find(&body->tlvs, TLV_MESSAGE_PAYLOAD) != NULL);
+}
+
+static uint32_t decide_status(struct carrier_model *model, const struct carrier_submit *submit,
+                              uint64_t now_us, struct rng *rng, unsigned *ret_error)
 {
     const struct carrier_config *config = &model->config;
-    if (config->window > 0 && unanswered >= config->window) {
+    if (config->refused_forms != 0 && is_refused_form(config->refused_forms, submit->body)) {
+        model->counts.refused++;
+        return ESME_RSUBMITFAIL;
+    }
+    if (config->window > 0 && submit->unanswered >= config->window) {
         model->counts.over_window++;
         return ESME_RMSGQFUL;
     }
@@ -348,11 +360,12 @@ static void decide_receipts(struct carrier_model *model, uint8_t registered_deli
 /* The subscribers ----------------------------------------------------------------------------- */
 
 /* The whole text as its reader sees it, in UTF-8; empty while parts are missing. */
-static struct span read_text(struct conversation *conversation, const struct view *view,
-                             uint8_t data_coding, char whole[JOINED_MAX])
+static struct span read_text(enum text_alphabet alphabet, struct conversation *conversation,
+                             const struct view *view, uint8_t data_coding, char whole[JOINED_MAX])
 {
     if (view->total == 1)
-        return span_of(whole, text_decode(data_coding, view->octets, whole, JOINED_MAX));
+        return span_of(whole, text_receive(alphabet, data_coding, &view->udh, view->octets, whole,
+                                           JOINED_MAX));
     struct joining *joining = conversation->joining;
     if (joining == NULL || joining->reference != view->reference || joining->total != view->total) {
         free(joining);
@@ -360,8 +373,8 @@ static struct span read_text(struct conversation *conversation, const struct vie
         joining->reference = view->reference;
         joining->total = view->total;
     }
-    joining->length += text_decode(data_coding, view->octets, joining->text + joining->length,
-                                   JOINED_MAX - joining->length);
+    joining->length += text_receive(alphabet, data_coding, &view->udh, view->octets,
+                                    joining->text + joining->length, JOINED_MAX - joining->length);
     if (++joining->seen < joining->total)
         return span_of(whole, 0);
     size_t length = joining->length;
@@ -396,12 +409,15 @@ static enum reply_kind decide_reply(struct carrier_model *model, struct conversa
     return subscriber.help_at == conversation->marketing_texts ? REPLY_HELP : REPLY_NONE;
 }
 
-static void write_reply(struct carrier_reply *reply, enum language language, uint64_t variant)
+static void write_reply(struct carrier_reply *reply, enum text_alphabet alphabet,
+                        enum language language, uint64_t variant)
 {
+    struct text_rules rules = text_rules_default;
     struct span words = span_from_string(reply_words(reply->kind, language, variant));
     struct text_plan plan;
     uint8_t octets[TEXT_PART_MAX];
-    CHECK(text_plan(words, &text_rules_default, &plan) == ERR_OK && plan.parts == 1);
+    rules.alphabet = alphabet;
+    CHECK(text_plan(words, &rules, &plan) == ERR_OK && plan.parts == 1);
     reply->length = (uint8_t)text_part(words, &plan, 1, 0, octets);
     CHECK(reply->length <= REPLY_OCTETS_MAX);
     memcpy(reply->octets, octets, reply->length);
@@ -416,7 +432,8 @@ static enum text_kind recognise(struct carrier_model *model, struct conversation
     uint64_t mark = hash_mix(view->mark ^ data_coding) | 1;
     struct known_text *known = &model->known[mark >> 32 & (KNOWN_TEXTS - 1)];
     if (view->total > 1 || known->mark != mark) {
-        struct span text = read_text(conversation, view, data_coding, whole);
+        struct span text =
+            read_text(model->config.alphabet, conversation, view, data_coding, whole);
         enum text_kind kind = text_kind_of(&model->config.marks, text, ret_language);
         if (view->total > 1)
             return kind;
@@ -448,7 +465,8 @@ static void let_subscriber_read(struct carrier_model *model, struct conversation
     model->counts.replies[reply->kind]++;
     reply->conversation = view->conversation;
     reply->delay_us = draw(&model->config.reply_delay, rng);
-    write_reply(reply, language, hash_mix(view->number ^ model->config.seed));
+    write_reply(reply, model->config.alphabet, language,
+                hash_mix(view->number ^ model->config.seed));
 }
 
 void carrier_model_submit(struct carrier_model *model, const struct carrier_submit *submit,
@@ -469,8 +487,7 @@ void carrier_model_submit(struct carrier_model *model, const struct carrier_subm
         confirms = judge(model, conversation, &view, submit->session, now_us);
     }
     outcome->error = 0;
-    outcome->command_status =
-        decide_status(model, submit->unanswered, now_us, rng, &outcome->error);
+    outcome->command_status = decide_status(model, submit, now_us, rng, &outcome->error);
     outcome->answered = !chance(rng, model->config.answer_lost_ppm);
     outcome->answer_delay_us = draw(&model->config.answer_delay, rng);
     model->counts.answers_lost += !outcome->answered;

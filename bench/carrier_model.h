@@ -12,6 +12,7 @@
 #include "bench/subscriber.h"
 #include "proto/base/rng.h"
 #include "smpp/pdu.h"
+#include "smpp/text.h"
 
 /* Uniform in mean ± spread, never below 0. */
 struct carrier_delay {
@@ -24,6 +25,10 @@ struct carrier_error {
 };
 #define CARRIER_ERRORS_MAX 8
 
+#define CARRIER_NO_UDH     0x1u
+#define CARRIER_NO_SAR     0x2u
+#define CARRIER_NO_PAYLOAD 0x4u
+
 struct carrier_config { /* _ppm: parts per million */
     uint64_t seed;      /* of the subscribers' behaviour */
     uint32_t rate;   /* submit_sm taken in a sliding second; above it ESME_RTHROTTLED; 0 no limit */
@@ -31,12 +36,14 @@ struct carrier_config { /* _ppm: parts per million */
     struct carrier_delay answer_delay, receipt_delay, reply_delay;
     struct carrier_error errors[CARRIER_ERRORS_MAX];
     unsigned error_count;
-    uint32_t answer_lost_ppm;   /* taken, and never answered */
-    uint32_t receipt_ppm;       /* of the receipts asked for */
-    uint32_t undelivered_ppm;   /* of the receipts */
-    uint32_t receipt_twice_ppm; /* of the receipts */
-    uint32_t receipt_early_ppm; /* of the receipts: before the submit_sm_resp */
-    bool subscribers;           /* false: nobody reads and nobody replies, which is faster */
+    unsigned refused_forms;      /* CARRIER_NO_ bits: such submit_sm get ESME_RSUBMITFAIL */
+    enum text_alphabet alphabet; /* what data_coding 0 means here */
+    uint32_t answer_lost_ppm;    /* taken, and never answered */
+    uint32_t receipt_ppm;        /* of the receipts asked for */
+    uint32_t undelivered_ppm;    /* of the receipts */
+    uint32_t receipt_twice_ppm;  /* of the receipts */
+    uint32_t receipt_early_ppm;  /* of the receipts: before the submit_sm_resp */
+    bool subscribers;            /* false: nobody reads and nobody replies, which is faster */
     struct subscriber_shares shares;
     struct text_marks marks;
     uint32_t

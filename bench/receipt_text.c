@@ -23,23 +23,23 @@ static size_t digits_write(uint64_t value, char *out)
     return length;
 }
 
-size_t id_write(enum id_form form, uint64_t id, char out[MESSAGE_ID_MAX + 1])
+size_t id_write(enum id_spelling form, uint64_t id, char out[MESSAGE_ID_MAX + 1])
 {
     const size_t size = MESSAGE_ID_MAX + 1;
     uint64_t a = hash_mix(id), b = hash_mix(id ^ a);
     switch (form) {
-    case ID_DEC:
+    case SPELLING_DEC:
         return digits_write(id, out);
-    case ID_HEX:
+    case SPELLING_HEX:
         return (size_t)snprintf(out, size, "%" PRIx64, id);
-    case ID_ZEROS:
+    case SPELLING_ZEROS:
         return (size_t)snprintf(out, size, "%020" PRIu64, id);
-    case ID_UUID:
+    case SPELLING_UUID:
         return (size_t)snprintf(out, size, "%08x-%04x-4%03x-8%03x-%04x%08x", (unsigned)(a >> 32),
                                 (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
                                 (unsigned)(b & 0xfff), (unsigned)(b >> 16 & 0xffff),
                                 (unsigned)(b >> 32));
-    case ID_LONG:
+    case SPELLING_LONG:
         return (size_t)snprintf(out, size, "%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64,
                                 a, b, ~a, id);
     }
@@ -76,12 +76,12 @@ static const struct {
     [STATE_BUFFERED] = {"BUFFRED", "BUFFERED", "000", "000"},
     [STATE_EN_ROUTE] = {"ENROUTE", "EN_ROUTE", "000", "000"},
     [STATE_DELIVERED] = {"DELIVRD", "DELIVERED", "001", "000"},
-    [3] = {"EXPIRED", "EXPIRD", "000", "027"},
-    [4] = {"DELETED", "DELETD", "000", "000"},
+    [STATE_EXPIRED] = {"EXPIRED", "EXPIRD", "000", "027"},
+    [STATE_DELETED] = {"DELETED", "DELETD", "000", "000"},
     [STATE_UNDELIVERABLE] = {"UNDELIV", "UNDELIVERED", "000", "069"},
     [STATE_ACCEPTED] = {"ACCEPTD", "ACCEPTED", "000", "000"},
-    [7] = {"UNKNOWN", "UNKNOWN", "000", "255"},
-    [8] = {"REJECTD", "REJECTED", "000", "001"},
+    [STATE_UNKNOWN] = {"UNKNOWN", "UNKNOWN", "000", "255"},
+    [STATE_REJECTED] = {"REJECTD", "REJECTED", "000", "001"},
 };
 #define STATES (sizeof states / sizeof states[0])
 
@@ -162,17 +162,17 @@ void receipt_write(const struct receipt_facts *facts, struct receipt_buffers *bu
                    struct sm_out *message)
 {
     CHECK(facts->message_state < STATES && facts->variant < RECEIPT_VARIANTS);
-    size_t id_length = id_write(facts->id_form, facts->message_id, buffers->id);
+    size_t id_length = id_write(facts->id_spelling, facts->message_id, buffers->id);
     message->esm_class = ESM_TYPE_RECEIPT;
     message->tlvs = buffers->tlvs;
     message->tlv_count = 0;
     struct span text = {0};
     if (!(facts->form & RECEIPT_NO_TEXT))
         text = span_of(buffers->text, write_text(facts, buffers->id, buffers->text));
-    if (text.length > 0 && (facts->form & RECEIPT_PAYLOAD))
+    bool as_payload = text.length > 0 && (facts->form & RECEIPT_PAYLOAD);
+    message->short_message = as_payload ? span_of(text.data, 0) : text;
+    if (as_payload)
         put_tlv(buffers, message, TLV_MESSAGE_PAYLOAD, text);
-    else
-        message->short_message = text;
     if (facts->form & (RECEIPT_TLV_ERROR | RECEIPT_ASCII_ERROR))
         put_error(facts, buffers, message);
     if (facts->form & RECEIPT_NO_TLVS)

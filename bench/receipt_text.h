@@ -6,17 +6,21 @@
 
 #include "smpp/pdu.h"
 
-enum id_form { ID_DEC, ID_HEX, ID_ZEROS, ID_UUID, ID_LONG };
+enum id_spelling { SPELLING_DEC, SPELLING_HEX, SPELLING_ZEROS, SPELLING_UUID, SPELLING_LONG };
 
 /* NUL-terminated; gives the length. */
-size_t id_write(enum id_form form, uint64_t id, char out[MESSAGE_ID_MAX + 1]);
+size_t id_write(enum id_spelling form, uint64_t id, char out[MESSAGE_ID_MAX + 1]);
 
 /* message_state of section 5.2.28, and one that only has a word. */
 #define STATE_BUFFERED      0
 #define STATE_EN_ROUTE      1
 #define STATE_DELIVERED     2
+#define STATE_EXPIRED       3
+#define STATE_DELETED       4
 #define STATE_UNDELIVERABLE 5
 #define STATE_ACCEPTED      6
+#define STATE_UNKNOWN       7
+#define STATE_REJECTED      8
 
 /* How one receipt is written; bits. */
 #define RECEIPT_NO_TEXT     0x01u
@@ -29,7 +33,7 @@ size_t id_write(enum id_form form, uint64_t id, char out[MESSAGE_ID_MAX + 1]);
 
 struct receipt_facts {
     uint64_t message_id, submitted_wall_ms, done_wall_ms;
-    enum id_form id_form;
+    enum id_spelling id_spelling;
     uint8_t message_state; /* one of those above */
     uint8_t form;          /* RECEIPT_ bits */
     uint8_t variant;

@@ -14,6 +14,8 @@
 
 enum item_kind { ITEM_ANSWER, ITEM_RECEIPT, ITEM_REPLY };
 
+enum source_form { SOURCE_PLAIN, SOURCE_PLUS, SOURCE_00, SOURCE_NATIONAL };
+
 enum reply_form {
     REPLY_PLAIN,
     REPLY_UDH_8,
@@ -42,12 +44,13 @@ struct item {
             uint32_t session;            /* that the submit_sm came on; 0: none */
             uint16_t account;
             uint8_t message_state;
-            uint8_t form, variant;    /* of a receipt: receipt_text.h */
-            bool in_data_sm;          /* a receipt */
-            uint8_t reply_form;       /* enum reply_form */
-            uint8_t parts, part;      /* of a reply in parts: how many, and which of them is next */
-            bool backwards;           /* its last part first */
-            bool with_plus, is_again; /* a reply */
+            uint8_t form, variant; /* of a receipt: receipt_text.h */
+            bool in_data_sm;       /* a receipt */
+            uint8_t reply_form;    /* enum reply_form */
+            uint8_t parts, part;   /* of a reply in parts: how many, and which of them is next */
+            bool backwards;        /* its last part first */
+            uint8_t source_form;   /* enum source_form, of a reply */
+            bool is_again;
         } deliver;
     };
 };

@@ -175,7 +175,7 @@ static void on_message(void *context, struct session *session, const struct pdu_
     struct carrier_outcome outcome;
     note_pace(sim);
     carrier_model_submit(sim->model, &submit, sim->now_us, &sim->rng, &outcome);
-    enum fault shape = fault_submitted(peer, &outcome);
+    enum fault shape = fault_submitted(peer, body, &outcome);
     if (outcome.answered)
         plan_answer(sim, peer, header, &outcome, shape);
     else
@@ -450,7 +450,7 @@ static void write_receipt(const struct sim *sim, const struct item *item,
     struct receipt_facts facts = {.message_id = item->deliver.message_id,
                                   .submitted_wall_ms = item->deliver.submitted_wall_ms,
                                   .done_wall_ms = clock_wall_ms(),
-                                  .id_form = sim->options->receipt_ids,
+                                  .id_spelling = sim->options->receipt_ids,
                                   .message_state = item->deliver.message_state,
                                   .form = item->deliver.form,
                                   .variant = item->deliver.variant};
@@ -467,7 +467,7 @@ static enum err send_item(struct sim *sim, struct peer *peer, uint32_t index)
     if (item->kind == ITEM_RECEIPT)
         write_receipt(sim, item, &receipt, &message);
     else
-        fault_write_reply(item, &reply, &message);
+        fault_write_reply(sim, item, &reply, &message);
     item->deliver.sent_us = sim->now_us;
     size_t at = buffer_length(session_output(peer->session));
     enum err err = session_submit(peer->session, &message, index, sim->now_us);
@@ -671,7 +671,8 @@ static bool start(struct sim *sim)
         !read_subscribers(sim, options->subscribers))
         return false;
     if (options->log != NULL) {
-        sim->log = sim_log_open(options->log, options->log_format == 1);
+        sim->log = sim_log_open(options->log, options->log_format == 1,
+                                options->carrier.alphabet);
         if (sim->log == NULL) {
             fprintf(stderr, "smsc-sim: cannot write %s: %s\n", options->log, strerror(errno));
             return false;

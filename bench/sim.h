@@ -35,7 +35,7 @@ struct sim_options {
     uint32_t stop_within;
     struct faults faults;
     bool list_faults;
-    enum id_form answer_ids, receipt_ids;
+    enum id_spelling answer_ids, receipt_ids;
     enum fault error_faults[CARRIER_ERRORS_MAX]; /* that carrier.errors are for */
 };
 

@@ -7,6 +7,7 @@
 #include "proto/base/hash.h"
 #include "smpp/decode.h"
 #include "smpp/encode.h"
+#include "smpp/reassembly.h"
 
 #define DRIP_US          30
 #define SPLIT_US         (2 * US_PER_MS)
@@ -42,6 +43,13 @@ void sim_faults_configure(struct sim_options *options)
         carrier->rate = (uint32_t)faults->value[FAULT_THROTTLE];
     if (faults->on[FAULT_WINDOW])
         carrier->window = (uint32_t)faults->value[FAULT_WINDOW];
+    carrier->refused_forms |= faults->on[FAULT_REFUSE_UDH] ? CARRIER_NO_UDH : 0;
+    carrier->refused_forms |= faults->on[FAULT_REFUSE_SAR] ? CARRIER_NO_SAR : 0;
+    carrier->refused_forms |= faults->on[FAULT_REFUSE_PAYLOAD] ? CARRIER_NO_PAYLOAD : 0;
+    if (faults->on[FAULT_ALPHABET_LATIN1])
+        carrier->alphabet = ALPHABET_LATIN1;
+    if (faults->on[FAULT_ALPHABET_ASCII])
+        carrier->alphabet = ALPHABET_ASCII;
     add_error(options, FAULT_STATUS, (uint32_t)faults->value[FAULT_STATUS]);
     add_error(options, FAULT_VENDOR_STATUS, (uint32_t)faults->value[FAULT_VENDOR_STATUS]);
     add_error(options, FAULT_QUEUE_FULL, ESME_RMSGQFUL);
@@ -49,21 +57,20 @@ void sim_faults_configure(struct sim_options *options)
     add_error(options, FAULT_ERROR_WITH_BODY, ESME_RSYSERR);
     add_error(options, FAULT_NACK, ESME_RINVCMDID);
     add_error(options, FAULT_NACK_ZERO, ESME_RINVCMDID);
-    options->answer_ids = options->receipt_ids = faults->on[FAULT_IDS_UUID]   ? ID_UUID
-                                                 : faults->on[FAULT_IDS_LONG] ? ID_LONG
-                                                                              : ID_DEC;
+    options->answer_ids = options->receipt_ids = faults->on[FAULT_IDS_UUID]   ? SPELLING_UUID
+                                                 : faults->on[FAULT_IDS_LONG] ? SPELLING_LONG
+                                                                              : SPELLING_DEC;
     if (faults->on[FAULT_RECEIPT_IDS_HEX])
-        options->receipt_ids = ID_HEX;
+        options->receipt_ids = SPELLING_HEX;
     if (faults->on[FAULT_RECEIPT_IDS_DEC])
-        options->answer_ids = ID_HEX;
+        options->answer_ids = SPELLING_HEX;
     if (faults->on[FAULT_RECEIPT_IDS_LEADING_ZEROS])
-        options->receipt_ids = ID_ZEROS;
+        options->receipt_ids = SPELLING_ZEROS;
 }
 
 uint64_t fault_played(struct sim *sim, enum fault fault)
 {
     const struct carrier_counts *counts = carrier_model_counts(sim->model);
-    const struct sim_options *options = sim->options;
     switch ((int)fault) {
     case FAULT_EARLY_RECEIPT:
         return counts->receipts_early;
@@ -81,7 +88,13 @@ uint64_t fault_played(struct sim *sim, enum fault fault)
     case FAULT_RECEIPT_IDS_DEC:
     case FAULT_IDS_UUID:
     case FAULT_IDS_LONG:
-        return options->answer_ids != ID_DEC ? counts->accepted : 0;
+    case FAULT_ALPHABET_LATIN1:
+    case FAULT_ALPHABET_ASCII:
+        return counts->accepted;
+    case FAULT_REFUSE_UDH:
+    case FAULT_REFUSE_SAR:
+    case FAULT_REFUSE_PAYLOAD:
+        return counts->refused;
     default:
         return sim->faults.struck[fault];
     }
@@ -296,7 +309,7 @@ static void type_receipt(const struct sim *sim, struct carrier_outcome *outcome)
     struct receipt_facts facts = {.message_id = outcome->message_id,
                                   .submitted_wall_ms = clock_wall_ms(),
                                   .done_wall_ms = clock_wall_ms(),
-                                  .id_form = sim->options->receipt_ids,
+                                  .id_spelling = sim->options->receipt_ids,
                                   .message_state = STATE_UNDELIVERABLE,
                                   .form = RECEIPT_NO_TLVS};
     struct receipt_buffers buffers;
@@ -325,6 +338,16 @@ static enum fault bend_success(struct sim *sim, struct carrier_outcome *outcome)
     if (shape == FAULT_NO_ID || shape == FAULT_HEADER_ONLY_RESP)
         outcome->receipt_count = 0;
     return shape;
+}
+
+/* A part of a long text, and not its last. */
+static bool is_before_last(const struct sm_body *body)
+{
+    struct udh udh = {0};
+    struct part part;
+    if (body->esm_class & ESM_UDHI)
+        (void)udh_parse(body->text, &udh);
+    return part_read(body, &udh, &part) && part.number < part.total;
 }
 
 /* What happens to the connection at each so many submit_sm. */
@@ -356,7 +379,8 @@ static void count_submit(struct peer *peer, struct carrier_outcome *outcome)
         }
 }
 
-enum fault fault_submitted(struct peer *peer, struct carrier_outcome *outcome)
+enum fault fault_submitted(struct peer *peer, const struct sm_body *body,
+                           struct carrier_outcome *outcome)
 {
     struct sim *sim = peer->sim;
     if (!sim->faults.any)
@@ -367,7 +391,11 @@ enum fault fault_submitted(struct peer *peer, struct carrier_outcome *outcome)
         sim->faults.struck[fault]++;
         return fault;
     }
-    return outcome->command_status == ESME_ROK ? bend_success(sim, outcome) : FAULTS;
+    if (outcome->command_status != ESME_ROK)
+        return FAULTS;
+    if (is_before_last(body) && fault_strikes(&sim->faults, FAULT_RECEIPT_LAST_PART))
+        outcome->receipt_count = 0;
+    return bend_success(sim, outcome);
 }
 
 void fault_shape_answer(struct peer *peer, enum fault shape, size_t at)
@@ -438,7 +466,10 @@ void fault_plan_reply(struct sim *sim, struct item *item)
     } else if (fault_strikes(faults, FAULT_MO_255_OCTETS)) {
         item->deliver.reply_form = REPLY_255_OCTETS;
     }
-    item->deliver.with_plus = fault_strikes(faults, FAULT_MO_WITH_PLUS);
+    item->deliver.source_form = fault_strikes(faults, FAULT_MO_WITH_PLUS)  ? SOURCE_PLUS
+                                : fault_strikes(faults, FAULT_MO_WITH_00)  ? SOURCE_00
+                                : fault_strikes(faults, FAULT_MO_NATIONAL) ? SOURCE_NATIONAL
+                                                                           : SOURCE_PLAIN;
 }
 
 static void put_tlv(struct reply_buffers *buffers, struct sm_out *message, uint16_t tag,
@@ -513,23 +544,45 @@ static struct span padded(const struct carrier_reply *reply, struct reply_buffer
     return span_of(buffers->octets, length);
 }
 
-static void put_plus(struct smpp_address *address)
+static void put_before(struct smpp_address *address, const char *before)
 {
-    size_t length = strlen(address->digits);
-    if (length + 2 > sizeof address->digits)
+    size_t length = strlen(address->digits), more = strlen(before);
+    if (length + more + 1 > sizeof address->digits)
         return;
-    memmove(address->digits + 1, address->digits, length + 1);
-    address->digits[0] = '+';
+    memmove(address->digits + more, address->digits, length + 1);
+    memcpy(address->digits, before, more);
 }
 
-void fault_write_reply(const struct item *item, struct reply_buffers *buffers,
-                       struct sm_out *message)
+static void write_source(const struct sim *sim, const struct item *item,
+                         struct smpp_address *address)
+{
+    switch ((enum source_form)item->deliver.source_form) {
+    case SOURCE_PLAIN:
+        break;
+    case SOURCE_PLUS:
+        put_before(address, "+");
+        break;
+    case SOURCE_00:
+        put_before(address, "00");
+        break;
+    case SOURCE_NATIONAL: {
+        size_t length = strlen(address->digits), code = sim->faults.value[FAULT_MO_NATIONAL];
+        if (code >= length)
+            break;
+        memmove(address->digits, address->digits + code, length - code + 1);
+        address->ton = 2;
+        break;
+    }
+    }
+}
+
+void fault_write_reply(const struct sim *sim, const struct item *item,
+                       struct reply_buffers *buffers, struct sm_out *message)
 {
     const struct carrier_reply *reply = item->deliver.reply;
     struct span text = span_of(reply->octets, reply->length);
     message->data_coding = reply->data_coding;
-    if (item->deliver.with_plus)
-        put_plus(&message->source);
+    write_source(sim, item, &message->source);
     switch ((enum reply_form)item->deliver.reply_form) {
     case REPLY_PLAIN:
         message->short_message = text;

@@ -22,7 +22,8 @@ void fault_receive(struct peer *peer, struct span octets);
 
 /* A submit_sm came, and the model has said what is to become of it. Gives the fault that shapes the
  * answer (FAULTS: none), for fault_shape_answer() when the answer has been written behind `at`. */
-enum fault fault_submitted(struct peer *peer, struct carrier_outcome *outcome);
+enum fault fault_submitted(struct peer *peer, const struct sm_body *body,
+                           struct carrier_outcome *outcome);
 void fault_shape_answer(struct peer *peer, enum fault shape, size_t at);
 
 /* A receipt or a reply is planned; it was written behind `at`; it was answered, and is delivered once
@@ -35,14 +36,14 @@ bool fault_delivers_again(struct sim *sim, struct item *item);
 /* May this item go on this session? */
 bool fault_allows(const struct sim *sim, const struct peer *peer, const struct item *item);
 
-/* The octets and addresses of a reply as the faults want them; `padded` lives as long as *message. */
+/* A reply as the faults want it; the buffers live as long as *message is used. */
 struct reply_buffers {
     uint8_t octets[UINT8_MAX + 10];
     uint8_t reference[2], total, part;
     struct tlv tlvs[3];
 };
-void fault_write_reply(const struct item *item, struct reply_buffers *buffers,
-                       struct sm_out *message);
+void fault_write_reply(const struct sim *sim, const struct item *item,
+                       struct reply_buffers *buffers, struct sm_out *message);
 
 /* The end of a turn: what was due to happen to this connection; then what may now be written of what
  * its session said. Gives the buffer for link_flush(). */

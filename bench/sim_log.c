@@ -11,7 +11,7 @@
 #include "proto/base/clock.h"
 #include "smpp/decode.h"
 #include "smpp/receipt.h"
-#include "smpp/text.h"
+#include "smpp/reassembly.h"
 
 #define LOG_BUFFER (1u << 20)
 #define LINE_ROOM  (16u << 10) /* no line is longer; texts are cut */
@@ -20,6 +20,7 @@
 struct sim_log {
     int fd;
     bool is_short;
+    enum text_alphabet alphabet;
     size_t used;
     char buffer[LOG_BUFFER];
 };
@@ -141,12 +142,14 @@ static void put_command(struct sim_log *log, uint32_t command_id)
     put_status(log, command_id);
 }
 
-static void put_part(struct sim_log *log, const struct udh *udh)
+static void put_part(struct sim_log *log, const struct sm_body *body, const struct udh *udh)
 {
+    struct part part = {.number = 1, .total = 1};
+    (void)part_read(body, udh, &part);
     put(log, "\t", 1);
-    put_number(log, udh->concatenated ? udh->part : 1);
+    put_number(log, part.number);
     put(log, "/", 1);
-    put_number(log, udh->concatenated ? udh->total : 1);
+    put_number(log, part.total);
 }
 
 static void put_message(struct sim_log *log, struct span pdu)
@@ -166,8 +169,9 @@ static void put_message(struct sim_log *log, struct span pdu)
     column(log, is_receipt ? receipt.message_id : (struct span){0});
     column(log, span_from_string(body.source.digits));
     column(log, span_from_string(body.destination.digits));
-    put_part(log, &udh);
-    column(log, span_of(text, text_decode(body.data_coding, udh.text, text, sizeof text)));
+    put_part(log, &body, &udh);
+    column(log, span_of(text, text_receive(log->alphabet, body.data_coding, &udh, udh.text, text,
+                                           sizeof text)));
 }
 
 static void put_details(struct sim_log *log, uint32_t command_id, struct span pdu)
@@ -218,7 +222,7 @@ void sim_log_event(struct sim_log *log, uint64_t now_us, uint32_t session, const
     put(log, "\n", 1);
 }
 
-struct sim_log *sim_log_open(const char *path, bool is_short)
+struct sim_log *sim_log_open(const char *path, bool is_short, enum text_alphabet alphabet)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -226,6 +230,7 @@ struct sim_log *sim_log_open(const char *path, bool is_short)
     struct sim_log *log = check_malloc(sizeof *log);
     log->fd = fd;
     log->is_short = is_short;
+    log->alphabet = alphabet;
     log->used = 0;
     put_string(log, "# mono_us=");
     put_number(log, clock_mono_us());

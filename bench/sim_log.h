@@ -13,12 +13,12 @@
 #ifndef BENCH_SIM_LOG_H
 #define BENCH_SIM_LOG_H
 
-#include "proto/base/span.h"
+#include "smpp/text.h"
 
 struct sim_log;
 
-/* NULL when the file cannot be made; errno says why. */
-struct sim_log *sim_log_open(const char *path, bool is_short);
+/* `alphabet` is what data_coding 0 means. NULL when the file cannot be made; errno says why. */
+struct sim_log *sim_log_open(const char *path, bool is_short, enum text_alphabet alphabet);
 void sim_log_close(struct sim_log *log); /* flushes; NULL is fine */
 
 void sim_log_pdu(struct sim_log *log, uint64_t now_us, uint32_t session, bool outgoing,

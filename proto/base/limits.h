@@ -92,6 +92,13 @@
 #define PDU_TIMEOUT_MS     30000 /* a PDU that has begun must be whole by then */
 #define SHOWN_PDUS_MAX     (4u << 20) /* octets that `assent pdu` takes at a time */
 
+/* Received long texts; a full table's oldest is taken as it is */
+#define REASSEMBLY_PARTS_MAX  16   /* of one text; parts of more are texts of their own */
+#define REASSEMBLY_TEXT_MAX   1023 /* octets of UTF-8 kept of a part, which has 160 characters */
+#define REASSEMBLY_SETS_MAX   4096
+#define REASSEMBLY_OCTETS_MAX (4u << 20)
+#define REASSEMBLY_MS         (5 * 60 * 1000) /* after that what has come is taken as it is */
+
 /* Gateway */
 #define CARRIERS_MAX         64
 #define SESSIONS_MAX         16 /* of one carrier */

@@ -102,25 +102,25 @@ static void ids_in_all_forms(void **state)
 {
     (void)state;
     char id[MESSAGE_ID_MAX + 1];
-    assert_int_equal(id_write(ID_DEC, 1234567890, id), 10);
+    assert_int_equal(id_write(SPELLING_DEC, 1234567890, id), 10);
     assert_string_equal(id, "1234567890");
-    assert_int_equal(id_write(ID_HEX, 0xabc123, id), 6);
+    assert_int_equal(id_write(SPELLING_HEX, 0xabc123, id), 6);
     assert_string_equal(id, "abc123");
-    assert_int_equal(id_write(ID_ZEROS, 42, id), 20);
+    assert_int_equal(id_write(SPELLING_ZEROS, 42, id), 20);
     assert_string_equal(id, "00000000000000000042");
-    assert_int_equal(id_write(ID_UUID, 42, id), 36);
-    assert_int_equal(id_write(ID_LONG, 42, id), MESSAGE_ID_MAX);
+    assert_int_equal(id_write(SPELLING_UUID, 42, id), 36);
+    assert_int_equal(id_write(SPELLING_LONG, 42, id), MESSAGE_ID_MAX);
     assert_int_equal(strlen(id), MESSAGE_ID_MAX);
 }
 
 /* The receipt goes through a PDU and is read as the gateway reads it. */
 static void assert_understood(uint8_t form, uint8_t variant, uint8_t message_state,
-                              enum id_form id_form, bool in_data_sm)
+                              enum id_spelling id_spelling, bool in_data_sm)
 {
     struct receipt_facts facts = {.message_id = 1000000042,
                                   .submitted_wall_ms = 1795000000000,
                                   .done_wall_ms = 1795000060000,
-                                  .id_form = id_form,
+                                  .id_spelling = id_spelling,
                                   .message_state = message_state,
                                   .form = form,
                                   .variant = variant};
@@ -162,9 +162,9 @@ static void receipts_in_all_forms_are_understood(void **state)
     for (size_t f = 0; f < sizeof forms; f++)
         for (size_t s = 0; s < sizeof message_states; s++)
             for (uint8_t v = 0; v < RECEIPT_VARIANTS; v++)
-                for (int id = ID_DEC; id <= ID_LONG; id++) {
-                    assert_understood(forms[f], v, message_states[s], (enum id_form)id, false);
-                    assert_understood(forms[f], v, message_states[s], (enum id_form)id, true);
+                for (int id = SPELLING_DEC; id <= SPELLING_LONG; id++) {
+                    assert_understood(forms[f], v, message_states[s], (enum id_spelling)id, false);
+                    assert_understood(forms[f], v, message_states[s], (enum id_spelling)id, true);
                 }
 }
 
