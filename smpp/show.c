@@ -91,6 +91,26 @@ __attribute__((format(printf, 2, 3))) static void add(struct view *v, const char
         v->length = sizeof v->value - 1;
 }
 
+static void put(struct view *v, char c)
+{
+    if (v->length + 1 < sizeof v->value)
+        v->value[v->length++] = c;
+}
+
+static void put_hex(struct view *v, uint8_t octet)
+{
+    static const char digits[] = "0123456789abcdef";
+    put(v, digits[octet >> 4]);
+    put(v, digits[octet & 15]);
+}
+
+static void put_escape(struct view *v, uint8_t octet)
+{
+    put(v, '\\');
+    put(v, 'x');
+    put_hex(v, octet);
+}
+
 static void tell(struct view *v, const char *name)
 {
     v->value[v->length] = '\0';
@@ -113,7 +133,7 @@ static void add_hex(struct view *v, struct span octets)
 {
     struct span shown = cut(octets);
     for (size_t i = 0; i < shown.length; i++)
-        add(v, "%02x", shown.data[i]);
+        put_hex(v, shown.data[i]);
     if (octets.length == 0)
         add(v, "none");
     add_cut(v, octets);
@@ -121,33 +141,34 @@ static void add_hex(struct view *v, struct span octets)
 
 static void add_escaped(struct view *v, struct span text, bool utf8)
 {
-    add(v, "\"");
+    put(v, '"');
     for (size_t i = 0; i < text.length; i++) {
         uint8_t c = text.data[i];
-        bool control = c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8);
         if (utf8 && c == 0xc2 && i + 1 < text.length && text.data[i + 1] < 0xa0) {
-            add(v, "\\x%02x", text.data[++i]); /* a control character of two octets */
-            continue;
+            put_escape(v, text.data[++i]); /* a control character of two octets */
+        } else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8)) {
+            put_escape(v, c);
+        } else {
+            if (c == '"' || c == '\\')
+                put(v, '\\');
+            put(v, (char)c);
         }
-        if (control)
-            add(v, "\\x%02x", c);
-        else
-            add(v, c == '"' || c == '\\' ? "\\%c" : "%c", c);
     }
-    add(v, "\"");
+    put(v, '"');
 }
 
 /* What kind of characters, and how many. */
 static void add_shape(struct view *v, struct span text)
 {
-    add(v, "\"");
+    put(v, '"');
     for (size_t i = 0; i < text.length; i++) {
         uint8_t c = text.data[i];
         bool digit = c >= '0' && c <= '9';
         bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        add(v, "%c", digit ? '#' : letter ? 'a' : c > ' ' && c < 0x7f && c != '"' ? c : '?');
+        bool shown = c > ' ' && c < 0x7f && c != '"' && c != '\\';
+        put(v, digit ? '#' : letter ? 'a' : shown ? (char)c : '?');
     }
-    add(v, "\"");
+    put(v, '"');
 }
 
 static void add_hidden(struct view *v, struct span octets)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every decoder on the same octets: results must lie inside them, and what decode_sm() takes and our
- * encoder can carry must survive a second trip. */
+/* Every decoder on the same octets, as every PDU that SMPP 3.4 has: results must lie inside them, what
+ * decode_sm() takes and our encoder can carry must survive a second trip, and the tables of fields.c and
+ * the printer get along with anything. */
 #include <stdlib.h>
 
 #include "proto/base/check.h"
 #include "smpp/decode.h"
 #include "smpp/encode.h"
+#include "smpp/fields.h"
+#include "smpp/show.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -87,6 +90,49 @@ static void check_bind(struct span pdu)
     check_inside(pdu, bind.address_range);
 }
 
+static void check_fields(struct span pdu)
+{
+    struct fields walk;
+    struct field field = {0};
+    size_t at = 0;
+    for (fields_begin(&walk, pdu); fields_next(&walk, &field);) {
+        CHECK(field.kind != FIELD_BROKEN || !fields_next(&walk, &field));
+        CHECK(field.offset >= at && field.offset <= pdu.length);
+        CHECK(field.name != NULL || field.is_tlv);
+        check_inside(pdu, field.octets);
+        at = field.offset;
+    }
+}
+
+/* Printable ASCII and UTF-8 alone, so that no PDU can play with a terminal. */
+static void check_shown(void *context, const char *name, const char *value)
+{
+    (void)context;
+    CHECK(*name != '\0' && *value != '\0');
+    for (const uint8_t *c = (const uint8_t *)value; *c != '\0'; c++)
+        CHECK(*c >= 0x20 && *c != 0x7f && (*c != 0xc2 || c[1] >= 0xa0));
+}
+
+/* The body read as that of every command in turn. */
+static void check_as_every_command(struct span pdu)
+{
+    static const uint32_t ids[] = {
+        SMPP_BIND_RECEIVER, SMPP_QUERY_SM,          SMPP_SUBMIT_SM, SMPP_UNBIND,
+        SMPP_REPLACE_SM,    SMPP_CANCEL_SM,         SMPP_OUTBIND,   SMPP_SUBMIT_MULTI,
+        SMPP_DATA_SM,       SMPP_ALERT_NOTIFICATION};
+    uint8_t *copy = malloc(pdu.length);
+    CHECK(copy != NULL);
+    memcpy(copy, pdu.data, pdu.length);
+    for (size_t i = 0; i < 2 * sizeof ids / sizeof *ids; i++) {
+        store_u32(copy + 4, ids[i / 2] | (i % 2 != 0 ? SMPP_RESPONSE : 0));
+        struct span as = span_of(copy, pdu.length);
+        check_fields(as);
+        if (i == pdu.length % (2 * sizeof ids / sizeof *ids))
+            (void)show_pdu(as, i % 4 < 2, check_shown, NULL);
+    }
+    free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct pdu_header header;
@@ -99,5 +145,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_sm(pdu);
     check_responses(pdu);
     check_bind(pdu);
+    check_fields(pdu);
+    (void)show_pdu(pdu, true, check_shown, NULL);
+    check_as_every_command(pdu);
     return 0;
 }
