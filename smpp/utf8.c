@@ -50,3 +50,12 @@ size_t utf8_put(uint32_t character, uint8_t out[UTF8_OCTETS_MAX])
     out[0] = (uint8_t)(lead[more] | character);
     return more + 1;
 }
+
+size_t utf8_cut(struct span text, size_t most)
+{
+    if (text.length <= most)
+        return text.length;
+    while (most > 0 && (text.data[most] & 0xc0) == 0x80)
+        most--;
+    return most;
+}

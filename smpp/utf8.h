@@ -15,4 +15,7 @@ bool utf8_next(const uint8_t **at, const uint8_t *end, uint32_t *ret_character);
 /* Writes `character` (at most U+10FFFF, no surrogate); gives the length, 1..UTF8_OCTETS_MAX. */
 size_t utf8_put(uint32_t character, uint8_t out[UTF8_OCTETS_MAX]);
 
+/* Length of the longest beginning of `text` of at most `most` octets that ends with a whole character. */
+size_t utf8_cut(struct span text, size_t most);
+
 #endif
