@@ -729,18 +729,44 @@ static void test_octet_by_octet(void **state)
     hang_up(&peer);
 }
 
-static void test_connection_limit(void **state)
+static struct peer peers[CLIENT_CONNECTIONS_MAX];
+
+static void need_files(void)
 {
-    (void)state;
-    static struct peer peers[CLIENT_CONNECTIONS_MAX];
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     if (files.rlim_cur < 2 * CLIENT_CONNECTIONS_MAX + 64)
         skip();
+}
+
+static void test_strangers_shut_nobody_out(void **state)
+{
+    (void)state;
+    need_files();
     for (int i = 0; i < CLIENT_CONNECTIONS_MAX; i++) {
         peers[i] = connect_unix();
+        put_octets(&peers[i], "\0", 1);
+        turn();
+    }
+    struct peer honest = connect_as("shop", "open sesame");
+    expect_end(&peers[0]); /* the oldest made room */
+    put_octets(&peers[1], "\0", 1);
+    turn();
+    for (int i = 0; i < CLIENT_CONNECTIONS_MAX; i++)
+        hang_up(&peers[i]);
+    hang_up(&honest);
+    for (int i = 0; i < 50; i++)
+        turn();
+}
+
+static void test_connection_limit(void **state)
+{
+    (void)state;
+    need_files();
+    for (int i = 0; i < CLIENT_CONNECTIONS_MAX; i++) {
+        peers[i] = connect_as("shop", "open sesame");
         turn();
     }
     struct peer late = connect_unix();
@@ -1025,6 +1051,7 @@ int main(void)
         TEST(test_held_answers_survive_a_bad_frame),
         TEST(test_unknown_calls_go_on),
         TEST(test_octet_by_octet),
+        TEST(test_strangers_shut_nobody_out),
         TEST(test_connection_limit),
         TEST(test_consent_calls),
         TEST(test_reply_after_the_client_left),
