@@ -77,13 +77,26 @@ static void settle_elsewhere(struct engine *e, struct message *m)
     }
 }
 
+/* It waited before all others, being written in part; all that was written has come back. */
+static void queue_again(struct engine *e, struct message *m)
+{
+    struct queue *queue = &message_carrier(e, m)->queue;
+    queue_remove(queue, m);
+    queue_put(queue, m, true);
+}
+
 /* Every part that was written has its answer: what becomes of the message? */
 void message_settle(struct engine *e, struct message *m)
 {
     bool waits_for_tokens =
         m->state == MESSAGE_WAITING && !m->failed && !m->unknown && !m->stopped && !m->elsewhere;
-    if (m->flying != 0 || m->reserved != 0 || waits_for_tokens)
+    if (m->flying != 0 || m->reserved != 0)
         return;
+    if (waits_for_tokens) {
+        if (m->done == 0)
+            queue_again(e, m);
+        return;
+    }
     if (m->state != MESSAGE_ON_WIRE && m->state != MESSAGE_WAITING)
         return;
     if (m->state == MESSAGE_WAITING) { /* written in part, and the rest is not wanted any more */
@@ -112,13 +125,22 @@ static void part_taken(struct engine *e, struct message *m, uint16_t bit, struct
 {
     uint8_t part = (uint8_t)(__builtin_ctz(bit) + 1);
     m->done |= bit;
-    message_carrier(e, m)->throttle_pause_ms = 0;
     carrier_takes(message_carrier(e, m));
+    pacing_taken(&message_carrier(e, m)->pacing, m->verdict_us, m->depth);
     record_sent(e, m, part, carrier_id);
     if (carrier_id.length == 0)
         m->reported |= bit; /* no id: no receipt can be matched, none is expected */
     else
         correlate_add(e, m, part, carrier_id);
+}
+
+static void part_throttled(struct engine *e, struct message *m, uint16_t bit, enum refusal about)
+{
+    e->metrics.counters[COUNT_SUBMIT_SM_THROTTLED]++;
+    m->throttled = true;
+    m->todo |= bit;
+    lane_refused(e, message_carrier(e, m), about, m);
+    carrier_refuses(e, message_carrier(e, m));
 }
 
 /* The carrier's exceptions first, then the standard's table. */
@@ -157,13 +179,15 @@ static void part_refused(struct engine *e, struct message *m, uint16_t bit,
 {
     switch (policy) {
     case STATUS_THROTTLE:
-        e->metrics.counters[COUNT_SUBMIT_SM_THROTTLED]++;
-        carrier_throttled(e, message_carrier(e, m));
-        carrier_refuses(e, message_carrier(e, m));
-        m->throttled = true;
-        m->todo |= bit;
+        part_throttled(e, m, bit,
+                       m->command_status == ESME_RMSGQFUL ? REFUSED_WINDOW : REFUSED_RATE);
         return;
     case STATUS_RETRY:
+        if (m->command_status == ESME_RSUBMITFAIL &&
+            pacing_is_too_deep(&message_carrier(e, m)->pacing, m->depth)) {
+            part_throttled(e, m, bit, REFUSED_WINDOW);
+            return;
+        }
         e->metrics.counters[COUNT_SUBMIT_SM_RETRY]++;
         carrier_refuses(e, message_carrier(e, m));
         m->todo |= bit;

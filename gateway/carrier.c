@@ -10,10 +10,8 @@
 #include "smpp/receipt.h"
 #include "smpp/status.h"
 
-#define THROTTLE_PAUSE_MIN_MS 500
-#define THROTTLE_PAUSE_MAX_MS 8000
-#define REFUSED_BACKOFF       5 /* a refused bind waits so many times the shortest back-off */
-#define BIND_STABLE_US        (10 * US_PER_S) /* a bind that lasted is no reason to wait longer */
+#define REFUSED_BACKOFF 5 /* a refused bind waits so many times the shortest back-off */
+#define BIND_STABLE_US  (10 * US_PER_S) /* a bind that lasted is no reason to wait longer */
 
 /* ---- what a session reports ---- */
 
@@ -81,21 +79,20 @@ static void on_message(void *context, struct session *session, const struct pdu_
         inbound_came(e, &owed, body);
 }
 
-/* What holds a place on this link and is not written yet goes back to the queue. */
-static void hold_all(struct carrier_link *link)
+/* What holds a place at this carrier, or on this link of it, and is not written yet goes back to the
+ * queue. */
+static void hold_all(struct engine *e, const struct carrier *c, const struct carrier_link *link,
+                     Assent__V1__Reason reason)
 {
     static const enum message_state states[] = {MESSAGE_CLEARED, MESSAGE_ASKED, MESSAGE_INTENT};
-    struct engine *e = link->engine;
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         struct message *m = TAILQ_LAST(&e->messages.lists[states[i]], message_list), *previous;
         for (; m != NULL; m = previous) {
             previous = TAILQ_PREV(m, message_list, link);
-            if (m->carrier == link->carrier && m->link_index == link->index)
-                message_hold(e, m, ASSENT__V1__REASON__LINK_LOST);
+            if (message_carrier(e, m) == c && (link == NULL || m->link_index == link->index))
+                message_hold(e, m, reason);
         }
     }
-    CHECK(link->reserved == 0 || e->plant != PLANT_NONE);
-    link->reserved = 0;
 }
 
 void engine_why(char out[CARRIER_WHY_MAX], const char *why, uint32_t command_status)
@@ -159,7 +156,9 @@ static void on_closed(void *context, struct session *session, const char *why,
         back_off_refused(link, command_status);
     link->bound = false;
     link->closing = true;
-    hold_all(link);
+    hold_all(e, carrier_of(link), link, ASSENT__V1__REASON__LINK_LOST);
+    CHECK(link->reserved == 0 || e->plant != PLANT_NONE);
+    link->reserved = 0;
 }
 
 static const struct session_handlers handlers = {
@@ -192,6 +191,7 @@ void carrier_init(struct engine *e, uint16_t index)
     struct carrier *c = &e->carriers[index];
     c->config = &e->config->carriers[index];
     queue_init(&c->queue);
+    pacing_init(&c->pacing, c->config->rate, c->config->window, c->config->adapt == YES);
     c->link_count = c->config->sessions * (c->config->bind == BIND_TRANSCEIVER ? 1 : 2);
     c->links = check_calloc(c->link_count, sizeof *c->links);
     for (uint16_t i = 0; i < c->link_count; i++) {
@@ -431,13 +431,25 @@ uint64_t carriers_next_us(const struct engine *e)
     return next;
 }
 
+uint32_t link_room(const struct carrier *c, const struct carrier_link *link)
+{
+    uint64_t used = session_window_used(link->session) + link->reserved;
+    uint64_t free =
+        session_window_free(link->session); /* a session may be older than the setting */
+    uint32_t granted = c->pacing.window.value;
+    if (used >= granted || free <= link->reserved)
+        return 0;
+    return (uint32_t)(granted - used < free - link->reserved ? granted - used
+                                                             : free - link->reserved);
+}
+
 /* The next link in turn that has a free place; NULL when none has. */
 struct carrier_link *carrier_pick_link(struct carrier *c)
 {
     for (uint16_t i = 0; i < c->link_count; i++) {
         struct carrier_link *link = &c->links[(c->next_link + i) % c->link_count];
         if (link->session == NULL || link->closing || !session_may_submit(link->session) ||
-            session_window_free(link->session) <= link->reserved || link->made != c->config->made)
+            link_room(c, link) == 0 || link->made != c->config->made)
             continue;
         c->next_link = (uint16_t)((link->index + 1) % c->link_count);
         return link;
@@ -454,14 +466,21 @@ uint32_t carrier_bound(const struct carrier *c)
     return count;
 }
 
-void carrier_throttled(struct engine *e, struct carrier *c)
+uint32_t carrier_unanswered(const struct carrier *c)
 {
-    if (c->throttled_until_us > e->now.mono_us)
-        return; /* answers to what was on the wire already */
-    c->throttle_pause_ms = c->throttle_pause_ms ? c->throttle_pause_ms * 2 : THROTTLE_PAUSE_MIN_MS;
-    if (c->throttle_pause_ms > THROTTLE_PAUSE_MAX_MS)
-        c->throttle_pause_ms = THROTTLE_PAUSE_MAX_MS;
-    c->throttled_until_us = e->now.mono_us + c->throttle_pause_ms * US_PER_MS;
+    uint32_t count = 0;
+    for (uint16_t i = 0; i < c->link_count; i++)
+        if (c->links[i].session != NULL)
+            count += (uint32_t)session_window_used(c->links[i].session);
+    return count;
+}
+
+void lane_refused(struct engine *e, struct carrier *c, enum refusal about, const struct message *m)
+{
+    bool stood = c->pacing.event;
+    pacing_refused(&c->pacing, about, m->verdict_us, m->depth, e->now.mono_us);
+    if (!stood && c->pacing.event)
+        hold_all(e, c, NULL, ASSENT__V1__REASON__THROTTLED);
 }
 
 /* ---- answers ---- */

@@ -51,6 +51,7 @@ void carrier_defaults(struct carrier_config *carrier)
     carrier->sessions = 1;
     carrier->window = 10;
     carrier->rate = 10;
+    carrier->adapt = YES;
     carrier->request_timeout_ms = 10000;
     carrier->enquire_link_ms = 30000;
     carrier->reconnect_min_ms = 1000;

@@ -82,13 +82,14 @@ struct carrier_config {
     uint16_t sessions; /* transceivers, or pairs */
     uint16_t window;   /* of one session */
     uint32_t rate;     /* submit_sm in any sliding second, over all sessions */
+    enum yes_no adapt; /* cut rate and window when the carrier refuses, and win them back */
     uint32_t request_timeout_ms;
     uint32_t enquire_link_ms;
-    uint32_t reconnect_min_ms;   /* 1000 */
-    uint32_t reconnect_max_ms;   /* 60000 */
-    uint32_t receipt_timeout_ms; /* a message without its receipts ends so long after sending */
-    enum id_form submit_id;      /* how ids are written in submit_sm_resp */
-    enum id_form receipt_id;     /* and in receipts */
+    uint32_t reconnect_min_ms;    /* 1000 */
+    uint32_t reconnect_max_ms;    /* 60000 */
+    uint32_t receipt_timeout_ms;  /* a message without its receipts ends so long after sending */
+    enum id_form submit_id;       /* how ids are written in submit_sm_resp */
+    enum id_form receipt_id;      /* and in receipts */
     enum yes_no receipts_by_text; /* what reads like a receipt is one, marked or not */
     uint32_t refuse_status;       /* for a deliver_sm that cannot be stored; ESME_RSYSERR */
     uint32_t failover_after_ms;  /* unfit for so long, it is passed over */

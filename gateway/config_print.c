@@ -204,6 +204,8 @@ static void print_carrier(const struct carrier_config *carrier, FILE *out)
     fprintf(out, "    at most %" PRIu32 " submit_sm in any second; %u %s with %u unanswered each\n",
             carrier->rate, carrier->sessions,
             pair ? "transmitter and receiver pair(s)" : "transceiver session(s)", carrier->window);
+    fprintf(out, "    refused for its pace: the lane stands still%s\n",
+            carrier->adapt == YES ? ", rate and window are cut and won back step by step" : "");
     fprintf(out, "    answers within %s, enquire_link every %s, reconnects after %s to %s,",
             shown(carrier->request_timeout_ms, request),
             carrier->enquire_link_ms ? shown(carrier->enquire_link_ms, enquire) : "(never)",

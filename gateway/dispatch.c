@@ -25,12 +25,23 @@ bool message_is_exempt(const struct message *m)
            m->service == ASSENT__V1__SERVICE_KIND__HELP_REPLY;
 }
 
+/* False while the carrier's lane stands still because it refused. */
+static bool keep_pace(struct engine *e, struct carrier *c)
+{
+    uint64_t now_us = e->now.mono_us;
+    bool open = pacing_turn(&c->pacing, c->pacing.event ? carrier_unanswered(c) : 0, now_us);
+    const struct ramp *rate = &c->pacing.rate;
+    if (c->throttle.rate != rate->value)
+        throttle_set_rate(&c->throttle, rate->value, ramp_is_cut(rate), now_us);
+    return open;
+}
+
 static uint32_t pause_bits(struct engine *e, struct carrier *c)
 {
     uint32_t bits = 0;
     if (carrier_bound(c) == 0)
         bits |= PAUSE_LINK_DOWN;
-    if (c->throttled_until_us > e->now.mono_us)
+    if (!keep_pace(e, c))
         bits |= PAUSE_THROTTLED;
     if (!gate_is_open(e))
         bits |= PAUSE_GATE_AWAY;
@@ -50,7 +61,7 @@ static struct carrier_link *link_for(struct carrier *c, const struct message *m)
     bool usable = link->session != NULL && !link->closing && session_may_submit(link->session);
     if (m->flying == 0 && (m->done == 0 || !usable))
         return carrier_pick_link(c);
-    return usable && session_window_free(link->session) > link->reserved ? link : NULL;
+    return usable && link_room(c, link) > 0 ? link : NULL;
 }
 
 static unsigned lowest(unsigned a, unsigned b)
@@ -61,9 +72,8 @@ static unsigned lowest(unsigned a, unsigned b)
 static void dispatch_one(struct engine *e, struct carrier *c, struct carrier_link *link,
                          struct message *m, uint32_t room)
 {
-    unsigned slots = (unsigned)(session_window_free(link->session) - link->reserved);
     unsigned todo = (unsigned)__builtin_popcount(m->todo);
-    unsigned count = lowest(todo, lowest(room, slots));
+    unsigned count = lowest(todo, lowest(room, link_room(c, link)));
     queue_take(&c->queue, m, count);
     throttle_reserve(&c->throttle, count);
     for (unsigned i = 0; i < count && e->plant == PLANT_RATE_AT_DISPATCH; i++)
@@ -71,6 +81,8 @@ static void dispatch_one(struct engine *e, struct carrier *c, struct carrier_lin
     link->reserved += count;
     m->reserved = (uint8_t)count;
     m->link_index = (uint8_t)link->index;
+    m->in_part = count < todo;
+    c->in_part[m->message_class] += m->in_part;
     wheel_cancel(&e->wheel, &m->timer);
     message_set_state(&e->messages, m, MESSAGE_INTENT);
     if (!m->intent) {
@@ -85,11 +97,19 @@ static bool pipeline_is_full(const struct engine *e)
     return counts[MESSAGE_INTENT] + counts[MESSAGE_ASKED] >= e->ask_limit;
 }
 
+static uint32_t waits_for(struct ramp *ramp, uint32_t bit, uint32_t cut_bit)
+{
+    ramp->limited = true;
+    return ramp_is_cut(ramp) ? bit | cut_bit : bit;
+}
+
 /* False when the carrier can take no more this turn. */
 static bool dispatch_class(struct engine *e, struct carrier *c, Assent__V1__Class message_class)
 {
     struct message *m;
     while ((m = queue_peek(&c->queue, message_class)) != NULL) {
+        if (c->in_part[message_class] > 0)
+            return false; /* its other parts come first: it is back in a moment */
         if (e->now.mono_us >= m->expires_us && m->flying == 0 && m->done == 0) {
             message_end(e, m, ASSENT__V1__OUTCOME__EXPIRED, ASSENT__V1__REASON__TIME_TO_LIVE, 0, 0);
             continue;
@@ -98,14 +118,15 @@ static bool dispatch_class(struct engine *e, struct carrier *c, Assent__V1__Clas
             c->paused |= PAUSE_GATE_BUSY;
             return false;
         }
-        uint32_t room = throttle_room(&c->throttle, e->now.mono_us, class_is_urgent(message_class));
+        uint32_t room = throttle_room(&c->throttle, e->now.mono_us, class_is_urgent(message_class),
+                                      (uint32_t)__builtin_popcount(m->todo));
         if (room == 0) {
-            c->paused |= PAUSE_RATE;
+            c->paused |= waits_for(&c->pacing.rate, PAUSE_RATE, PAUSE_RATE_CUT);
             return true; /* an urgent class has room of its own, a lower one has less */
         }
         struct carrier_link *link = link_for(c, m);
         if (link == NULL) {
-            c->paused |= PAUSE_WINDOW;
+            c->paused |= waits_for(&c->pacing.window, PAUSE_WINDOW, PAUSE_WINDOW_CUT);
             return false;
         }
         dispatch_one(e, c, link, m, room);
@@ -139,8 +160,8 @@ uint64_t dispatch_next_us(struct engine *e)
         struct carrier *c = &e->carriers[i];
         uint64_t at = UINT64_MAX;
         if (c->paused & PAUSE_THROTTLED)
-            at = c->throttled_until_us;
-        else if (c->paused == PAUSE_RATE)
+            at = pacing_next_us(&c->pacing);
+        else if ((c->paused & ~(uint32_t)PAUSE_RATE_CUT) == PAUSE_RATE)
             at = throttle_next(&c->throttle, now_us,
                                queue_peek(&c->queue, ASSENT__V1__CLASS__OTP) != NULL);
         else if (c->paused & PAUSE_LEDGER)
@@ -321,6 +342,7 @@ static enum err write_part(struct engine *e, struct message *m, struct session *
 
 static void written(struct engine *e, struct message *m)
 {
+    message_give_back(e, m); /* nothing is held: but its lane may go on */
     if (m->done == 0 && m->attempts == 1) {
         enum timing timing =
             m->message_class == ASSENT__V1__CLASS__OTP ? TIME_OTP_TO_WIRE : TIME_TO_WIRE;
@@ -366,6 +388,7 @@ static void write_message(struct engine *e, struct message *m)
         ask_for_tick(e, c, link);
         link->reserved--;
         m->reserved--;
+        m->depth = (uint16_t)session_window_used(link->session);
         m->todo &= (uint16_t) ~(1u << (part - 1));
         m->flying |= (uint16_t)(1u << (part - 1));
         e->metrics.counters[COUNT_SUBMIT_SM]++;

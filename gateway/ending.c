@@ -7,6 +7,8 @@
 void message_give_back(struct engine *e, struct message *m)
 {
     struct carrier *c = message_carrier(e, m);
+    c->in_part[m->message_class] -= m->in_part;
+    m->in_part = false;
     if (m->reserved == 0)
         return;
     if (e->plant != PLANT_TOKEN_NOT_RETURNED && e->plant != PLANT_RATE_AT_DISPATCH)

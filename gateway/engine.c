@@ -307,6 +307,8 @@ void engine_carrier_status(const struct engine *engine, uint16_t index, struct i
         .rate = c->config->rate,
         .sent_last_second = throttle_written(&c->throttle, now.mono_us),
         .window = (uint32_t)c->config->window * c->config->sessions,
+        .rate_now = c->pacing.rate.value,
+        .window_now = c->pacing.window.value * c->config->sessions,
         .awaiting_receipt = c->awaiting_receipt,
         .paused = c->paused,
         .receipt_hint = hint_text(c, now.mono_us),
@@ -335,7 +337,8 @@ void engine_carrier_status(const struct engine *engine, uint16_t index, struct i
 const char *pause_name(unsigned bit)
 {
     static const char *const names[PAUSE_REASONS] = {
-        "link_down", "throttled", "gate_away", "ledger", "rate", "window", "draining", "gate_busy",
+        "link_down", "throttled", "gate_away", "ledger",   "rate",
+        "window",    "draining",  "gate_busy", "rate_cut", "window_cut",
     };
     return bit < PAUSE_REASONS ? names[bit] : "unknown";
 }

@@ -150,6 +150,7 @@ struct carrier_status {
     const char *name;
     const char *why; /* how its last connection ended; "" when none has */
     uint32_t sessions, sessions_bound, rate, sent_last_second, window, window_used;
+    uint32_t rate_now, window_now; /* what is left of rate and window after refusals */
     uint64_t waiting[CLASS_COUNT];
     uint64_t awaiting_receipt;
     const char *receipt_hint; /* settings under which unmatched receipts would match; "" for none */
@@ -172,9 +173,11 @@ enum pause_reason {
     PAUSE_RATE = 1 << 4,   /* the sliding second is used up */
     PAUSE_WINDOW = 1 << 5,
     PAUSE_DRAINING = 1 << 6,
-    PAUSE_GATE_BUSY = 1 << 7, /* as many questions are open as Redis answers in good time */
+    PAUSE_GATE_BUSY = 1 << 7,  /* as many questions are open as Redis answers in good time */
+    PAUSE_RATE_CUT = 1 << 8,   /* with PAUSE_RATE: the rate is below its setting, */
+    PAUSE_WINDOW_CUT = 1 << 9, /* with PAUSE_WINDOW: the window is, since the carrier refused */
 };
-#define PAUSE_REASONS 8
+#define PAUSE_REASONS 10
 const char *pause_name(unsigned bit); /* 0.. : "link_down" */
 
 /* A planted bug for the simulation's own test: the oracle must catch each. 0 in every real run; only

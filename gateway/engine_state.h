@@ -18,6 +18,7 @@
 #include "consent/keyword.h"
 #include "gateway/engine.h"
 #include "gateway/message.h"
+#include "gateway/pacing.h"
 #include "gateway/queue.h"
 #include "gateway/route.h"
 #include "gateway/throttle.h"
@@ -61,14 +62,15 @@ struct carrier {
     uint16_t next_link; /* round robin */
     struct queue queue;
     struct throttle throttle;
-    uint64_t throttled_until_us;
-    uint64_t throttle_pause_ms;
+    struct pacing pacing; /* belongs to the carrier, not to a session: it outlives them */
     uint64_t awaiting_receipt;
     uint64_t down_since_us;     /* no session may submit; 0: one may */
     uint64_t refusing_since_us; /* it takes nothing; 0: it does, or nothing was tried */
     uint64_t refused_us;        /* last */
     uint64_t walked_round;      /* of engine.failover_round: its queue has been looked through */
     uint64_t failed_over[FAILOVER_REASONS];
+    uint32_t
+        in_part[CLASS_COUNT];  /* messages before the wire that hold tokens for a few parts only */
     uint32_t paused;           /* bits of enum pause_reason, as of the last turn */
     struct session_counts odd; /* of sessions that ended */
     char why[CARRIER_WHY_MAX]; /* how its last connection ended: "bind_refused ESME_RINVPASWD" */
@@ -389,7 +391,12 @@ struct carrier_link *carrier_pick_link(struct carrier *c);
 uint32_t carrier_bound(const struct carrier *c);
 /* What its peers did that needs no action, over all sessions. */
 struct session_counts carrier_odd(const struct carrier *c);
-void carrier_throttled(struct engine *e, struct carrier *c);
+/* Places in the window of this session: what is granted, less what is unanswered or reserved. */
+uint32_t link_room(const struct carrier *c, const struct carrier_link *link);
+uint32_t carrier_unanswered(const struct carrier *c);
+/* The carrier refused a submit_sm of `m` for its pace: the lane stands still, and what was on its way
+ * to the wire goes back to its place. */
+void lane_refused(struct engine *e, struct carrier *c, enum refusal about, const struct message *m);
 void link_answer(struct engine *e, uint16_t carrier, uint16_t link, uint32_t generation,
                  uint32_t command_id, uint32_t sequence_number, uint32_t status);
 void owe_answer(struct engine *e, const struct owed *owed);

@@ -31,6 +31,11 @@ static uint64_t rate(const struct carrier_status *status)
     return status->rate;
 }
 
+static uint64_t rate_now(const struct carrier_status *status)
+{
+    return status->rate_now;
+}
+
 static uint64_t sent_last_second(const struct carrier_status *status)
 {
     return status->sent_last_second;
@@ -39,6 +44,11 @@ static uint64_t sent_last_second(const struct carrier_status *status)
 static uint64_t window(const struct carrier_status *status)
 {
     return status->window;
+}
+
+static uint64_t window_now(const struct carrier_status *status)
+{
+    return status->window_now;
 }
 
 static uint64_t window_used(const struct carrier_status *status)
@@ -58,8 +68,10 @@ static const struct carrier_gauge carrier_gauges[] = {
      "Connections whose last bind was refused: wrong credentials, or more than are granted.",
      refused},
     {"assent_carrier_rate", "submit_sm allowed in any second.", rate},
+    {"assent_carrier_rate_now", "What is left of it after the carrier's refusals.", rate_now},
     {"assent_carrier_sent_last_second", "submit_sm written in the last second.", sent_last_second},
     {"assent_carrier_window", "Unanswered submit_sm allowed over all sessions.", window},
+    {"assent_carrier_window_now", "What is left of it after the carrier's refusals.", window_now},
     {"assent_carrier_window_used", "Unanswered submit_sm now.", window_used},
     {"assent_carrier_awaiting_receipt", "Messages sent and without their receipts.",
      awaiting_receipt},

@@ -54,6 +54,7 @@ struct message {
     uint16_t carrier;
     uint16_t todo, flying, done, reported; /* parts, one bit each */
     uint16_t text_length;
+    uint16_t depth;     /* ON_WIRE: unanswered requests of its session when it was written */
     uint8_t link_index; /* INTENT..ON_WIRE: the session that takes its parts */
     uint8_t generation; /* of the check: an answer to an older one is stale */
     uint8_t sender;     /* index in the program's senders */
@@ -70,6 +71,7 @@ struct message {
     bool failed;      /* a part was refused for good */
     bool throttled;
     bool elsewhere;        /* a part was refused: not by this carrier */
+    bool in_part;          /* holds tokens for a few of its parts only: its lane waits */
     bool stopped;          /* a STOP came while parts were on the wire */
     bool resent;           /* after being unknown, by its program's policy */
     bool intent;           /* an attempt without outcome: matters to recovery */

@@ -57,6 +57,8 @@ static void fill_carrier(Assent__V1__CarrierStatus *out, const struct carrier_st
     out->sessions = status->sessions;
     out->rate = status->rate;
     out->sent_last_second = status->sent_last_second;
+    out->rate_now = status->rate_now;
+    out->window_now = status->window_now;
     out->window_used = status->window_used;
     out->window = status->window;
     out->awaiting_receipt = status->awaiting_receipt;

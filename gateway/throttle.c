@@ -8,7 +8,7 @@
 #include "proto/base/limits.h"
 
 #define WINDOW_MS (MS_PER_S + THROTTLE_GUARD_MS)
-#define ONE       1000000ull /* a message's credit */
+#define ONE       1000000ll /* a message's credit */
 
 /* A turn may take so long before its writes are counted at its end; the rest of the guard is the
  * carrier's. */
@@ -16,6 +16,9 @@
 
 #define PACE_BURST_US    10000ull
 #define PACE_CATCH_UP_US 90000ull
+#define PACE_EVEN_US     2000ull
+#define QUICK_RATE       100
+#define DEBT_MAX         (-(TEXT_PARTS_MAX - 1) * ONE) /* a long text, taken when one was earned */
 
 _Static_assert(WINDOW_MS < THROTTLE_RING, "the ring must hold the window");
 
@@ -31,9 +34,18 @@ void throttle_init(struct throttle *throttle, uint32_t rate, uint64_t now_us)
 /* A campaign that begins gets PACE_BURST_US of credit: a burst would come back with every second for as
  * long as there is a backlog, and after it a code would wait. With the last second used up, a loop
  * that stood still may make up for it. */
-static uint64_t credit_max(const struct throttle *throttle)
+static int64_t credit_max(const struct throttle *throttle)
 {
-    return ONE + PACE_BURST_US * throttle->rate + PACE_CATCH_UP_US * throttle->written;
+    uint64_t catch_up = throttle->even ? 0 : PACE_CATCH_UP_US * throttle->written;
+    uint64_t burst = (throttle->even ? PACE_EVEN_US : PACE_BURST_US) * throttle->rate;
+    return ONE + (int64_t)(burst + catch_up);
+}
+
+/* A second with its guard, spread evenly, where nothing may be caught up. */
+static int64_t earned(const struct throttle *throttle, uint64_t us)
+{
+    uint64_t all = us * throttle->rate;
+    return (int64_t)(throttle->even ? all * MS_PER_S / WINDOW_MS : all);
 }
 
 static void advance(struct throttle *throttle, uint64_t now_us)
@@ -51,18 +63,11 @@ static void advance(struct throttle *throttle, uint64_t now_us)
         *old = 0;
     }
     if (now_us > throttle->paced_us) {
-        throttle->credit += (now_us - throttle->paced_us) * throttle->rate;
+        throttle->credit += earned(throttle, now_us - throttle->paced_us);
         if (throttle->credit > credit_max(throttle))
             throttle->credit = credit_max(throttle);
         throttle->paced_us = now_us;
     }
-}
-
-void throttle_set_rate(struct throttle *throttle, uint32_t rate)
-{
-    throttle->rate = rate;
-    if (throttle->credit > credit_max(throttle))
-        throttle->credit = credit_max(throttle);
 }
 
 static uint32_t law(const struct throttle *throttle, bool urgent)
@@ -72,19 +77,35 @@ static uint32_t law(const struct throttle *throttle, bool urgent)
     return used < limit ? limit - used : 0;
 }
 
-uint32_t throttle_room(struct throttle *throttle, uint64_t now_us, bool urgent)
+void throttle_set_rate(struct throttle *throttle, uint32_t rate, bool even, uint64_t now_us)
+{
+    advance(throttle, now_us); /* what was earned until now was earned at the old rate */
+    throttle->rate = rate;
+    throttle->even = even;
+    if (throttle->credit > credit_max(throttle))
+        throttle->credit = credit_max(throttle);
+}
+
+uint32_t throttle_room(struct throttle *throttle, uint64_t now_us, bool urgent, uint32_t parts)
 {
     advance(throttle, now_us);
     uint32_t room = law(throttle, urgent);
-    uint64_t paced = throttle->credit / ONE;
-    return urgent || paced > room ? room : (uint32_t)paced;
+    if (urgent)
+        return room;
+    if (throttle->credit < ONE)
+        return 0;
+    uint64_t paced = (uint64_t)(throttle->credit / ONE);
+    if (paced < parts && throttle->rate >= QUICK_RATE)
+        paced = parts;
+    return paced > room ? room : (uint32_t)paced;
 }
 
 void throttle_reserve(struct throttle *throttle, uint32_t count)
 {
     throttle->reserved += count;
-    uint64_t cost = count * ONE;
-    throttle->credit = throttle->credit > cost ? throttle->credit - cost : 0;
+    throttle->credit -= count * ONE;
+    if (throttle->credit < DEBT_MAX)
+        throttle->credit = DEBT_MAX;
 }
 
 void throttle_give_back(struct throttle *throttle, uint32_t count)
@@ -142,5 +163,5 @@ uint64_t throttle_next(struct throttle *throttle, uint64_t now_us, bool urgent)
     }
     if (urgent || throttle->credit >= ONE)
         return now_us;
-    return now_us + (ONE - throttle->credit) / throttle->rate + 1;
+    return now_us + (uint64_t)(ONE - throttle->credit) / throttle->rate + 1;
 }

@@ -21,23 +21,28 @@
 
 struct throttle {
     uint32_t rate;
+    bool even;        /* see throttle_set_rate() */
     uint32_t written; /* sum of the ring's window */
     uint32_t reserved;
     uint32_t unflushed; /* the newest writes, counted at unflushed_ms */
     uint64_t unflushed_ms;
     uint64_t now_ms;   /* the ring stands here */
     uint64_t paced_us; /* credit is counted up to here */
-    uint64_t credit;   /* in millionths of a message */
+    int64_t credit;    /* in millionths of a message; below 0 after a long text */
     uint32_t ring[THROTTLE_RING];
 };
 
 void throttle_init(struct throttle *throttle, uint32_t rate, uint64_t now_us);
 
-/* Another rate from now on; what was written in the last second counts against it. */
-void throttle_set_rate(struct throttle *throttle, uint32_t rate);
+/* Another rate from now on. What was written and is reserved still counts: after a cut nothing more
+ * goes out before the second has room by the new rate. `even`: for a rate that is a guess: nothing is
+ * caught up, since a carrier with a small bucket would refuse the burst. */
+void throttle_set_rate(struct throttle *throttle, uint32_t rate, bool even, uint64_t now_us);
 
-/* How many submit_sm may be reserved now. */
-uint32_t throttle_room(struct throttle *throttle, uint64_t now_us, bool urgent);
+/* How many submit_sm may be reserved now. The law decides on each; the pace on the first of `parts`
+ * alone where tokens come quickly, so that a text is asked about once: what its parts take ahead is
+ * made up for. */
+uint32_t throttle_room(struct throttle *throttle, uint64_t now_us, bool urgent, uint32_t parts);
 
 void throttle_reserve(struct throttle *throttle, uint32_t count);
 void throttle_give_back(struct throttle *throttle, uint32_t count); /* reserved and not written */

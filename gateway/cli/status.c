@@ -49,15 +49,23 @@ static void paused_text(const Assent__V1__CarrierStatus *carrier, char *out, siz
         snprintf(out + n, size - n, ", passed over");
 }
 
+/* "98/100"; "98/137 of 500" where the carrier has been seen to take less than the setting. */
+static void of_setting(uint32_t used, uint32_t now, uint32_t setting, char *out, size_t size)
+{
+    int n = snprintf(out, size, "%u/%u", used, now);
+    if (now != setting)
+        snprintf(out + n, size - (size_t)n, " of %u", setting);
+}
+
 static void add_carrier(struct columns *table, const Assent__V1__CarrierStatus *carrier)
 {
-    char sessions[24], rate[32], window[32], paused[256], receipts[COUNT_TEXT_SIZE];
+    char sessions[24], rate[48], window[48], paused[256], receipts[COUNT_TEXT_SIZE];
     char waiting[CLASS_COUNT][COUNT_TEXT_SIZE];
     for (size_t i = 0; i < CLASS_COUNT; i++)
         count_text(i < carrier->n_waiting ? carrier->waiting[i] : 0, waiting[i]);
     snprintf(sessions, sizeof sessions, "%u/%u", carrier->sessions_bound, carrier->sessions);
-    snprintf(rate, sizeof rate, "%u/%u", carrier->sent_last_second, carrier->rate);
-    snprintf(window, sizeof window, "%u/%u", carrier->window_used, carrier->window);
+    of_setting(carrier->sent_last_second, carrier->rate_now, carrier->rate, rate, sizeof rate);
+    of_setting(carrier->window_used, carrier->window_now, carrier->window, window, sizeof window);
     paused_text(carrier, paused, sizeof paused);
     columns_add(table, carrier->name, sessions, rate, window, waiting[ASSENT__V1__CLASS__EMERGENCY],
                 waiting[ASSENT__V1__CLASS__OTP], waiting[ASSENT__V1__CLASS__SERVICE],

@@ -18,12 +18,13 @@ static event_run connect_result, carrier_receives, carrier_tick, carrier_hangs_u
 
 /* ---- tables ---- */
 
-void wire_init(struct wire *wire)
+void wire_init(struct wire *wire, uint32_t limit)
 {
     *wire = (struct wire){.next_message_id = 1000, .mo_being_sent = NONE};
     for (unsigned c = 0; c < SIM_CARRIERS_MAX; c++)
         for (unsigned l = 0; l < SIM_LINKS_MAX; l++)
             wire->current[c][l] = NONE;
+    wire->taken_at = check_calloc(limit + 1, sizeof *wire->taken_at);
 }
 
 void wire_release(struct wire *wire)
@@ -36,6 +37,7 @@ void wire_release(struct wire *wire)
     }
     free(wire->connections);
     free(wire->mos);
+    free(wire->taken_at);
 }
 
 static uint32_t add_connection(struct wire *wire, uint16_t carrier, uint16_t link)
@@ -210,6 +212,27 @@ static uint32_t pick(struct rng *rng, const uint32_t *statuses, size_t count)
     return statuses[rng_below(rng, count)];
 }
 
+static bool within_limit(struct world *w)
+{
+    struct wire *wire = &w->wire;
+    uint32_t limit = w->plan.limit;
+    if (w->plan.bucket == 0) {
+        uint64_t *oldest = &wire->taken_at[wire->taken % limit];
+        if (wire->taken >= limit && w->now_us - *oldest < US_PER_S)
+            return false;
+        *oldest = w->now_us;
+        wire->taken++;
+        return true;
+    }
+    uint64_t token_us = US_PER_S / limit, deep_us = w->plan.bucket * token_us;
+    if (wire->tokens_us < w->now_us)
+        wire->tokens_us = w->now_us;
+    if (wire->tokens_us + token_us > w->now_us + deep_us)
+        return false;
+    wire->tokens_us += token_us;
+    return true;
+}
+
 static struct fate draw_fate(struct world *w, uint16_t carrier)
 {
     static const uint32_t temporary[] = {ESME_RSYSERR, ESME_RSUBMITFAIL, ESME_RX_T_APPN};
@@ -221,7 +244,11 @@ static struct fate draw_fate(struct world *w, uint16_t carrier)
     struct fate fate = {.answered = true,
                         .taken = true,
                         .delay_us = 500 + rng_below(rng, p->kind == PLAN_CHAOS ? 60000 : 5000)};
-    if (w->wire.throttling_until_us[carrier] > w->now_us) {
+    if (p->kind == PLAN_PACE) {
+        bool taken = within_limit(w);
+        oracle_paced(w, taken);
+        fate.command_status = taken ? ESME_ROK : ESME_RTHROTTLED;
+    } else if (w->wire.throttling_until_us[carrier] > w->now_us) {
         fate.command_status = ESME_RTHROTTLED;
     } else if (rng_chance(rng, p->throttled)) {
         fate.command_status = pick(rng, throttle, 3);

@@ -25,7 +25,7 @@ struct options {
     unsigned jobs;
 };
 
-static const char *const kind_names[PLAN_KINDS] = {"chaos", "rate", "otp", "failover"};
+static const char *const kind_names[PLAN_KINDS] = {"chaos", "rate", "otp", "failover", "pace"};
 
 /* A planted bug, and the promises that it breaks: it must be found by one of them. */
 static const struct {
@@ -215,9 +215,10 @@ static int run_seeds(const struct options *o)
     for (size_t i = 0; i < count; i++)
         printf("seed %" PRIu64 ": %s\n", s->failures[i].seed, s->failures[i].text);
     printf("%.1f virtual hours (%" PRIu64 " chaos, %" PRIu64 " rate, %" PRIu64 " otp, %" PRIu64
-           " failover), %" PRIu64 " submit_sm, %" PRIu64 " STOPs answered, %" PRIu64 " crashes\n",
+           " failover, %" PRIu64 " pace), %" PRIu64 " submit_sm, %" PRIu64
+           " STOPs answered, %" PRIu64 " crashes\n",
            (double)s->virtual_us / 3.6e9, s->kinds[0], s->kinds[1], s->kinds[2], s->kinds[3],
-           s->sends, s->stops, s->crashes);
+           s->kinds[4], s->sends, s->stops, s->crashes);
     printf("%" PRIu64 " passed, %" PRIu64 " failed\n", s->done - s->failed, s->failed);
     return s->failed == 0 && s->done == o->seeds ? 0 : 1;
 }
@@ -234,6 +235,9 @@ static int run_one(const struct options *o, enum plant plant)
            outcome.crashes, outcome.digest);
     if (outcome.kind == PLAN_OTP)
         printf("worst code: %.3f ms\n", (double)outcome.otp_worst_us / 1e3);
+    if (outcome.kind == PLAN_PACE)
+        printf("limit %u a second: %.1f %% of it used, %.3f %% refused\n", outcome.limit,
+               outcome.pace_used * 100, outcome.pace_refused * 100);
     return outcome.failed;
 }
 
@@ -292,7 +296,7 @@ static int usage(FILE *out)
         "  --from N         beginning with this one (0)\n"
         "  --seed N         this one only\n"
         "  --trace          with --seed: print everything that happens\n"
-        "  --scenario NAME  chaos, rate or otp, instead of what each seed says\n"
+        "  --scenario NAME  chaos, rate, otp, failover or pace, instead of what each seed says\n"
         "  --plant NAME     with a bug in the engine, until it is caught; \"all\": each in turn\n"
         "  --twice          every seed twice: both runs must be the same\n"
         "  --jobs N         worker processes (2)\n");

@@ -92,6 +92,7 @@ static uint32_t text_index(const char *plain)
 void oracle_init(struct world *w)
 {
     w->oracle.oldest_open = 1;
+    w->oracle.first_owed = w->oracle.latest = NONE;
     fill_service_texts(w);
 }
 
@@ -336,6 +337,93 @@ static void check_rate(struct world *w, uint16_t carrier)
                    (double)(w->now_us - t->times[t->count - 1 - rate]) / 1e6, rate);
 }
 
+/* ---- P7 against a carrier that refuses: its limit is found, and order is kept ---- */
+
+void oracle_paced(struct world *w, bool taken)
+{
+    struct oracle *o = &w->oracle;
+    if (o->pace_from_us == 0)
+        o->pace_from_us = w->now_us + PACE_SETTLE_US;
+    if (w->now_us < o->pace_from_us || w->now_us >= o->pace_from_us + PACE_JUDGED_US)
+        return;
+    o->paced += taken;
+    o->refused += !taken;
+}
+
+double oracle_pace_used(const struct world *w)
+{
+    double most = (double)w->plan.limit * (double)(PACE_JUDGED_US / SECOND_US);
+    return w->plan.limit ? (double)w->oracle.paced / most : 0;
+}
+
+double oracle_pace_refused(const struct world *w)
+{
+    const struct oracle *o = &w->oracle;
+    return o->paced + o->refused ? (double)o->refused / (double)(o->paced + o->refused) : 0;
+}
+
+static void check_pace(struct world *w)
+{
+    if (oracle_pace_used(w) < 0.95 || oracle_pace_refused(w) >= 0.01)
+        world_fail(w, "P7", "limit %u (bucket %u): %.1f %% of it used, %.2f %% refused",
+                   w->plan.limit, w->plan.bucket, oracle_pace_used(w) * 100,
+                   oracle_pace_refused(w) * 100);
+}
+
+static bool begun(const struct text *t)
+{
+    for (unsigned i = 0; i < SIM_PARTS_MAX; i++)
+        if (t->parts[i].writes > 0 && (!t->parts[i].answered || t->parts[i].taken))
+            return true;
+    return false;
+}
+
+/* The texts are one lane. What the gateway knows to be refused goes out before any later text, unless
+ * a part of that is with the carrier already. */
+static void note_order(struct world *w, const struct submit_seen *s)
+{
+    struct oracle *o = &w->oracle;
+    struct text *t = &w->people.texts[s->text];
+    if (!begun(t) && (o->latest == NONE || s->text > o->latest))
+        o->latest = s->text;
+    t->owed = false;
+    while (o->first_owed < w->people.text_count && !w->people.texts[o->first_owed].owed)
+        o->first_owed++;
+}
+
+/* A turn writes to each session at its end: between sessions there is no order inside a turn. */
+static void check_order(struct world *w)
+{
+    struct oracle *o = &w->oracle;
+    if (o->latest != NONE && o->latest > o->first_owed)
+        world_fail(w, "P7", "#%u written while #%u is to be written again", o->latest,
+                   o->first_owed);
+    if (o->latest != NONE && o->latest > o->highest)
+        o->highest = o->latest;
+    o->latest = NONE;
+}
+
+/* Parts in their order on one session, nothing of the lane between but what was refused before. */
+static void check_parts(struct world *w, const struct submit_seen *s)
+{
+    const struct text *t = &w->people.texts[s->text];
+    uint32_t *last = &w->wire.connections[s->connection]->last_text;
+    if (t->parts[s->part].writes > 0)
+        return;
+    if (s->part > 0 &&
+        (*last != s->text || t->parts[s->part - 1].writes == 0 || w->oracle.highest > s->text))
+        world_fail(w, "P7", "part %u of #%u not right behind the part before it (#%u was, or #%u)",
+                   s->part + 1, s->text, *last, w->oracle.highest);
+    *last = s->text;
+}
+
+static void refusal_handed(struct world *w, uint32_t text)
+{
+    w->people.texts[text].owed = true;
+    if (text < w->oracle.first_owed)
+        w->oracle.first_owed = text;
+}
+
 /* ---- a submit_sm leaves the gateway ---- */
 
 static void skip_string(struct reader *r, char *out, size_t size)
@@ -407,6 +495,10 @@ static void judge_text(struct world *w, const struct submit_seen *s)
     check_verdict(w, s, t->message_class == ASSENT__V1__CLASS__MARKETING);
     check_not_stopped(w, s);
     check_intent(w, t, s);
+    if (w->plan.kind == PLAN_PACE) {
+        note_order(w, s);
+        check_parts(w, s);
+    }
     note_write(w, t, s);
     uint64_t waited_us = w->now_us - t->accepted_us;
     uint64_t *worst_us = t->message_class == ASSENT__V1__CLASS__OTP ? &w->oracle.otp_worst_us
@@ -628,6 +720,8 @@ static void answer_handed(struct world *w, uint32_t connection, const struct del
     p->refused += d->command_status != ESME_ROK;
     if (d->command_status == SIM_STATUS_OPTED_OUT)
         carrier_opt_out(w, s);
+    if (w->plan.kind == PLAN_PACE && d->command_status != ESME_ROK)
+        refusal_handed(w, s->text);
 }
 
 static void stop_handed(struct world *w, struct mo *mo)
@@ -721,6 +815,7 @@ void oracle_told_opt_out(struct world *w, uint32_t call)
 void oracle_turn_over(struct world *w)
 {
     struct engine_status status;
+    check_order(w);
     engine_status(w->engine, &status);
     if (status.open_messages > w->config.max_open_messages + 64) /* service texts come on top */
         world_fail(w, "P10", "%llu open messages, %u allowed",
@@ -858,6 +953,8 @@ void oracle_end(struct world *w)
         check_rate_used(w);
     if (w->plan.kind == PLAN_FAILOVER)
         check_failover(w);
+    if (w->plan.kind == PLAN_PACE)
+        check_pace(w);
     /* A token or a few, where codes come together, and what fsync and Redis take. */
     uint64_t otp_most_us = 15000 + 4 * SECOND_US / w->plan.rate;
     if (w->plan.kind == PLAN_OTP && w->oracle.otp_worst_us > otp_most_us)

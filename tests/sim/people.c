@@ -74,7 +74,7 @@ static void draw_bulk(struct world *w, struct text *t, uint32_t index)
                 (w->plan.kind == PLAN_FAILOVER && index % 4 == 3);
     *t = (struct text){.program = code ? 3 : 1,
                        .number = index % w->plan.numbers,
-                       .length = 30,
+                       .length = w->plan.kind == PLAN_PACE && index % 10 == 9 ? 350 : 30,
                        .message_class =
                            code ? ASSENT__V1__CLASS__OTP : ASSENT__V1__CLASS__MARKETING};
 }

@@ -139,12 +139,31 @@ static void draw_failover(struct plan *p, struct rng *rng)
     p->chaos_us = 40 * SECOND;
 }
 
+/* A carrier that takes less than it said: far above its limit at first, and with any bucket. */
+static void draw_pace(struct plan *p, struct rng *rng)
+{
+    static const uint32_t limits[] = {20,  20,  20,  20,  137,  137,  137,  137,
+                                      400, 400, 400, 400, 1000, 1000, 1000, 5000};
+    p->limit = limits[rng_below(rng, sizeof limits / sizeof limits[0])];
+    p->bucket = rng_chance(rng, 300000) ? p->limit / between(rng, 1, 10) : 0;
+    p->fragment /= 10; /* a hundred thousand messages: pieces and receipts are for others */
+    p->receipt_lost = 1000000;
+    p->rate = 20000;
+    p->window = between(rng, 1, 3) * 100;
+    p->numbers = 12;
+    p->carriers = 1;
+    p->chaos_us = 2 * SECOND + PACE_SETTLE_US + PACE_JUDGED_US;
+    p->messages = p->limit * (uint32_t)(p->chaos_us / SECOND + 1);
+}
+
 static enum plan_kind kind_of(uint64_t seed)
 {
     if (seed % 20 == 7)
         return PLAN_RATE;
     if (seed % 20 == 17)
         return PLAN_FAILOVER;
+    if (seed % 20 == 3)
+        return PLAN_PACE;
     return seed % 20 == 13 ? PLAN_OTP : PLAN_CHAOS;
 }
 
@@ -165,6 +184,9 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
         break;
     case PLAN_FAILOVER:
         draw_failover(plan, &rng);
+        break;
+    case PLAN_PACE:
+        draw_pace(plan, &rng);
         break;
     case PLAN_KINDS:
         break;

@@ -488,7 +488,7 @@ static struct world *world_new(uint64_t seed, int forced_kind, enum plant plant,
     ports_fill(w);
     disk_init(&w->disk);
     redis_init(&w->redis);
-    wire_init(&w->wire);
+    wire_init(&w->wire, w->plan.limit);
     people_init(w);
     oracle_init(w);
     return w;
@@ -512,6 +512,7 @@ static void world_free(struct world *w)
 
 #define EVENTS_BASE   100000
 #define EVENTS_PER_MS 1
+#define EVENTS_BULK   30 /* a message of PLAN_PACE, of which there are many */
 
 static void step(struct world *w, struct event *e)
 {
@@ -538,7 +539,8 @@ void world_run(uint64_t seed, int forced_kind, enum plant plant, bool trace,
     while (!w->failed && !w->over && schedule_take(&w->schedule, &e))
         step(w, &e);
     /* An idle engine asks for a few turns a second; thousands more mean that it spins. */
-    if (w->events > EVENTS_BASE + w->now_us / 1000 * EVENTS_PER_MS)
+    uint64_t bulk = w->plan.kind == PLAN_PACE ? w->plan.messages * (uint64_t)EVENTS_BULK : 0;
+    if (w->events > EVENTS_BASE + bulk + w->now_us / 1000 * EVENTS_PER_MS)
         world_fail(w, "P10", "%llu events: the engine spins", (unsigned long long)w->events);
     *ret_outcome = (struct outcome){.failed = w->failed,
                                     .digest = w->digest,
@@ -548,6 +550,9 @@ void world_run(uint64_t seed, int forced_kind, enum plant plant, bool trace,
                                     .stops = w->oracle.stops_answered,
                                     .crashes = w->crashes,
                                     .kind = w->plan.kind,
+                                    .limit = w->plan.limit,
+                                    .pace_used = oracle_pace_used(w),
+                                    .pace_refused = oracle_pace_refused(w),
                                     .otp_worst_us = w->oracle.otp_worst_us};
     memcpy(ret_outcome->failure, w->failure, sizeof w->failure);
     world_free(w);

@@ -33,7 +33,7 @@
 #define SIM_STATUS_OPTED_OUT 0x400
 #define SIM_STATUS_ELSEWHERE 0x401
 
-enum plan_kind { PLAN_CHAOS, PLAN_RATE, PLAN_OTP, PLAN_FAILOVER, PLAN_KINDS };
+enum plan_kind { PLAN_CHAOS, PLAN_RATE, PLAN_OTP, PLAN_FAILOVER, PLAN_PACE, PLAN_KINDS };
 
 /* How two carriers share the numbers that begin with 44 and the others. */
 enum plan_routes {
@@ -49,6 +49,8 @@ struct plan {
     uint64_t chaos_us; /* submissions and faults happen in this time, then everything heals */
     uint32_t messages, numbers, carriers;
     uint32_t rate, window, sessions;
+    uint32_t limit;  /* PLAN_PACE: submit_sm a second that the carrier takes, and tells nobody; */
+    uint32_t bucket; /* how many it takes at once; 0: it counts the sliding second */
     enum bind_mode bind;
     enum plan_routes routes;
     uint64_t outage_us; /* mean time between a carrier's outages; 0 never */
@@ -228,6 +230,7 @@ struct connection {
     struct world *world;
     uint32_t index;
     uint16_t carrier, link;
+    uint32_t last_text;                             /* PLAN_PACE: of the last submit_sm on it */
     struct session *session;                        /* the carrier's end; NULL when gone */
     bool engine_open, silent, reading, stuck, over; /* over: the session said closed */
     size_t offered;                       /* octets of the engine's output seen and not yet taken */
@@ -251,9 +254,11 @@ struct wire {
     uint32_t mo_being_sent;
     uint64_t throttling_until_us[SIM_CARRIERS_MAX];
     uint64_t out_until_us[SIM_CARRIERS_MAX]; /* an outage: nobody gets in */
+    uint64_t *taken_at;                      /* PLAN_PACE: a ring of the last `limit` times */
+    uint64_t taken, tokens_us;               /* the bucket is full at this time */
 };
 
-void wire_init(struct wire *wire);
+void wire_init(struct wire *wire, uint32_t limit);
 void wire_release(struct wire *wire);
 void wire_open(struct world *world, uint16_t carrier, uint16_t link);
 void wire_flush(struct world *world, uint16_t carrier, uint16_t link, struct buffer *output);
@@ -283,6 +288,7 @@ struct text { /* a message that a submitter wants sent; its text begins with "#i
     uint32_t length;
     bool foreign_letters; /* needs UCS-2 */
     bool no_id;           /* the carrier gave no id: no receipt can be matched */
+    bool owed;            /* PLAN_PACE: refused for its pace, and not written again yet */
     int receipt;          /* outcome of the first final receipt that was answered; 0 none */
     uint64_t receipt_at;  /* sequence number that the ledger had reached then */
     struct part_write parts[SIM_PARTS_MAX];
@@ -375,7 +381,9 @@ struct oracle {
     size_t service_count;
     uint64_t oldest_open; /* no open message's record is below */
     uint64_t checks, sends, stops_answered, otp_worst_us;
-    uint64_t bulk_worst_us; /* PLAN_FAILOVER: as otp_worst_us, of marketing */
+    uint64_t bulk_worst_us;                /* PLAN_FAILOVER: as otp_worst_us, of marketing */
+    uint32_t first_owed, latest, highest;  /* PLAN_PACE: texts */
+    uint64_t pace_from_us, paced, refused; /* the carrier's count begins here */
 };
 
 /* Letters, digits, '#' and spaces of a short_message, whatever its alphabet. */
@@ -394,6 +402,10 @@ uint32_t oracle_text_of(const struct world *world, uint32_t connection, uint32_t
 void oracle_answered_without_id(struct world *world, uint32_t connection, uint32_t sequence);
 void oracle_octets_out(struct world *world, uint32_t connection, struct span octets);
 void oracle_handed(struct world *world, uint32_t connection, const struct delivery *delivery);
+/* PLAN_PACE: the carrier took a submit_sm, or refused it for its pace. */
+void oracle_paced(struct world *world, bool taken);
+double oracle_pace_used(const struct world *world);    /* shares: of the limit, */
+double oracle_pace_refused(const struct world *world); /* and of what came to the carrier */
 void oracle_told_accepted(struct world *world, uint32_t text, uint64_t id);
 void oracle_told_opt_out(struct world *world, uint32_t call);
 void oracle_turn_over(struct world *world);
@@ -401,6 +413,8 @@ bool oracle_settled(struct world *world); /* nothing is open in the ledger */
 void oracle_end(struct world *world);
 
 /* plan.c */
+#define PACE_SETTLE_US (10 * US_PER_S) /* so long it may search for the carrier's limit, */
+#define PACE_JUDGED_US (20 * US_PER_S) /* and so long it must have found it */
 void plan_draw(struct plan *plan, uint64_t seed, int forced_kind);
 uint64_t plan_rate_seconds(uint32_t rate); /* how long the backlog of PLAN_RATE lasts at least */
 
@@ -440,6 +454,8 @@ struct outcome {
     char failure[SIM_FAILURE_MAX];
     uint64_t digest, virtual_us, events, sends, stops, crashes, otp_worst_us;
     enum plan_kind kind;
+    uint32_t limit;
+    double pace_used, pace_refused;
 };
 
 /* Runs one seed. `forced_kind`: -1 for what the seed says. */

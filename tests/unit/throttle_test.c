@@ -24,7 +24,7 @@ static uint64_t run(uint32_t rate, uint64_t step_us, uint32_t stalls_ppm, uint64
     uint64_t count = 0, oldest = 0, now = START_US, end = START_US + seconds * US_PER_S;
     throttle_init(&t, rate, now);
     while (now < end) {
-        uint32_t room = throttle_room(&t, now, false);
+        uint32_t room = throttle_room(&t, now, false, 1);
         throttle_reserve(&t, room);
         for (uint32_t i = 0; i < room; i++) {
             throttle_write(&t, now);
@@ -71,11 +71,11 @@ static void a_slow_turn_counts_when_its_octets_leave(void **state)
     for (int i = 0; i < 90; i++)
         throttle_write(&t, START_US);
     throttle_flushed(&t, left);
-    assert_int_equal(throttle_room(&t, left + US_PER_S, true), 10);
+    assert_int_equal(throttle_room(&t, left + US_PER_S, true, 1), 10);
     uint64_t later = left + US_PER_S + (THROTTLE_GUARD_MS + 1) * US_PER_MS;
-    assert_int_equal(throttle_room(&t, later, true), 100);
+    assert_int_equal(throttle_room(&t, later, true, 1), 100);
     throttle_flushed(&t, later); /* nothing was written since */
-    assert_int_equal(throttle_room(&t, later, true), 100);
+    assert_int_equal(throttle_room(&t, later, true, 1), 100);
 }
 
 static void a_turn_within_the_guard_moves_nothing(void **state)
@@ -88,8 +88,8 @@ static void a_turn_within_the_guard_moves_nothing(void **state)
         throttle_write(&t, START_US);
     throttle_flushed(&t, START_US + THROTTLE_GUARD_MS / 2 * US_PER_MS);
     uint64_t free_us = START_US + US_PER_S + THROTTLE_GUARD_MS * US_PER_MS;
-    assert_int_equal(throttle_room(&t, free_us - US_PER_MS, true), 0);
-    assert_int_equal(throttle_room(&t, free_us, true), 100);
+    assert_int_equal(throttle_room(&t, free_us - US_PER_MS, true, 1), 0);
+    assert_int_equal(throttle_room(&t, free_us, true, 1), 100);
 }
 
 static void reservations_count_until_written_or_given_back(void **state)
@@ -97,15 +97,15 @@ static void reservations_count_until_written_or_given_back(void **state)
     (void)state;
     struct throttle t;
     throttle_init(&t, 10, START_US);
-    assert_int_equal(throttle_room(&t, START_US, true), 10);
+    assert_int_equal(throttle_room(&t, START_US, true, 1), 10);
     throttle_reserve(&t, 10);
-    assert_int_equal(throttle_room(&t, START_US + 5 * US_PER_S, true), 0);
+    assert_int_equal(throttle_room(&t, START_US + 5 * US_PER_S, true, 1), 0);
     throttle_give_back(&t, 4);
-    assert_int_equal(throttle_room(&t, START_US + 5 * US_PER_S, true), 4);
+    assert_int_equal(throttle_room(&t, START_US + 5 * US_PER_S, true, 1), 4);
     for (int i = 0; i < 6; i++)
         throttle_write(&t, START_US + 5 * US_PER_S); /* late: counted where it leaves */
-    assert_int_equal(throttle_room(&t, START_US + 6 * US_PER_S, true), 4);
-    assert_int_equal(throttle_room(&t, START_US + 7 * US_PER_S, true), 10);
+    assert_int_equal(throttle_room(&t, START_US + 6 * US_PER_S, true, 1), 4);
+    assert_int_equal(throttle_room(&t, START_US + 7 * US_PER_S, true, 1), 10);
 }
 
 static void bulk_is_paced_and_leaves_room_for_urgent(void **state)
@@ -115,13 +115,13 @@ static void bulk_is_paced_and_leaves_room_for_urgent(void **state)
     throttle_init(&t, 1000, START_US);
     uint32_t bulk = 0;
     for (uint64_t now = START_US; now < START_US + US_PER_S; now += US_PER_MS) {
-        uint32_t room = throttle_room(&t, now, false);
+        uint32_t room = throttle_room(&t, now, false, 1);
         throttle_reserve(&t, room);
         for (uint32_t i = 0; i < room; i++, bulk++)
             throttle_write(&t, now);
     }
     assert_in_range(bulk, 980, 995); /* half a percent is kept */
-    assert_true(throttle_room(&t, START_US + US_PER_S, true) >= 5);
+    assert_true(throttle_room(&t, START_US + US_PER_S, true, 1) >= 5);
 }
 
 static void a_long_pause_forgets_everything(void **state)
@@ -133,7 +133,7 @@ static void a_long_pause_forgets_everything(void **state)
     for (int i = 0; i < 100; i++)
         throttle_write(&t, START_US);
     assert_int_equal(throttle_written(&t, START_US + 3600 * US_PER_S), 0);
-    assert_int_equal(throttle_room(&t, START_US + 3600 * US_PER_S, true), 100);
+    assert_int_equal(throttle_room(&t, START_US + 3600 * US_PER_S, true, 1), 100);
 }
 
 int main(void)
