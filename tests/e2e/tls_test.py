@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS on every side: to the carrier with certificates both ways, from submitters known by key or by
 certificate, new files under traffic, and the openssl command as the judge of both our roles."""
+import re
 import shutil
 import signal
 import socket
@@ -15,24 +16,39 @@ from harness import PATIENCE, say, wait_for
 
 OTP = 1
 CERTIFICATES = Path(__file__).resolve().parent.parent / "certificates"
-CONFIG = harness.CONFIG.replace('  - {{address: "tcp://127.0.0.1:{port}"}}', """\
+PROFILE = Path(__file__).resolve().parents[2] / "deploy" / "carriers" / "tls.yaml"
+
+
+def carrier_of_profile():
+    """The profile with the carrier of this test in it."""
+    text = PROFILE.read_text().split("carriers:\n")[1]
+    for pattern, instead in ((r"- name: .*", "- name: alpha"),
+                             (r"address: .*", 'address: "tls://localhost:{carrier}"'),
+                             (r"ca_file: .*", "ca_file: ca.pem"), (r"cert_file: .*", "cert_file: ours.pem"),
+                             (r"key_file: .*", "key_file: ours.key"), (r"password_file: .*", "password_file: alpha.secret"),
+                             (r"rate: .*", "rate: {rate}"),
+                             (r"reconnect_min: .*", "reconnect_min: 50ms\n    reconnect_max: 200ms"),
+                             (r"routes: .*", 'routes: [""]')):
+        text, count = re.subn(pattern, instead, text)
+        assert count == 1, pattern
+    return "carriers:\n" + text
+
+
+CONFIG = harness.CONFIG.split("carriers:\n")[0] + carrier_of_profile()
+CONFIG = CONFIG.replace('  - {{address: "tcp://127.0.0.1:{port}"}}', """\
   - address: "tls://127.0.0.1:{port}"
     tls: {{cert_file: gateway.pem, key_file: gateway.key, client_ca_file: ca.pem}}""").replace(
     "clients:\n", """\
 clients:
   - {{name: partner, certificate: shop.example, programs: [login]}}
-""").replace('    address: "tcp://127.0.0.1:{carrier}"', """\
-    address: "tls://localhost:{carrier}"
-    tls: {{ca_file: ca.pem, cert_file: ours.pem, key_file: ours.key}}
-    reconnect_min: 50ms
-    reconnect_max: 200ms""")
+""")
 
 
 class TlsWorld(harness.World):
     """Its carrier speaks TLS with server.pem and asks for a certificate signed by `client_ca`."""
 
     def __init__(self):
-        super().__init__(config=CONFIG, start=False, sessions=2)
+        super().__init__(config=CONFIG, start=False)
         subprocess.run([CERTIFICATES, self.folder], check=True, timeout=PATIENCE)
         self.install("server", "gateway")
         self.install("client", "ours")
@@ -202,8 +218,21 @@ def test_expiry_is_shown(world):
     say("a certificate with three days left: warned about, in the metrics, and by assentd -t")
 
 
+def test_the_profile_as_it_stands(world):
+    for name in ("encrypted-ca.pem", "acme.pem", "acme.key", "encrypted.secret"):
+        source = {"encrypted-ca": "ca", "acme": "client", "encrypted": "alpha"}[name.rsplit(".", 1)[0]]
+        shutil.copy(world.folder / (source + "." + name.rsplit(".", 1)[1]), world.folder / name)
+    config = world.folder / "profile.yaml"
+    config.write_text(world.config_text.split("carriers:\n")[0] + PROFILE.read_text())
+    checked = subprocess.run([harness.BUILD / "assentd", "-t", "-c", config], capture_output=True, text=True,
+                             timeout=PATIENCE)
+    assert checked.returncode == 0 and "signed by" in checked.stdout, checked
+    say("assentd -t accepts deploy/carriers/tls.yaml")
+
+
 def main():
     with TlsWorld() as world:
+        test_the_profile_as_it_stands(world)
         world.start_redis()
         world.start_tls_carrier()
         world.start_gateway()
