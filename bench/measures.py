@@ -323,6 +323,23 @@ def honest_run(lab, where, seconds):
     return result
 
 
+# --- receipts in order and at random
+
+def measure_receipts(new_lab, quick):
+    messages, rounds = pick(quick, (1_000_000, 5), (50_000, 2))
+    with new_lab() as lab:
+        bench = lab.spawn("receipts", lab.build / "receipt-bench", "--messages", messages, "--rounds", rounds)
+        wait_for("the last receipt", lambda: not bench.running(), 600)
+        if bench.child.returncode != 0:
+            raise Failed("receipt-bench failed")
+        words = bench.log.read_text().splitlines()[-1].split()
+        result = {"open": messages, "in_order_per_second": float(words[1]), "at_random_per_second": float(words[2]),
+                  "share": float(words[3])}
+        say(f"receipts: {thousands(result['in_order_per_second'])}/s in order, "
+            f"{thousands(result['at_random_per_second'])}/s at random, {result['share']:.1%}")
+        return result
+
+
 MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent,
             "backlog": measure_backlog, "stop": measure_stop, "rate": measure_rate,
-            "drip": measure_drip}
+            "drip": measure_drip, "receipts": measure_receipts}

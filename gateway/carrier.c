@@ -220,7 +220,7 @@ void carriers_release(struct engine *e)
             if (c->links[j].session != NULL)
                 session_free(c->links[j].session);
         free(c->links);
-        queue_release(&c->queue);
+        queue_release(&c->queue, &e->messages);
     }
     free(e->carriers);
     free(e->owed);

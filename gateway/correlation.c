@@ -11,81 +11,28 @@
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
 
-#define FIRST_BUCKETS 1024
-#define MOVE_BUCKETS  4
-
-/* ---- the table ---- */
-
-static struct correlation *reversed(struct correlation *chain)
+static void give_back(struct engine *e, struct correlation *c)
 {
-    struct correlation *result = NULL, *next;
-    for (; chain != NULL; chain = next) {
-        next = chain->next_in_bucket;
-        chain->next_in_bucket = result;
-        result = chain;
-    }
-    return result;
-}
-
-static struct correlation **bucket_of(struct correlation_table *t, uint64_t hash)
-{
-    return &t->buckets[hash & (t->count - 1)];
-}
-
-/* A table that grows is moved a few buckets at a time, as in proto/base/table.h; their order
- * stays, newest first. */
-static void move_some(struct engine *e, size_t buckets)
-{
-    struct correlation_table *old = &e->old_correlations;
-    while (old->buckets != NULL && buckets-- > 0) {
-        struct correlation *c, *next;
-        for (c = reversed(old->buckets[old->moved]); c != NULL; c = next) {
-            next = c->next_in_bucket;
-            struct correlation **bucket = bucket_of(&e->correlations, c->hash);
-            c->next_in_bucket = *bucket;
-            *bucket = c;
-        }
-        if (++old->moved < old->count)
-            continue;
-        free(old->buckets);
-        *old = (struct correlation_table){0};
-    }
+    pool_give(&e->messages.pool, c, sizeof *c + c->length);
 }
 
 void correlation_init(struct engine *e)
 {
-    e->correlations.count = FIRST_BUCKETS;
-    e->correlations.buckets = check_calloc(FIRST_BUCKETS, sizeof *e->correlations.buckets);
+    table_init(&e->correlations);
     e->reported = check_calloc(REPORTED_REMEMBERED, sizeof *e->reported);
 }
 
 void correlation_release(struct engine *e)
 {
-    move_some(e, e->old_correlations.count);
-    for (size_t i = 0; i < e->correlations.count; i++)
-        for (struct correlation *c = e->correlations.buckets[i], *next; c != NULL; c = next) {
-            next = c->next_in_bucket;
-            free(c);
+    size_t cursor = 0;
+    struct table_slot *slot;
+    while ((slot = table_next(&e->correlations, &cursor)) != NULL)
+        for (struct correlation *c = table_slot_pointer(slot), *next; c != NULL; c = next) {
+            next = c->next_same_hash;
+            give_back(e, c);
         }
-    free(e->correlations.buckets);
+    table_release(&e->correlations);
     free(e->reported);
-}
-
-static void grow(struct engine *e)
-{
-    move_some(e, e->old_correlations.count);
-    e->old_correlations = e->correlations;
-    e->correlations = (struct correlation_table){.count = e->old_correlations.count * 2};
-    e->correlations.buckets = check_calloc(e->correlations.count, sizeof *e->correlations.buckets);
-}
-
-/* The chain that holds `hash`: not moved yet, or in the new table. */
-struct correlation **correlation_chain(struct engine *e, uint64_t hash)
-{
-    struct correlation_table *old = &e->old_correlations;
-    if (old->buckets != NULL && (hash & (old->count - 1)) >= old->moved)
-        return bucket_of(old, hash);
-    return bucket_of(&e->correlations, hash);
 }
 
 /* ---- keys ---- */
@@ -116,15 +63,15 @@ struct correlation *correlation_find(struct engine *e, const struct receipt_in *
 {
     const struct carrier_config *config = e->carriers[in->owed.carrier].config;
     struct correlation *best = NULL;
-    struct correlation *c = *correlation_chain(e, in->hash);
-    for (; c != NULL; c = c->next_in_bucket) {
-        if (c->hash != in->hash || c->carrier != in->owed.carrier ||
+    struct correlation *c = table_find_pointer(&e->correlations, in->hash);
+    for (; c != NULL; c = c->next_same_hash) {
+        if (c->carrier != in->owed.carrier ||
             !is_same(c, config->submit_id, span_of(in->id, in->id_length), config->receipt_id))
             continue;
         bool same_number = c->message->number == in->number;
         if (c->repeated && in->number != 0 && !same_number)
             continue; /* the other one's, which may have ended */
-        /* Newer entries stand first in a bucket; the last match is the first written. */
+        /* Newer entries stand first; the last match is the first written. */
         if (best == NULL || same_number || best->message->number != in->number)
             best = c;
     }
@@ -135,8 +82,8 @@ struct correlation *correlation_find(struct engine *e, const struct receipt_in *
 static bool mark_repeated(struct engine *e, struct correlation *fresh)
 {
     enum id_form form = e->carriers[fresh->carrier].config->submit_id;
-    for (struct correlation *c = *correlation_chain(e, fresh->hash); c; c = c->next_in_bucket)
-        if (c->hash == fresh->hash && c->carrier == fresh->carrier &&
+    for (struct correlation *c = fresh->next_same_hash; c != NULL; c = c->next_same_hash)
+        if (c->carrier == fresh->carrier &&
             is_same(c, form, span_of(fresh->id, fresh->length), form))
             c->repeated = fresh->repeated = true;
     return fresh->repeated;
@@ -147,25 +94,21 @@ struct correlation *correlation_add(struct engine *e, struct message *m, uint8_t
 {
     if (id.length > MESSAGE_ID_MAX)
         id.length = MESSAGE_ID_MAX;
-    move_some(e, MOVE_BUCKETS);
-    if (e->correlation_count > e->correlations.count)
-        grow(e);
-    struct correlation *c = check_malloc(sizeof *c + id.length);
-    *c = (struct correlation){
-        .hash = correlation_hash(e, m->carrier, id, e->carriers[m->carrier].config->submit_id),
-        .message = m,
-        .carrier = m->carrier,
-        .part = part,
-        .length = (uint8_t)id.length,
-        .next_of_message = m->correlations};
+    enum id_form form = e->carriers[m->carrier].config->submit_id;
+    struct correlation *c = pool_take(&e->messages.pool, sizeof *c + id.length);
+    *c = (struct correlation){.hash = correlation_hash(e, m->carrier, id, form),
+                              .message = m,
+                              .carrier = m->carrier,
+                              .part = part,
+                              .length = (uint8_t)id.length,
+                              .next_of_message = m->correlations};
     memcpy(c->id, id.data, id.length);
+    m->correlations = c;
+    uint64_t *first = table_put(&e->correlations, c->hash);
+    c->next_same_hash = (struct correlation *)(uintptr_t)*first;
+    *first = (uint64_t)(uintptr_t)c;
     if (mark_repeated(e, c))
         e->metrics.counters[COUNT_IDS_REPEATED]++;
-    m->correlations = c;
-    struct correlation **bucket = correlation_chain(e, c->hash);
-    c->next_in_bucket = *bucket;
-    *bucket = c;
-    e->correlation_count++;
     return c;
 }
 
@@ -182,20 +125,38 @@ bool correlation_was_reported(const struct engine *e, const struct receipt_in *i
     return e->reported[key & (REPORTED_REMEMBERED - 1)] == key;
 }
 
+void correlation_prefetch(const struct engine *e, const struct receipt_in *in)
+{
+    uint64_t key = report_key(in->hash, in->number);
+    __builtin_prefetch(&e->reported[key & (REPORTED_REMEMBERED - 1)], 1);
+}
+
+static void take_out(struct engine *e, struct correlation *c)
+{
+    uint64_t *first = table_find(&e->correlations, c->hash);
+    CHECK(first != NULL);
+    struct correlation *at = (struct correlation *)(uintptr_t)*first;
+    if (at != c) {
+        while (at->next_same_hash != c)
+            at = at->next_same_hash;
+        at->next_same_hash = c->next_same_hash;
+    } else if (c->next_same_hash != NULL) {
+        *first = (uint64_t)(uintptr_t)c->next_same_hash;
+    } else {
+        table_remove(&e->correlations, c->hash);
+    }
+}
+
 void correlate_drop(struct engine *e, struct message *m)
 {
     struct correlation *c;
     while ((c = m->correlations) != NULL) {
         m->correlations = c->next_of_message;
-        struct correlation **at = correlation_chain(e, c->hash);
-        while (*at != c)
-            at = &(*at)->next_in_bucket;
-        *at = c->next_in_bucket;
+        take_out(e, c);
         if (m->reported & 1u << (c->part - 1)) {
             uint64_t key = report_key(c->hash, m->number);
             e->reported[key & (REPORTED_REMEMBERED - 1)] = key;
         }
-        e->correlation_count--;
-        free(c);
+        give_back(e, c);
     }
 }

@@ -155,7 +155,7 @@ struct inquiry;
 /* ---- receipts ---- */
 
 struct correlation {
-    struct correlation *next_in_bucket;
+    struct correlation *next_same_hash; /* newest first */
     struct correlation *next_of_message;
     uint64_t hash;
     struct message *message;
@@ -164,12 +164,6 @@ struct correlation {
     uint8_t length;
     bool repeated; /* the carrier has given this id to more than one */
     char id[];     /* raw */
-};
-
-struct correlation_table {
-    struct correlation **buckets; /* chains, newest first */
-    size_t count;                 /* of buckets: a power of two */
-    size_t moved;                 /* an old table: buckets below it are in the new one */
 };
 
 /* A receipt as it came. */
@@ -255,8 +249,7 @@ struct engine {
     size_t owed_start, owed_count, owed_size;
     TAILQ_HEAD(, owed_stop) owed_stops;
 
-    struct correlation_table correlations, old_correlations;
-    size_t correlation_count;
+    struct table correlations; /* hash to struct correlation */
     uint64_t
         *reported; /* REPORTED_REMEMBERED: hashes of ids whose message has ended by a receipt */
     struct receipt_in gathered[RECEIPTS_GATHERED]; /* of this read, not looked up yet */
@@ -409,13 +402,14 @@ void correlation_init(struct engine *e);
 void correlation_release(struct engine *e);
 uint64_t correlation_hash(const struct engine *e, uint16_t carrier, struct span id,
                           enum id_form form);
-struct correlation **correlation_chain(struct engine *e, uint64_t hash);
 struct correlation *correlation_add(struct engine *e, struct message *m, uint8_t part,
                                     struct span carrier_id);
 struct correlation *correlation_find(struct engine *e, const struct receipt_in *in);
 /* The same receipt, or one that contradicts it, has ended its message not long ago. */
 bool correlation_was_reported(const struct engine *e, const struct receipt_in *in);
 void correlate_drop(struct engine *e, struct message *m);
+/* Has the processor fetch the place of what was reported. */
+void correlation_prefetch(const struct engine *e, const struct receipt_in *in);
 
 /* ---- receipt_hint.c ---- */
 void hint_unmatched(struct engine *e, const struct receipt_in *in);

@@ -9,10 +9,16 @@
 void message_store_init(struct message_store *store)
 {
     *store = (struct message_store){0};
+    pool_init(&store->pool);
     for (int i = 0; i < MESSAGE_STATES; i++)
         TAILQ_INIT(&store->lists[i]);
     table_init(&store->by_id);
     table_init(&store->by_number);
+}
+
+void message_drop(struct message_store *store, struct message *message)
+{
+    pool_give(&store->pool, message, message_octets(message->text_length));
 }
 
 void message_store_release(struct message_store *store)
@@ -21,9 +27,10 @@ void message_store_release(struct message_store *store)
         struct message *message;
         while ((message = TAILQ_FIRST(&store->lists[i])) != NULL) {
             TAILQ_REMOVE(&store->lists[i], message, link);
-            free(message);
+            message_drop(store, message);
         }
     }
+    pool_release(&store->pool);
     table_release(&store->by_id);
     table_release(&store->by_number);
 }
@@ -31,7 +38,7 @@ void message_store_release(struct message_store *store)
 struct message *message_new(struct message_store *store, uint64_t number, struct span text)
 {
     CHECK(text.length <= TEXT_OCTETS_MAX);
-    struct message *message = check_malloc(sizeof *message + text.length);
+    struct message *message = pool_take(&store->pool, message_octets((uint16_t)text.length));
     *message = (struct message){.number = number, .text_length = (uint16_t)text.length};
     memcpy(message->text, text.data, text.length);
     uint64_t *head = table_put(&store->by_number, number);
@@ -62,6 +69,25 @@ struct message *message_find(const struct message_store *store, uint64_t id)
 struct message *message_first_of_number(const struct message_store *store, uint64_t number)
 {
     return table_find_pointer(&store->by_number, number);
+}
+
+static void prefetch(const void *at)
+{
+    if (at != NULL)
+        __builtin_prefetch(at, 1);
+}
+
+void message_prefetch(const struct message_store *store, const struct message *message)
+{
+    prefetch(message->link.tqe_next);
+    prefetch(message->link.tqe_prev);
+    prefetch(message->timer.link.le_next);
+    prefetch(message->timer.link.le_prev);
+    prefetch(message->next_same_number);
+    prefetch(message->prev_same_number);
+    pool_prefetch(message, message_octets(message->text_length));
+    table_prefetch(&store->by_id, message->id);
+    table_prefetch(&store->by_number, message->number);
 }
 
 static void forget(struct message_store *store, struct message *message)
@@ -111,7 +137,7 @@ void message_free_ended(struct message_store *store)
         store->octets -= message_octets(message->text_length);
         if (message->message_class == ASSENT__V1__CLASS__OTP)
             message_wipe(message);
-        free(message);
+        message_drop(store, message);
     }
 }
 

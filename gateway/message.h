@@ -11,6 +11,7 @@
 
 #include "gateway/config.h"
 #include "gateway/wheel.h"
+#include "proto/base/pool.h"
 #include "proto/base/span.h"
 #include "proto/base/table.h"
 
@@ -87,7 +88,8 @@ struct message_store {
     uint64_t counts[MESSAGE_STATES];
     struct table by_id;
     struct table by_number;
-    uint64_t octets; /* of all messages */
+    struct pool pool; /* of messages and their carrier ids */
+    uint64_t octets;  /* of all messages */
 };
 
 void message_store_init(struct message_store *store);
@@ -99,9 +101,16 @@ void message_set_id(struct message_store *store, struct message *message, uint64
 struct message *message_find(const struct message_store *store, uint64_t id);
 struct message *message_first_of_number(const struct message_store *store, uint64_t number);
 
+/* Has the processor fetch what a change of its state and its end will touch: its neighbours in lists and
+ * its places in tables. The message itself must be at hand. */
+void message_prefetch(const struct message_store *store, const struct message *message);
+
 /* Moves it to the tail of the list of `state`. WAITING and ENDED included. */
 void message_set_state(struct message_store *store, struct message *message,
                        enum message_state state);
+
+/* Its memory, when it is on no list any more: for those who keep messages in lists of their own. */
+void message_drop(struct message_store *store, struct message *message);
 
 /* Frees everything on the ENDED list; one-time codes are wiped first. */
 void message_free_ended(struct message_store *store);

@@ -20,8 +20,8 @@ void queue_init(struct queue *queue)
     table_init(&queue->flows);
 }
 
-/* Messages belong to the message store and go with it. */
-void queue_release(struct queue *queue)
+/* Messages belong to the message store and go back to it. */
+void queue_release(struct queue *queue, struct message_store *store)
 {
     size_t cursor = 0;
     struct table_slot *slot;
@@ -30,7 +30,7 @@ void queue_release(struct queue *queue)
         struct message *message;
         while ((message = TAILQ_FIRST(&flow->messages)) != NULL) {
             TAILQ_REMOVE(&flow->messages, message, link);
-            free(message);
+            message_drop(store, message);
         }
         free(flow);
     }

@@ -33,7 +33,7 @@ struct queue {
 };
 
 void queue_init(struct queue *queue);
-void queue_release(struct queue *queue);
+void queue_release(struct queue *queue, struct message_store *store);
 
 /* The flow of a new message: counted; queue_leave_flow() gives it back. Over CAMPAIGNS_MAX flows
  * further labels share one. */

@@ -13,7 +13,8 @@
 #include "proto/base/check.h"
 #include "smpp/receipt.h"
 
-#define EARLY_MS 50 /* for a submit_sm_resp that comes just behind its receipt */
+#define CACHE_LINE 64
+#define EARLY_MS   50 /* for a submit_sm_resp that comes just behind its receipt */
 
 void receipts_init(struct engine *e)
 {
@@ -286,8 +287,36 @@ static void take(struct engine *e, const struct receipt_in *in)
     answer_when_durable(e, &in->owed);
 }
 
+/* Each step touches what the one before has asked for. */
+static void prefetch_messages(struct engine *e)
+{
+    const struct message *messages[RECEIPTS_GATHERED];
+    const struct correlation *found[RECEIPTS_GATHERED];
+    for (size_t i = 0; i < e->gathered_count; i++) {
+        found[i] = table_find_pointer(&e->correlations, e->gathered[i].hash);
+        if (found[i] != NULL)
+            __builtin_prefetch(found[i]);
+    }
+    for (size_t i = 0; i < e->gathered_count; i++) {
+        messages[i] = found[i] != NULL ? found[i]->message : NULL;
+        for (size_t at = 0; messages[i] != NULL && at < sizeof(struct message); at += CACHE_LINE)
+            __builtin_prefetch((const char *)messages[i] + at, 1);
+        if (messages[i] != NULL)
+            __builtin_prefetch(messages[i]->text, 1);
+    }
+    for (size_t i = 0; i < e->gathered_count; i++) {
+        const struct message *m = messages[i];
+        if (m == NULL)
+            continue;
+        message_prefetch(&e->messages, m);
+        __builtin_prefetch(&e->ended[m->id % ENDED_REMEMBERED], 1);
+        correlation_prefetch(e, &e->gathered[i]);
+    }
+}
+
 void receipts_take(struct engine *e)
 {
+    prefetch_messages(e);
     for (size_t i = 0; i < e->gathered_count; i++)
         take(e, &e->gathered[i]);
     e->gathered_count = 0;
@@ -323,7 +352,7 @@ void receipt_came(struct engine *e, const struct owed *owed, const struct sm_bod
     memcpy(in->error_code, receipt.error_code, sizeof in->error_code);
     in->number = addressing_number(&e->config->carriers[owed->carrier].addressing, &body->source);
     set_id(e, in, receipt.message_id);
-    __builtin_prefetch(correlation_chain(e, in->hash));
+    table_prefetch(&e->correlations, in->hash);
 }
 
 void receipts_turn(struct engine *e)

@@ -140,6 +140,14 @@ bool table_remove(struct table *table, uint64_t key)
     return true;
 }
 
+void table_prefetch(const struct table *table, uint64_t key)
+{
+    if (table->current.count > 0)
+        __builtin_prefetch(&table->current.slots[home(&table->current, key)]);
+    if (table->old.count > 0)
+        __builtin_prefetch(&table->old.slots[home(&table->old, key)]);
+}
+
 struct table_slot *table_next(const struct table *table, size_t *cursor)
 {
     while (*cursor < table->current.capacity + table->old.capacity) {

@@ -41,6 +41,9 @@ uint64_t *table_put(struct table *table, uint64_t key);
 /* True when it was there. */
 bool table_remove(struct table *table, uint64_t key);
 
+/* Has the processor fetch the key's place, for a call that comes soon. */
+void table_prefetch(const struct table *table, uint64_t key);
+
 /* Every entry once, in no order: begin with *cursor 0, NULL is the end. The table must not change
  * meanwhile. */
 struct table_slot *table_next(const struct table *table, size_t *cursor);

@@ -58,7 +58,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct bench *b = *state;
-    queue_release(&b->queue);
+    queue_release(&b->queue, &b->store);
     message_store_release(&b->store);
     free(b);
     return 0;
