@@ -455,6 +455,11 @@ bool link_peer_is(const struct link *link, const char *name)
     return link->secure != NULL && secure_peer_is(link, name);
 }
 
+const char *link_tls_version(const struct link *link)
+{
+    return link->secure != NULL ? secure_version(link) : NULL;
+}
+
 void link_set_reading(struct link *link, bool reading)
 {
     if (link->want_reading == reading)

@@ -56,6 +56,9 @@ bool link_finish(struct link *link);
 /* True when the peer proved by its certificate that it is `name`; see tls_peer_is(). */
 bool link_peer_is(const struct link *link, const char *name);
 
+/* "TLSv1.3" of a link that is connected over TLS, else NULL. */
+const char *link_tls_version(const struct link *link);
+
 typedef void link_accepted(void *context, struct link_listener *listener, struct link *link);
 
 /* Listens; on EMFILE it pauses accepting for 100 ms instead of spinning. accepted() must call

@@ -67,6 +67,7 @@ bool secure_awaits_writable(const struct link *link);
 
 void secure_finish(struct link *link);
 bool secure_peer_is(const struct link *link, const char *name);
+const char *secure_version(const struct link *link);
 void secure_free(struct link *link);
 
 #endif

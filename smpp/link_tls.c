@@ -235,6 +235,11 @@ bool secure_peer_is(const struct link *link, const char *name)
     return tls_peer_is(link->secure->tls, name);
 }
 
+const char *secure_version(const struct link *link)
+{
+    return tls_version(link->secure->tls);
+}
+
 void secure_free(struct link *link)
 {
     struct secure *secure = link->secure;

@@ -300,7 +300,6 @@ static void on_pdu(void *context, struct session *session, bool outgoing, struct
 
 static void on_connected(void *context, struct link *link)
 {
-    (void)link;
     struct leg *leg = context;
     struct probe *p = leg->probe;
     const struct carrier_config *carrier = p->carrier;
@@ -313,6 +312,7 @@ static void on_connected(void *context, struct link *link)
     memcpy(config.system_id, carrier->system_id, sizeof config.system_id);
     memcpy(config.password, carrier->password, sizeof config.password);
     memcpy(config.system_type, carrier->system_type, sizeof config.system_type);
+    p->facts.tls_version = link_tls_version(link);
     p->now_us = leg->bind_us = clock_mono_us();
     leg->session = session_new(&config, &session_handlers, leg);
     session_set_tap(leg->session, on_pdu);

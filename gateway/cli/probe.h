@@ -69,9 +69,10 @@ struct probe_receipt {
 
 struct probe_facts {
     struct probe_times bind, enquire;
-    char server[17];       /* the carrier's own system_id */
-    int interface_version; /* -1: not told */
-    uint64_t submit_us;    /* to the answer; 0: none came */
+    char server[17];         /* the carrier's own system_id */
+    int interface_version;   /* -1: not told */
+    const char *tls_version; /* NULL: no TLS */
+    uint64_t submit_us;      /* to the answer; 0: none came */
     uint32_t submit_status;
     char submit_id[MESSAGE_ID_MAX + 1];
     struct probe_receipt receipt; /* the first that fits; with an empty state: none */

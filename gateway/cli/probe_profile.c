@@ -86,6 +86,8 @@ static void print_bind(const struct carrier_config *carrier, const struct probe_
         fprintf(out, ", interface_version 0x%02x\n", (unsigned)facts->interface_version);
     else
         fprintf(out, ", interface_version not told\n");
+    if (facts->tls_version != NULL)
+        fprintf(out, "# the connection: %s, certificate verified\n", facts->tls_version);
 }
 
 /* How many unanswered submit_sm keep the rate up at this round trip. */

@@ -447,6 +447,11 @@ const char *tls_why(const struct tls *tls)
     return tls->why;
 }
 
+const char *tls_version(const struct tls *tls)
+{
+    return SSL_get_version(tls->ssl);
+}
+
 bool tls_peer_is(const struct tls *tls, const char *name)
 {
     const unsigned flags = X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT | X509_CHECK_FLAG_NO_WILDCARDS;

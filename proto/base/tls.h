@@ -84,6 +84,9 @@ void tls_finish(struct tls *tls);
 /* A short constant: "tls_name_mismatch", "tls_certificate_expired", "tls_untrusted", ... */
 const char *tls_why(const struct tls *tls);
 
+/* "TLSv1.3", once the handshake is over. */
+const char *tls_version(const struct tls *tls);
+
 /* True when the peer's certificate, which has been verified, bears `name` as a DNS name, e-mail
  * address or common name. Wildcards in the certificate do not count. */
 bool tls_peer_is(const struct tls *tls, const char *name);

@@ -4,11 +4,14 @@
 makes their receipts match; it sends one text, never to a number that is opted out nor while Redis cannot
 be asked or lacks opt-outs; and a STOP that reaches it by accident is not lost to the gateway."""
 import re
+import subprocess
+from pathlib import Path
 
 import carrier_log
 import harness
 from harness import say
 
+CERTIFICATES = Path(__file__).resolve().parent.parent / "certificates"
 OTP, MARKETING = 1, 3
 MINE, LEAVER, OTHER = "12025550150", "12025550151", "12025550152"
 
@@ -74,6 +77,20 @@ def pairs(world):
     assert {"bind_transmitter", "bind_receiver"} <= binds, binds
     world.config_file.write_text(world.config_text)
     say("a pair of transmitter and receiver is probed as such")
+
+
+def tls(world):
+    subprocess.run([CERTIFICATES, world.folder], check=True, timeout=harness.PATIENCE)
+    restart_carrier(world, "--listen", f"tls://127.0.0.1:{world.carrier_port}", "--tls-cert", world.folder / "server.pem",
+                    "--tls-key", world.folder / "server.key")
+    text = world.config_text.replace(f"tcp://127.0.0.1:{world.carrier_port}", f"tls://localhost:{world.carrier_port}")
+    world.config_file.write_text(text.rstrip("\n") + "\n    tls: {ca_file: ca.pem}\n")
+    assert re.search(r"TLSv1\.[23], certificate verified", probe(world).stdout)
+    world.config_file.write_text(text)  # the machine's own authorities did not sign that certificate
+    result = probe(world, check=False)
+    assert result.returncode == 1 and "tls_untrusted" in result.stderr and len(submits(world)) == 1, result
+    world.config_file.write_text(world.config_text)
+    say("over TLS the certificate is verified, and the version told")
 
 
 def stop_is_not_lost(world):
@@ -153,6 +170,7 @@ def main():
         bad_lines(world)
         finds_habits(world)
         pairs(world)
+        tls(world)
         stop_is_not_lost(world)
         asks_the_gate(world)
         refused_bind(world)
