@@ -52,6 +52,7 @@ static void draw_carrier_faults(struct plan *p, struct rng *rng)
     p->link_refused = maybe(rng, 400000);
     p->link_stuck = maybe(rng, 20000);
     p->outage_us = maybe_every(rng, 10 * SECOND, 90 * SECOND);
+    p->reload_us = maybe_every(rng, 5 * SECOND, 60 * SECOND);
     p->elsewhere = maybe(rng, 100000);
     p->opted_out = maybe(rng, 20000);
     p->temporary = maybe(rng, 200000);

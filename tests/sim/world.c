@@ -209,6 +209,11 @@ static void begin_drain(struct world *w)
     world_entered(w);
 }
 
+static uint16_t route_count(const struct world *w)
+{
+    return w->plan.routes == ROUTES_BACKUP && w->plan.carriers > 1 ? 2 : 1;
+}
+
 /* ---- faults ---- */
 
 static bool process_runs(const struct world *w)
@@ -252,6 +257,44 @@ static void fault_link(struct world *w, struct event *e)
         return;
     wire_fault(w);
     world_at(w, spread(&w->rng, w->plan.link_fault_us), fault_link, 0, 0, 0);
+}
+
+/* ---- new configurations ---- */
+
+static void reconfigure(struct world *w)
+{
+    if (w->engine == NULL)
+        return; /* the next process reads it */
+    engine_reconfigure(w->engine, world_instant(w));
+    world_entered(w);
+}
+
+/* The second carrier leaves the configuration, or is there again. */
+static void retire(struct world *w, bool retired)
+{
+    struct carrier_config *c = &w->config.carriers[1];
+    TRACE(w, "config", "carrier 1 %s", retired ? "is gone" : "is there again");
+    c->retired = retired;
+    c->route_count = retired ? 0 : route_count(w);
+    reconfigure(w);
+}
+
+/* The sessions of a carrier are to be others, or a carrier comes or goes. */
+static void reload(struct world *w, struct event *e)
+{
+    (void)e;
+    if (w->healing)
+        return;
+    uint32_t carrier = (uint32_t)rng_below(&w->rng, w->plan.carriers);
+    bool standing = w->engine != NULL && (!process_runs(w) || w->drain_since_us != 0);
+    if (!standing && carrier == 1 && rng_chance(&w->rng, 700000)) {
+        retire(w, !w->config.carriers[1].retired);
+    } else if (!standing) {
+        TRACE(w, "config", "other settings of carrier %u", carrier);
+        w->config.carriers[carrier].made++;
+        reconfigure(w);
+    }
+    world_at(w, spread(&w->rng, w->plan.reload_us), reload, 0, 0, 0);
 }
 
 static void outage(struct world *w, struct event *e)
@@ -301,6 +344,8 @@ static void begin_faults(struct world *w)
         world_at(w, spread(&w->rng, p->redis_fault_us), fault_redis, 0, 0, 0);
     if (p->link_fault_us)
         world_at(w, spread(&w->rng, p->link_fault_us), fault_link, 0, 0, 0);
+    if (p->reload_us)
+        world_at(w, spread(&w->rng, p->reload_us), reload, 0, 0, 0);
     if (p->outage_us)
         world_at(w, spread(&w->rng, p->outage_us), outage, 0, 0, 0);
     if (p->kind == PLAN_FAILOVER)
@@ -344,6 +389,8 @@ static void heal(struct world *w, struct event *e)
     p->stop = p->stop_all = p->start = p->help = p->chatter = 0;
     disk_set_full(w, false);
     redis_heal(w);
+    if (w->config.carriers[1].retired)
+        retire(w, false);
     world_at(w, SETTLE_EVERY_US, look_whether_settled, 0, 0, 0);
 }
 
@@ -395,7 +442,7 @@ static void fill_routes(struct world *w, struct carrier_config *c, uint32_t inde
     other->priority = 1;
     own->weight = (uint16_t)(1 + rng_below(&w->rng, 3));
     c->routes = own;
-    c->route_count = w->plan.routes == ROUTES_BACKUP && w->plan.carriers > 1 ? 2 : 1;
+    c->route_count = route_count(w);
 }
 
 static void fill_statuses(struct carrier_config *c)

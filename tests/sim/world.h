@@ -54,6 +54,7 @@ struct plan {
     enum bind_mode bind;
     enum plan_routes routes;
     uint64_t outage_us; /* mean time between a carrier's outages; 0 never */
+    uint64_t reload_us; /* mean time between new configurations; 0 never */
 
     uint32_t turn_delay_us;                    /* at most */
     uint32_t stall;                            /* a turn: the process stands still for a while */

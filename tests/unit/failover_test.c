@@ -207,6 +207,41 @@ static void what_this_carrier_will_not_have_goes_elsewhere(void **state)
     world_release(&w);
 }
 
+/* é is one septet at alpha; beta's data_coding 0 is ASCII. */
+static void the_text_is_planned_anew_for_the_next_carrier(void **state)
+{
+    (void)state;
+    start();
+    w.carriers[BETA].text.alphabet = ALPHABET_ASCII;
+    w.status[ALPHA] = ESME_RINVSRCADR;
+    world_start(&w);
+    send(MARKETING, "caf\xc3\xa9");
+    assert_int_equal(written_to(BETA), 1);
+    Assent__V1__Event *attempt = last_event(ASSENT__V1__EVENT__BODY_ATTEMPT);
+    assert_non_null(attempt->attempt->form);
+    assert_int_equal(attempt->attempt->form->encoding, 8);
+    assent__v1__event__free_unpacked(attempt, NULL);
+    world_release(&w);
+}
+
+static void a_carrier_that_cannot_take_the_text_is_no_route(void **state)
+{
+    (void)state;
+    start();
+    char text[400];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    w.carriers[BETA].text.concatenation = CONCATENATION_PAYLOAD;
+    w.carriers[BETA].text.payload_max = 255;
+    w.status[ALPHA] = ESME_RINVSRCADR;
+    world_start(&w);
+    send(MARKETING, text);
+    world_pass(&w, 1000);
+    assert_int_equal(written_to(BETA), 0);
+    assert_ended(ASSENT__V1__OUTCOME__REJECTED, ESME_RINVSRCADR);
+    world_release(&w);
+}
+
 static void where_nobody_will_have_it_it_ends(void **state)
 {
     (void)state;
@@ -374,6 +409,8 @@ int main(void)
         cmocka_unit_test(a_carrier_that_throttles_and_takes_nothing_is_passed_over),
         cmocka_unit_test(a_long_queue_moves),
         cmocka_unit_test(what_this_carrier_will_not_have_goes_elsewhere),
+        cmocka_unit_test(the_text_is_planned_anew_for_the_next_carrier),
+        cmocka_unit_test(a_carrier_that_cannot_take_the_text_is_no_route),
         cmocka_unit_test(where_nobody_will_have_it_it_ends),
         cmocka_unit_test(an_exception_for_one_carrier),
         cmocka_unit_test(attempts_count_over_all_carriers),
