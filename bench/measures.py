@@ -3,6 +3,7 @@
 
 Sizes are (full, quick). A run that is repeated gives every run and the median.
 """
+import json
 import time
 
 from lab import OTP_NUMBER, Clocks, Dripper, Failed, median, quantile, say, thousands, wait_for
@@ -340,6 +341,25 @@ def measure_receipts(new_lab, quick):
         return result
 
 
+# --- the codec
+
+CODEC_TIMES = 20  # the goal: so many times as fast as libsmpp34
+
+
+def measure_codec(new_lab, quick):
+    """What a PDU costs to write and to read, beside libsmpp34 in the same run; without asking for memory."""
+    with new_lab() as lab:
+        codec = lab.spawn("codec", lab.build / "codec", pick(quick, 51, 5))
+        wait_for("the codec's end", lambda: not codec.running(), 120)
+        if codec.child.returncode != 0:
+            raise Failed(f"codec ended with {codec.child.returncode}: {codec.log.read_text()[-300:]}")
+        rows = json.loads(codec.log.read_text())
+    slowest = min(row["times"] for row in rows)
+    say(f"codec: {slowest:.0f} times libsmpp34 at the least, no memory asked for"
+        + ("" if slowest >= CODEC_TIMES else f"; the goal of {CODEC_TIMES} is missed"))
+    return {"rows": rows, "least_times": slowest, "goal_times": CODEC_TIMES}
+
+
 MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent,
             "backlog": measure_backlog, "stop": measure_stop, "rate": measure_rate,
-            "drip": measure_drip, "receipts": measure_receipts}
+            "drip": measure_drip, "receipts": measure_receipts, "codec": measure_codec}
