@@ -82,7 +82,9 @@ static void put_packet(struct sim_pcap *pcap, struct sim_pcap_stream *stream, ui
 void sim_pcap_begin(struct sim_pcap *pcap, struct sim_pcap_stream *stream, uint32_t number,
                     uint64_t now_us)
 {
-    *stream = (struct sim_pcap_stream){.port = (uint16_t)(FIRST_PORT + number % PORTS)};
+    /* Another carrier's capture may be joined to this one: sequence numbers begin by the clock. */
+    *stream = (struct sim_pcap_stream){.port = (uint16_t)(FIRST_PORT + number % PORTS),
+                                       .next = {(uint32_t)now_us, (uint32_t)now_us}};
     put_packet(pcap, stream, now_us, false, TCP_SYN, (struct span){0});
     put_packet(pcap, stream, now_us, true, TCP_SYN | TCP_ACK, (struct span){0});
 }
