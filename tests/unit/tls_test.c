@@ -775,6 +775,8 @@ static void an_address_needs_its_context(void **state)
 
 /* Files --------------------------------------------------------------------------------------- */
 
+static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 static void run(const char *format, ...)
 {
     char command[512];
