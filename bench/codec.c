@@ -283,7 +283,7 @@ static int by_size(const void *a, const void *b)
 /* Prints one row; gives how often our side asked for memory. */
 static uint64_t measure(const struct work *work, unsigned rounds, bool last)
 {
-    double ours[ROUNDS_MAX], theirs[ROUNDS_MAX];
+    double ours[ROUNDS_MAX] = {0}, theirs[ROUNDS_MAX] = {0};
     uint64_t asked = 0;
     work->ours(); /* the output grows once */
     for (unsigned i = 0; i < rounds; i++) {
