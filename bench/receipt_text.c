@@ -23,11 +23,19 @@ static size_t digits_write(uint64_t value, char *out)
     return length;
 }
 
-size_t id_write(enum id_spelling form, uint64_t id, char out[MESSAGE_ID_MAX + 1])
+static size_t uuid_write(uint64_t id, char out[MESSAGE_ID_MAX + 1])
+{
+    uint64_t a = hash_mix(id), b = hash_mix(id ^ a);
+    return (size_t)snprintf(out, MESSAGE_ID_MAX + 1, "%08x-%04x-4%03x-8%03x-%04x%08x",
+                            (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff),
+                            (unsigned)(a & 0xfff), (unsigned)(b & 0xfff),
+                            (unsigned)(b >> 16 & 0xffff), (unsigned)(b >> 32));
+}
+
+size_t id_write(enum id_spelling spelling, uint64_t id, char out[MESSAGE_ID_MAX + 1])
 {
     const size_t size = MESSAGE_ID_MAX + 1;
-    uint64_t a = hash_mix(id), b = hash_mix(id ^ a);
-    switch (form) {
+    switch (spelling) {
     case SPELLING_DEC:
         return digits_write(id, out);
     case SPELLING_HEX:
@@ -35,13 +43,9 @@ size_t id_write(enum id_spelling form, uint64_t id, char out[MESSAGE_ID_MAX + 1]
     case SPELLING_ZEROS:
         return (size_t)snprintf(out, size, "%020" PRIu64, id);
     case SPELLING_UUID:
-        return (size_t)snprintf(out, size, "%08x-%04x-4%03x-8%03x-%04x%08x", (unsigned)(a >> 32),
-                                (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
-                                (unsigned)(b & 0xfff), (unsigned)(b >> 16 & 0xffff),
-                                (unsigned)(b >> 32));
+        return uuid_write(id, out);
     case SPELLING_LONG:
-        return (size_t)snprintf(out, size, "%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64,
-                                a, b, ~a, id);
+        return (size_t)snprintf(out, size, "%064" PRIu64, id);
     }
     CHECK(false);
 }
@@ -128,11 +132,15 @@ static char *add_field(char *at, char field, const struct receipt_facts *facts, 
 static size_t write_text(const struct receipt_facts *facts, const char *id, char *text)
 {
     char *at = text;
-    for (const char *format = variants[facts->variant]; *format != '\0'; format++) {
-        if (*format == '%')
-            at = add_field(at, *++format, facts, id);
-        else
-            *at++ = *format;
+    const char *format = variants[facts->variant];
+    for (;;) {
+        size_t plain = strcspn(format, "%");
+        memcpy(at, format, plain);
+        at += plain;
+        if (format[plain] == '\0')
+            break;
+        at = add_field(at, format[plain + 1], facts, id);
+        format += plain + 2;
     }
     return (size_t)(at - text);
 }

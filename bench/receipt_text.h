@@ -9,7 +9,7 @@
 enum id_spelling { SPELLING_DEC, SPELLING_HEX, SPELLING_ZEROS, SPELLING_UUID, SPELLING_LONG };
 
 /* NUL-terminated; gives the length. */
-size_t id_write(enum id_spelling form, uint64_t id, char out[MESSAGE_ID_MAX + 1]);
+size_t id_write(enum id_spelling spelling, uint64_t id, char out[MESSAGE_ID_MAX + 1]);
 
 /* message_state of section 5.2.28, and one that only has a word. */
 #define STATE_BUFFERED      0
