@@ -316,9 +316,11 @@ static void each_link(struct engine *e, void (*act)(struct engine *e, struct car
 static bool is_wanted(const struct engine *e, const struct carrier *c)
 {
     uint64_t waiting = 0;
+    if (!c->config->retired || e->draining)
+        return true;
     for (int i = 0; i < CLASS_COUNT; i++)
         waiting += c->queue.lanes[i].waiting;
-    return !c->config->retired || waiting > 0 || c->awaiting_receipt > 0 || e->draining;
+    return waiting > 0 || c->awaiting_receipt > 0;
 }
 
 static bool is_stale(const struct engine *e, struct carrier_link *link)
