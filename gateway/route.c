@@ -14,7 +14,8 @@ struct route {
 };
 
 /* Routes of one prefix stand together, sorted by priority and cost. `by_prefix` leads to them: the
- * key is a 1 before the prefix's digits, the value where they begin. */
+ * key is a 1 before the prefix's digits, the value where they begin, and in its upper half where they
+ * end. */
 struct route_table {
     struct route *routes;
     size_t count;
@@ -84,11 +85,12 @@ struct route_table *route_table_new(const struct config *config)
             *next++ = (struct route){.config = &config->carriers[c].routes[r], .carrier = c};
     qsort(t->routes, t->count, sizeof *t->routes, in_order);
     table_init(&t->by_prefix);
-    for (size_t i = 0; i < t->count; i++) {
-        if (i > 0 && same_prefix(&t->routes[i - 1], &t->routes[i]))
-            continue;
-        const char *prefix = t->routes[i].config->prefix;
-        *table_put(&t->by_prefix, prefix_key(prefix)) = i;
+    for (size_t first = 0, end; first < t->count; first = end) {
+        for (end = first + 1; end < t->count; end++)
+            if (!same_prefix(&t->routes[first], &t->routes[end]))
+                break;
+        const char *prefix = t->routes[first].config->prefix;
+        *table_put(&t->by_prefix, prefix_key(prefix)) = (uint64_t)end << 32 | first;
         t->lengths |= (uint16_t)(1u << strlen(prefix));
     }
     return t;
@@ -179,19 +181,19 @@ static bool in_tier(const struct route *a, const struct route *b)
     return a->config->priority == b->config->priority && a->config->cost == b->config->cost;
 }
 
-/* The routes of one prefix, from `first`. */
-static uint16_t order_group(const struct route_table *t, size_t first, const struct route_query *q,
-                            struct order *order)
+/* The routes of one prefix, `place` in by_prefix. */
+static uint16_t order_group(const struct route_table *t, uint64_t place,
+                            const struct route_query *q, struct order *order)
 {
     unsigned best = 0;
-    size_t end = first;
-    for (; end < t->count && same_prefix(&t->routes[first], &t->routes[end]); end++) {
-        unsigned fit = closeness(t->routes[end].config, q->sender, q->message_class);
+    uint32_t first = (uint32_t)place, end = (uint32_t)(place >> 32);
+    for (uint32_t i = first; i < end; i++) {
+        unsigned fit = closeness(t->routes[i].config, q->sender, q->message_class);
         best = fit > best ? fit : best;
     }
     const struct route *tier[CARRIERS_MAX];
     unsigned count = 0;
-    for (size_t i = first; i < end && best > 0; i++) {
+    for (uint32_t i = first; i < end && best > 0; i++) {
         const struct route *route = &t->routes[i];
         if (closeness(route->config, q->sender, q->message_class) != best)
             continue;
@@ -214,10 +216,10 @@ uint16_t route_order(const struct route_table *t, const struct route_query *q,
         digits++;
     uint64_t beginning = q->number;
     for (unsigned length = digits;; length--, beginning /= 10) {
-        const uint64_t *first = NULL;
+        const uint64_t *place = NULL;
         if (t->lengths >> length & 1)
-            first = table_find(&t->by_prefix, power_of_ten[length] + beginning);
-        if (first != NULL && order_group(t, *first, q, &order) > 0)
+            place = table_find(&t->by_prefix, power_of_ten[length] + beginning);
+        if (place != NULL && order_group(t, *place, q, &order) > 0)
             return order.count;
         if (length == 0)
             return 0;
