@@ -231,6 +231,20 @@ static void test_hex_has_spaces_anywhere_and_bad_digits_have_a_place(void **stat
     hex_release(&hex);
 }
 
+static void test_as_many_octets_as_the_limit_says(void **state)
+{
+    (void)state;
+    struct hex hex;
+    static char zeros[65536];
+    memset(zeros, '0', sizeof zeros);
+    hex_init(&hex, SHOWN_PDUS_MAX);
+    for (size_t i = 0; i < SHOWN_PDUS_MAX / (sizeof zeros / 2); i++)
+        assert_int_equal(hex_read(&hex, span_of(zeros, sizeof zeros)), HEX_READ);
+    assert_int_equal(buffer_length(&hex.octets), SHOWN_PDUS_MAX);
+    assert_int_equal(hex_read(&hex, span_of(zeros, 2)), HEX_TOO_MANY);
+    hex_release(&hex);
+}
+
 static int release(void **state)
 {
     (void)state;
@@ -250,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_read_is_named_with_its_place),
         cmocka_unit_test(test_long_texts_are_cut),
         cmocka_unit_test(test_every_prefix_ends),
+        cmocka_unit_test(test_as_many_octets_as_the_limit_says),
         cmocka_unit_test(test_hex_has_spaces_anywhere_and_bad_digits_have_a_place),
     };
     return cmocka_run_group_tests_name("show", tests, NULL, release);
