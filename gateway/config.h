@@ -35,16 +35,16 @@ struct program_config {
     enum opt_in_mode opt_in;
     enum stop_reach stop_reach;
     enum on_unknown on_unknown; /* for otp, transactional, emergency */
-    bool retired; /* gone from the file; gateway/config_merge.h */
+    bool retired;               /* gone from the file; gateway/config_merge.h */
 };
 
 struct client_config {
     char name[NAME_OCTETS_MAX + 1];
     uint8_t key_sha256[32];
     bool has_key;
-    int64_t uid;                 /* Unix socket peer that needs no key; -1 for none */
+    int64_t uid;                    /* Unix socket peer that needs no key; -1 for none */
     char certificate[TLS_NAME_MAX]; /* TLS peer that needs no key; "" for none */
-    bool programs[PROGRAMS_MAX]; /* by index */
+    bool programs[PROGRAMS_MAX];    /* by index */
 };
 
 enum yes_no { NO, YES };
@@ -92,14 +92,14 @@ struct carrier_config {
     enum id_form receipt_id;      /* and in receipts */
     enum yes_no receipts_by_text; /* what reads like a receipt is one, marked or not */
     uint32_t refuse_status;       /* for a deliver_sm that cannot be stored; ESME_RSYSERR */
-    uint32_t failover_after_ms;  /* unfit for so long, it is passed over */
+    uint32_t failover_after_ms;   /* unfit for so long, it is passed over */
     struct status_rule statuses[STATUS_RULES_MAX];
     uint16_t status_count;
     enum status_policy unknown_status; /* of a command_status that no table has */
     struct route_config *routes;
     uint16_t route_count;
-    bool retired;  /* gone from the file; gateway/config_merge.h */
-    uint32_t made; /* counts changes of what its sessions are made of */
+    bool retired;           /* gone from the file; gateway/config_merge.h */
+    uint32_t made;          /* counts changes of what its sessions are made of */
     struct text_rules text; /* which alphabets it takes, and how it joins parts */
 };
 

@@ -157,8 +157,8 @@ struct carrier_status {
     uint32_t refused;         /* connections whose last bind was refused */
     uint32_t refused_status;  /* of one of them */
     uint64_t odd[ODD_KINDS];  /* PDUs of its that needed no action */
-    uint32_t paused;  /* bits of enum pause_reason */
-    bool passed_over; /* new messages take another route, where there is one */
+    uint32_t paused;          /* bits of enum pause_reason */
+    bool passed_over;         /* new messages take another route, where there is one */
     uint64_t failed_over[FAILOVER_REASONS];
 };
 void engine_carrier_status(const struct engine *engine, uint16_t carrier, struct instant now,

@@ -69,9 +69,9 @@ struct world {
     struct session *peers[WORLD_ENDS];
     struct buffer to_peer[WORLD_ENDS];
     bool opening[WORLD_ENDS];
-    bool silent;         /* submit_sm get no answer */
-    bool away[2];        /* a carrier that takes no connection */
-    uint32_t status[2];  /* a carrier's answer to every submit_sm */
+    bool silent;          /* submit_sm get no answer */
+    bool away[2];         /* a carrier that takes no connection */
+    uint32_t status[2];   /* a carrier's answer to every submit_sm */
     uint32_t bind_status; /* to every bind */
     unsigned binds;
     const char *give_id; /* of every submit_sm; NULL: "id1", "id2", ... */
