@@ -531,6 +531,25 @@ static void dead_peer_is_found_by_enquire_link(void **state)
     assert_string_equal(client.why, "enquire_timeout");
 }
 
+/* When asked to: at once, and one at a time. */
+static void enquire_link_on_demand(void **state)
+{
+    (void)state;
+    bind_client();
+    session_enquire(client.session, now);
+    session_tick(client.session, now);
+    struct pdu_header enquire = next_pdu(&client, NULL);
+    assert_int_equal(enquire.command_id, SMPP_ENQUIRE_LINK);
+    session_enquire(client.session, now);
+    session_tick(client.session, now);
+    expect_silence(&client);
+    say(SMPP_ENQUIRE_LINK | SMPP_RESPONSE, 0, enquire.sequence_number, "", 0);
+    assert_true(hear(&client));
+    session_enquire(client.session, now);
+    session_tick(client.session, now);
+    assert_int_equal(next_pdu(&client, NULL).command_id, SMPP_ENQUIRE_LINK);
+}
+
 /* Also where our enquire_link is off: silence behind a request asks one question. */
 static void dead_peer_is_found_by_request_timeouts(void **state)
 {
@@ -661,6 +680,7 @@ int main(void)
         TEST(enquire_link_before_the_bind_and_in_any_state),
         TEST(enquire_link_as_the_only_traffic),
         TEST(dead_peer_is_found_by_enquire_link),
+        TEST(enquire_link_on_demand),
         TEST(dead_peer_is_found_by_request_timeouts),
         TEST(peer_that_answers_late_is_not_dead),
         TEST(unbind_by_the_peer_with_requests_in_flight),
