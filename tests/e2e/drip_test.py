@@ -66,7 +66,7 @@ def beside(world, what, port, speak, server, seconds):
     result = dripper.result
     assert result["most_held"] == CONNECTIONS, result
     assert result["closed_by_server"] >= CONNECTIONS, result  # each met its deadline
-    assert grown < 64 << 20, grown
+    assert grown < 128 << 20, grown  # a sanitizer takes three times as much
     assert worst < PATIENCE
     say(f"{what}: {result['most_held']} held, {result['closed_by_server']} sent away, {grown >> 10} KiB more memory; "
         f"{number} honest ones, the slowest {worst:.2f} s from connect to carrier")
