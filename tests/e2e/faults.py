@@ -154,6 +154,14 @@ def last_part_tells(c):
     c.ended(NO_RECEIPT=len(c.messages))
 
 
+def survived(c):
+    """An outcome of a receipt is that of a message which the carrier took."""
+    assert c.count(DELIVERED) > len(c.messages) / 2, c.messages.values()
+    assert not c.count(UNDELIVERABLE), c.messages.values()
+    missed = [fault for fault, times in c.report["faults"].items() if times == 0]
+    assert not missed, missed
+
+
 def typed_in_vain(c):
     c.ended()
     assert c.replies == c.played, (c.replies, c.played)
@@ -257,6 +265,18 @@ CASES = {
     "mo-redelivery": Case(["mo-redelivery"], stopped, people=True),
     "fake-receipt-text": Case(["fake-receipt-text:50%"], typed_in_vain, sim=["--receipt-delay", "100ms"]),
 }
+
+
+# What can be played together. How each message ends depends on what met it; that all end, that none is
+# sent twice, that receipts are believed and no slot leaks does not.
+TOGETHER = """early-receipt:20% late-receipt:1s:10% double-receipt:20% intermediate-receipt:30% unknown-receipt:20%
+    receipt-flood:500 receipt-in-data-sm:30% receipt-payload:30% receipt-text-variants:20% receipt-tlv-only:20%
+    receipt-tlv-ascii-error:30% ids-uuid duplicate-id:5% no-id:5% header-only-resp:5% error-with-body:10%
+    error-without-body:10% vendor-status:0x4ff:3% queue-full:1% nack:3% nack-zero:3% no-answer:3% late-answer:2s:5%
+    double-answer:20% bad-password:1 ralybnd:300ms wrong-bind-resp bind-with-deliver enquire-before-bind outbind
+    alert-notification:7 unknown-command:9 bad-length:41 high-sequence split-length slow-reader:20ms
+    unbind-in-flight:67 drop-connection:53 fake-receipt-text:10%""".split()
+ALL_AT_ONCE = {"all-at-once": Case(TOGETHER, survived, {"sessions": 2}, LATE, messages=200)}
 
 
 def listed_faults():
@@ -398,5 +418,6 @@ def main(first=None, last=None):
     """The faults named on the command line, or those of the list from `first` up to and without `last`."""
     names = listed_faults()
     assert set(names) == set(CASES), f"no case, or no such fault: {set(names) ^ set(CASES)}"
-    names = sys.argv[1:] or names[names.index(first) if first else 0:names.index(last) if last else None]
-    run(FaultyWorld({name: CASES[name] for name in names}))
+    names = sys.argv[1:] or names[names.index(first) if first else 0:names.index(last) if last else None] + \
+        (list(ALL_AT_ONCE) if last is None else [])
+    run(FaultyWorld({name: (CASES | ALL_AT_ONCE)[name] for name in names}))
