@@ -505,6 +505,8 @@ static void answer(struct engine *e, const struct owed *owed, uint32_t status)
 
 void owe_answer(struct engine *e, const struct owed *owed)
 {
+    if (owed->command_id == 0)
+        return;
     if (owed->ready_at <= e->durable) {
         answer(e, owed, ESME_ROK);
         return;
@@ -526,12 +528,15 @@ void owe_answer(struct engine *e, const struct owed *owed)
 
 void owe_stop_answer(struct engine *e, const struct owed *owed)
 {
+    if (owed->command_id == 0)
+        return;
     if (e->plant == PLANT_STOP_ACK_EARLY) {
         answer(e, owed, ESME_ROK);
         return;
     }
     struct owed_stop *stop = check_calloc(1, sizeof *stop);
     stop->owed = *owed;
+    stop->consent = e->projection.last_consent;
     stop->deadline_us = e->now.mono_us + STOP_HOLD_MS * US_PER_MS;
     TAILQ_INSERT_TAIL(&e->owed_stops, stop, link);
 }
@@ -547,7 +552,7 @@ static bool stop_is_ready(const struct engine *e, const struct owed_stop *stop,
         *ret_status = e->carriers[stop->owed.carrier].config->refuse_status;
         return late;
     }
-    return projection_done(e, stop->owed.ready_at) || e->projection.phase == STORE_DOWN || late;
+    return projection_done(e, stop->consent) || e->projection.phase == STORE_DOWN || late;
 }
 
 /* What cannot be stored, since the disk is full, is refused in time, so that the carrier sends it again. */

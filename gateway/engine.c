@@ -30,6 +30,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     TAILQ_INIT(&e->denials_leaving);
     projection_init(e);
     receipts_init(e);
+    e->reassembly = reassembly_new(key);
     carriers_init(e);
     e->routes = route_table_new(config);
     wheel_init(&e->wheel, 0);
@@ -41,6 +42,7 @@ void engine_free(struct engine *e)
     carriers_release(e);
     route_table_free(e->routes);
     receipts_release(e);
+    reassembly_free(e->reassembly);
     projection_release(e);
     denials_release(e);
     struct table_slot *slot;
@@ -123,6 +125,7 @@ static uint64_t next_turn(struct engine *e)
     uint64_t next = minimum(wheel_next(&e->wheel), carriers_next_us(e));
     next = minimum(next, minimum(owed_next_us(e), dispatch_next_us(e)));
     next = minimum(next, minimum(receipts_next_us(e), failover_next_us(e)));
+    next = minimum(next, long_replies_next_us(e));
     const struct message *intent = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
     if (intent != NULL && intent->attempt_sequence <= e->durable)
         next = minimum(next, now_us + US_PER_MS);
@@ -161,6 +164,7 @@ uint64_t engine_turn(struct engine *e, struct instant now)
     carriers_turn(e);
     denials_turn(e);
     receipts_turn(e);
+    long_replies_turn(e);
     /* Opt-outs go to Redis before any check of this turn does. */
     projection_turn(e);
     /* What waits at a carrier that is unfit goes to the next. */

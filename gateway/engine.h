@@ -189,6 +189,7 @@ enum plant {
     PLANT_DENY_NOT_CONSULTED,   /* P2: the deny set is passed over before the write */
     PLANT_NO_CANCEL_ON_STOP,    /* P2: what waits stays */
     PLANT_STOP_ACK_EARLY,       /* P3: deliver_sm_resp before the opt-out is durable */
+    PLANT_PART_NOT_RECORDED,   /* P3: a part of a long reply is answered and kept in memory alone */
     PLANT_REPLAY_SKIPPED,       /* P3: Redis is trusted although it forgot */
     PLANT_CONFIRM_TWICE,        /* P4 */
     PLANT_ACK_BEFORE_FSYNC,     /* P5 */

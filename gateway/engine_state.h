@@ -7,6 +7,7 @@
  *   receipts.c  what receipts change                 correlation.c   carriers' ids of messages
  *   receipt_hint.c  settings that would match more   inbound.c    replies from handsets
  *   failover.c  which carrier a message waits at     reconfigure.c  a new configuration
+ *   long_reply.c  parts of replies
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
  *   denial.c    the deny set and recent opt-outs
  *   record.c    events into the ledger               recover.c    replay and snapshot
@@ -23,6 +24,7 @@
 #include "gateway/route.h"
 #include "gateway/throttle.h"
 #include "proto/base/arena.h"
+#include "smpp/reassembly.h"
 #include "smpp/session.h"
 #include "smpp/text.h"
 
@@ -92,6 +94,7 @@ struct owed {
 struct owed_stop {
     TAILQ_ENTRY(owed_stop) link;
     struct owed owed;
+    uint64_t consent; /* the newest consent record: Redis must have it */
     uint64_t deadline_us;
 };
 
@@ -262,6 +265,7 @@ struct engine {
     struct seen_reference *reference_ring;
     size_t reference_start, reference_count, reference_size;
 
+    struct reassembly *reassembly; /* parts of long replies */
     struct table help_given; /* keyed hash of number and sender to wall ms */
     struct table orphans;    /* recovery: messages whose program is no longer configured */
 
@@ -270,7 +274,8 @@ struct engine {
 };
 
 #define SCRATCH_SIZE     (LEDGER_RECORD_MAX * 2)
-#define INBOUND_TEXT_MAX 1024 /* UTF-8 of one received part */
+#define INBOUND_TEXT_MAX 1024 /* UTF-8 of a reply that waits for Redis: a yes or no */
+#define REPLY_TEXT_MAX   (REASSEMBLY_PARTS_MAX * (REASSEMBLY_TEXT_MAX + 1))
 
 /* protobuf-c's strings are not const; packing does not write to them. */
 #define UNCONST(string) ((char *)(uintptr_t)(string))
@@ -440,6 +445,47 @@ void inbound_came(struct engine *e, const struct owed *owed, const struct sm_bod
 void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
                        const struct consent_state *state);
 
+/* A reply from a handset, decoded. */
+struct reply {
+    struct owed owed;    /* command_id 0: nobody waits for an answer */
+    struct part part;    /* PART_NONE: a text for itself */
+    bool incomplete;     /* parts are missing: it may take consent away, not give it */
+    uint64_t number;     /* 0: the source address is no number */
+    const char *address; /* of ours */
+    const char *text;    /* UTF-8 */
+    struct span raw;
+    uint16_t programs[SENDERS_MAX]; /* that send from this address */
+    uint16_t program_count;
+    uint8_t sender; /* index in the first program's senders */
+};
+/* Fills programs and sender from the address. */
+void reply_programs(const struct engine *e, struct reply *r);
+/* Does what the text asks for, and owes the answer. False: only Redis can tell whether a question is
+ * open; inbound_looked_up() goes on. */
+bool reply_act(struct engine *e, struct reply *r);
+void reply_stop(struct engine *e, struct reply *r, const struct keyword_match *match);
+void reply_ordinary(struct engine *e, struct reply *r, const struct keyword_match *match);
+/* Owes the answer to what has been recorded so far. */
+void reply_answer(struct engine *e, struct reply *r);
+
+/* ---- long_reply.c ---- */
+void long_reply_came(struct engine *e, struct reply *r);
+/* What the whole text asked for is recorded: no part is waited for any more. */
+void long_reply_close(struct engine *e, const struct part *part);
+void long_replies_turn(struct engine *e);
+uint64_t long_replies_next_us(const struct engine *e);
+void long_reply_replay(struct engine *e, const Assent__V1__Event *event,
+                       const Assent__V1__Personal *personal);
+/* The record of the set's text at index `at`, which points into `set` and itself; false: none is there. */
+struct part_record {
+    Assent__V1__ReplyPart form;
+    Assent__V1__Inbound body;
+    Assent__V1__Personal personal;
+    Assent__V1__Event event;
+};
+bool long_reply_describe(const struct engine *e, const struct part_set *set, unsigned at,
+                         struct part_record *ret_record);
+
 /* An opt-out, whoever asked for it: memory first, then queue, ledger and Redis. Gives the sequence
  * number of its record. */
 struct opt_out {
@@ -478,6 +524,7 @@ struct inquiry {
     struct keyword_match match; /* while a question is pending */
     struct keyword_match plain; /* while none is */
     char address[22];
+    struct part part;
     char text[INBOUND_TEXT_MAX];
     uint8_t raw[256];
     uint16_t raw_length;

@@ -10,23 +10,12 @@
 #include "consent/language.h"
 #include "gateway/engine_state.h"
 #include "smpp/text.h"
+#include "smpp/utf8.h"
 
 #define IN_FLIGHT_MAX   256 /* message ids listed in one opt-out record */
 #define HELP_EVERY_MS   (24ull * 3600 * 1000)
 #define HELP_REMEMBERED 65536
 #define SERVICE_TTL_MS  (30ull * 60 * 1000)
-
-/* A reply from a handset, decoded. */
-struct reply {
-    struct owed owed;
-    uint64_t number;     /* 0: the source address is no number */
-    const char *address; /* of ours: as configured, or as the carrier wrote it */
-    const char *text;    /* UTF-8 */
-    struct span raw;
-    uint16_t programs[SENDERS_MAX]; /* that send from this address */
-    uint16_t program_count;
-    uint8_t sender; /* index in the first program's senders */
-};
 
 /* ---- scopes ---- */
 
@@ -167,7 +156,7 @@ uint64_t opt_out_apply(struct engine *e, const struct opt_out *o)
     return sequence;
 }
 
-static void stop(struct engine *e, struct reply *r, const struct keyword_match *match)
+void reply_stop(struct engine *e, struct reply *r, const struct keyword_match *match)
 {
     struct opt_out o = {
         .number = r->number,
@@ -190,13 +179,16 @@ static void stop(struct engine *e, struct reply *r, const struct keyword_match *
 
 /* ---- the other meanings ---- */
 
-static void answer_when_durable(struct engine *e, struct reply *r)
+void reply_answer(struct engine *e, struct reply *r)
 {
     r->owed.ready_at = e->ports->ledger_next(e->ports->context) - 1;
-    owe_answer(e, &r->owed);
+    if (r->part.kind != PART_NONE)
+        owe_stop_answer(e, &r->owed); /* another part of it may have said STOP */
+    else
+        owe_answer(e, &r->owed);
 }
 
-static void ordinary(struct engine *e, struct reply *r, const struct keyword_match *match)
+void reply_ordinary(struct engine *e, struct reply *r, const struct keyword_match *match)
 {
     Assent__V1__Inbound body = ASSENT__V1__INBOUND__INIT;
     body.carrier = UNCONST(e->carriers[r->owed.carrier].config->name);
@@ -215,7 +207,7 @@ static void ordinary(struct engine *e, struct reply *r, const struct keyword_mat
     event.inbound = &body;
     record_event(e, &event, &personal);
     e->metrics.counters[COUNT_REPLIES]++;
-    answer_when_durable(e, r);
+    reply_answer(e, r);
 }
 
 static uint64_t *help_slot(struct engine *e, uint64_t number, const char *address)
@@ -249,7 +241,7 @@ static void help(struct engine *e, struct reply *r, const struct keyword_match *
     e->metrics.counters[COUNT_HELP]++;
     uint64_t cause = e->ports->ledger_next(e->ports->context);
     bool due = r->program_count > 0 && r->number != 0 && help_is_due(e, r);
-    ordinary(e, r, match);
+    reply_ordinary(e, r, match);
     if (due)
         admit_service(e, ASSENT__V1__SERVICE_KIND__HELP_REPLY, r->programs[0], r->sender, r->number,
                       language_of_reply(match, r->number), cause, r->owed.carrier, SERVICE_TTL_MS);
@@ -289,7 +281,7 @@ static void start(struct engine *e, struct reply *r, const struct keyword_match 
         admit_service(e, ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN, r->programs[0], r->sender,
                       r->number, language_of_reply(match, r->number), sequence, r->owed.carrier,
                       SERVICE_TTL_MS);
-    answer_when_durable(e, r);
+    reply_answer(e, r);
 }
 
 static void act(struct engine *e, struct reply *r, const struct keyword_match *match)
@@ -298,7 +290,7 @@ static void act(struct engine *e, struct reply *r, const struct keyword_match *m
     case MEANING_OPT_OUT:
     case MEANING_OPT_OUT_ALL:
     case MEANING_OPT_OUT_INTENT:
-        stop(e, r, match);
+        reply_stop(e, r, match);
         return;
     case MEANING_OPT_IN:
         start(e, r, match);
@@ -310,7 +302,7 @@ static void act(struct engine *e, struct reply *r, const struct keyword_match *m
     case MEANING_REVIEW:
     case MEANING_CONFIRM:
     case MEANING_DECLINE:
-        ordinary(e, r, match);
+        reply_ordinary(e, r, match);
         return;
     }
 }
@@ -329,7 +321,10 @@ static void ask_for_question(struct engine *e, struct reply *r, const struct key
     q->program_count = r->program_count;
     memcpy(q->programs, r->programs, sizeof q->programs);
     snprintf(q->address, sizeof q->address, "%s", r->address);
-    snprintf(q->text, sizeof q->text, "%s", r->text);
+    q->part = r->part;
+    size_t length = utf8_cut(span_from_string(r->text), sizeof q->text - 1);
+    memcpy(q->text, r->text, length);
+    q->text[length] = '\0';
     q->raw_length = (uint16_t)(r->raw.length < sizeof q->raw ? r->raw.length : sizeof q->raw);
     memcpy(q->raw, r->raw.data, q->raw_length);
     if (!inquiry_ask(e, q))
@@ -349,13 +344,14 @@ static void decline(struct engine *e, struct reply *r, uint16_t program, uint64_
     event.opt_in_declined = &body;
     record_event(e, &event, &personal);
     e->metrics.counters[COUNT_OPT_INS_DECLINED]++;
-    answer_when_durable(e, r);
+    reply_answer(e, r);
 }
 
 void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
                        const struct consent_state *state)
 {
     struct reply r = {.owed = q->owed,
+                      .part = q->part,
                       .number = q->number,
                       .address = q->address,
                       .text = q->text,
@@ -381,7 +377,7 @@ void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
                                      .raw = r.raw,
                                      .carrier = q->owed.carrier};
         opt_in_confirm(e, &proof);
-        answer_when_durable(e, &r);
+        reply_answer(e, &r);
     } else if (state->pending && !answered) {
         decline(e, &r, program, state->request);
     } else if (++q->at < q->program_count) {
@@ -393,56 +389,95 @@ void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
     } else {
         act(e, &r, &q->plain);
     }
+    if (ok && q->part.kind != PART_NONE)
+        long_reply_close(e, &q->part);
     inquiry_free(e, q);
 }
 
 /* ---- the way in ---- */
 
-static void find_programs(const struct engine *e, const struct address_reading *to, struct reply *r)
+void reply_programs(const struct engine *e, struct reply *r)
 {
     for (uint16_t i = 0; i < e->config->program_count; i++) {
         const struct program_config *program = &e->config->programs[i];
         for (uint8_t j = 0; j < program->sender_count && r->program_count < SENDERS_MAX; j++) {
-            if (!address_reading_is(to, program->senders[j]))
+            if (strcmp(program->senders[j], r->address) != 0)
                 continue;
-            if (r->program_count == 0) {
+            if (r->program_count == 0)
                 r->sender = j;
-                r->address = program->senders[j];
-            }
             r->programs[r->program_count++] = i;
         }
     }
 }
 
-static struct span without_header(const struct sm_body *body)
+bool reply_act(struct engine *e, struct reply *r)
 {
-    struct udh udh;
-    if ((body->esm_class & ESM_UDHI) != 0 && udh_parse(body->text, &udh))
-        return udh.text;
-    return body->text;
+    struct keyword_match plain = keyword_match(span_from_string(r->text), false);
+    struct keyword_match pending = keyword_match(span_from_string(r->text), true);
+    if (r->number == 0)
+        plain.meaning = pending.meaning = MEANING_REPLY;
+    if (r->incomplete && plain.meaning == MEANING_OPT_IN)
+        plain.meaning = MEANING_REPLY;
+    bool may_answer = pending.meaning == MEANING_CONFIRM || pending.meaning == MEANING_DECLINE;
+    if (may_answer && r->program_count > 0 && !r->incomplete) {
+        ask_for_question(e, r, &pending, &plain);
+        return false;
+    }
+    act(e, r, &plain);
+    return true;
+}
+
+/* Cuts the user data header off. NULL: there is none. */
+static const struct udh *read_header(const struct sm_body *body, struct udh *udh, struct span *raw)
+{
+    *raw = body->text;
+    if ((body->esm_class & ESM_UDHI) == 0 || !udh_parse(body->text, udh))
+        return NULL;
+    *raw = udh->text;
+    return udh;
+}
+
+/* What comes from no number, or in too many parts, is read part by part. */
+static bool is_part(const struct sm_body *body, const struct udh *udh, struct reply *r)
+{
+    if (r->number == 0 || !part_read(body, udh, &r->part))
+        return false;
+    r->part.sender = r->number;
+    r->part.scope = r->owed.carrier;
+    snprintf(r->part.receiver, sizeof r->part.receiver, "%s", r->address);
+    return true;
+}
+
+/* The sender of ours that was written to, or the address as it was sent. */
+static const char *own_address(const struct engine *e, const struct address_reading *to)
+{
+    for (uint16_t i = 0; i < e->config->program_count; i++) {
+        const struct program_config *program = &e->config->programs[i];
+        for (uint8_t j = 0; j < program->sender_count; j++)
+            if (address_reading_is(to, program->senders[j]))
+                return program->senders[j];
+    }
+    return to->as_sent;
 }
 
 void inbound_came(struct engine *e, const struct owed *owed, const struct sm_body *body)
 {
-    char text[INBOUND_TEXT_MAX];
-    struct reply r = {.owed = *owed, .text = text, .raw = without_header(body)};
-    const struct addressing *rules = &e->config->carriers[owed->carrier].addressing;
+    char text[REPLY_TEXT_MAX];
+    struct udh header;
+    struct reply r = {.owed = *owed, .text = text};
+    const struct udh *udh = read_header(body, &header, &r.raw);
+    const struct carrier_config *carrier = e->carriers[owed->carrier].config;
     struct address_reading to;
-    addressing_read(rules, &body->destination, &to);
-    r.number = addressing_number(rules, &body->source);
-    r.address = to.as_sent;
-    if (r.raw.length > (INBOUND_TEXT_MAX - 1) / 3)
-        r.raw.length = (INBOUND_TEXT_MAX - 1) / 3;
-    size_t length = text_decode(body->data_coding, r.raw, text, sizeof text - 1);
-    text[length] = '\0';
-    find_programs(e, &to, &r);
-    struct keyword_match plain = keyword_match(span_of(text, length), false);
-    struct keyword_match pending = keyword_match(span_of(text, length), true);
-    if (r.number == 0)
-        plain.meaning = pending.meaning = MEANING_REPLY;
-    bool may_answer = pending.meaning == MEANING_CONFIRM || pending.meaning == MEANING_DECLINE;
-    if (may_answer && r.program_count > 0)
-        ask_for_question(e, &r, &pending, &plain);
+    addressing_read(&carrier->addressing, &body->destination, &to);
+    r.number = addressing_number(&carrier->addressing, &body->source);
+    r.address = own_address(e, &to);
+    if (r.raw.length > (sizeof text - 1) / 3)
+        r.raw.length = (sizeof text - 1) / 3;
+    text[text_receive(carrier->text.alphabet, body->data_coding, udh, r.raw, text,
+                      sizeof text - 1)] = '\0';
+    reply_programs(e, &r);
+    if (is_part(body, udh, &r))
+        long_reply_came(e, &r);
     else
-        act(e, &r, &plain);
+        (void)reply_act(e, &r);
 }

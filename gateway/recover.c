@@ -201,6 +201,10 @@ static void replay_with_person(struct engine *e, uint64_t sequence, const Assent
     case ASSENT__V1__EVENT__BODY_SEEN_OPT_OUT:
         replay_seen_opt_out(e, event->seen_opt_out, personal->number);
         return;
+    case ASSENT__V1__EVENT__BODY_INBOUND:
+        if (event->inbound->part != NULL)
+            long_reply_replay(e, event, personal);
+        return;
     case ASSENT__V1__EVENT__BODY_RECEIPT:
         receipt_park_again(e, carrier_index(e, event->receipt->carrier), event->receipt,
                            personal->number);
@@ -257,9 +261,9 @@ static bool form_is_possible(const Assent__V1__Event *event)
         form = event->accepted->form;
     else if (event->body_case == ASSENT__V1__EVENT__BODY_ATTEMPT)
         form = event->attempt->form;
-    return form == NULL || (form->parts >= 1 && form->parts <= TEXT_PARTS_MAX &&
-                            form->shift <= UINT8_MAX && form->encoding <= UINT8_MAX &&
-                            form->concatenation <= CONCATENATION_PAYLOAD);
+    return form == NULL ||
+           (form->parts >= 1 && form->parts <= TEXT_PARTS_MAX && form->shift <= UINT8_MAX &&
+            form->encoding <= UINT8_MAX && form->concatenation <= CONCATENATION_PAYLOAD);
 }
 
 enum err engine_replay(struct engine *e, uint64_t sequence, struct span public_part,
@@ -368,6 +372,9 @@ void recover_finish(struct engine *e)
     struct parked_receipt *parked;
     TAILQ_FOREACH(parked, &e->parked, link)
     parked->until_us = e->now.mono_us + PARKED_RECEIPT_MS * US_PER_MS;
+    struct part_set *set = reassembly_oldest(e->reassembly);
+    for (; set != NULL; set = reassembly_after(set))
+        set->since_us = to_monotonic(e, set->since_us);
     end_orphans(e);
 }
 
@@ -578,6 +585,20 @@ static void put_opt_outs(struct snapshot *s)
     }
 }
 
+static void put_long_replies(struct snapshot *s)
+{
+    const struct part_set *set = reassembly_oldest(s->e->reassembly);
+    for (; set != NULL; set = reassembly_after(set)) {
+        for (unsigned i = 0; i < set->part.total; i++) {
+            struct part_record record;
+            if (!long_reply_describe(s->e, set, i, &record))
+                continue;
+            record.event.wall_ms = to_wall_ms(s, set->since_us);
+            put(s, &record.event, &record.personal);
+        }
+    }
+}
+
 static int by_id(const void *a, const void *b)
 {
     const struct message *const *x = a, *const *y = b;
@@ -613,6 +634,7 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     }
     put_references(&s);
     put_opt_outs(&s);
+    put_long_replies(&s);
     put_messages(&s);
     return s.ok;
 }

@@ -262,6 +262,8 @@ static void say_inbound(struct sentence *s, const Assent__V1__Event *event)
     say_if(s, " over ", inbound->carrier);
     say(s, ", read as %s", spaced(inbound->meaning, name));
     say_if(s, " by rule ", inbound->rule);
+    if (inbound->part != NULL && inbound->part->number != 0)
+        say(s, " (part %u of %u)", inbound->part->number, inbound->part->total);
 }
 
 static void say_requested(struct sentence *s, const Assent__V1__Event *event)

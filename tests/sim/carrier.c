@@ -424,6 +424,39 @@ void wire_send_mo(struct world *w, enum mo_kind kind, uint32_t number, uint32_t 
     world_at(w, delay_us, deliver, add_mo(w, mo), 0, 0);
 }
 
+void wire_send_halves(struct world *w, uint32_t number, uint32_t program,
+                      const char *const halves[2], uint64_t delay_us)
+{
+    uint32_t at[2];
+    for (unsigned i = 0; i < 2; i++) {
+        struct mo mo = {.kind = MO_HALF,
+                        .number = number,
+                        .program = program,
+                        .carrier = carrier_of(w, number),
+                        .part = (uint8_t)(i + 1)};
+        snprintf(mo.text, sizeof mo.text, "%s", halves[i]);
+        at[i] = add_mo(w, mo);
+    }
+    w->wire.mos[at[0]].other = at[1];
+    w->wire.mos[at[1]].other = at[0];
+    uint64_t apart_us =
+        rng_below(&w->wire_rng, rng_chance(&w->wire_rng, 700000) ? 200000 : 60 * US_PER_S);
+    bool turned = rng_chance(&w->wire_rng, 400000);
+    world_at(w, delay_us + (turned ? apart_us : 0), deliver, at[0], 0, 0);
+    world_at(w, delay_us + (turned ? 0 : apart_us), deliver, at[1], 0, 0);
+}
+
+/* A half with its header, whose reference is the first half's place among all replies. */
+static struct span with_header(uint32_t index, const struct mo *mo, uint8_t out[256])
+{
+    uint16_t reference = (uint16_t)(index < mo->other ? index : mo->other);
+    size_t length = strlen(mo->text);
+    uint8_t header[] = {6, 8, 4, (uint8_t)(reference >> 8), (uint8_t)reference, 2, mo->part};
+    memcpy(out, header, sizeof header);
+    memcpy(out + sizeof header, mo->text, length);
+    return span_of(out, sizeof header + length);
+}
+
 static bool takes_delivery(const struct connection *c)
 {
     return c->session != NULL && !c->over && session_state(c->session) == SESSION_BOUND &&
@@ -464,6 +497,11 @@ static enum err submit_mo(struct world *w, uint32_t index, uint32_t connection)
                          .destination = address(w, sender, mo->carrier == 0 ? 1 : 0),
                          .esm_class = mo->kind == MO_RECEIPT ? ESM_TYPE_RECEIPT : 0,
                          .short_message = span_from_string(mo->text)};
+    uint8_t octets[256];
+    if (mo->kind == MO_HALF) {
+        out.esm_class = ESM_UDHI;
+        out.short_message = with_header(index, mo, octets);
+    }
     w->wire.mo_being_sent = index;
     enum err err = session_submit(at(w, connection)->session, &out, index, w->now_us);
     w->wire.mo_being_sent = NONE;

@@ -37,6 +37,7 @@ static const struct {
     [PLANT_DENY_NOT_CONSULTED] = {"deny_not_consulted", "P2 P3"},
     [PLANT_NO_CANCEL_ON_STOP] = {"no_cancel_on_stop", "P2"},
     [PLANT_STOP_ACK_EARLY] = {"stop_ack_early", "P3"},
+    [PLANT_PART_NOT_RECORDED] = {"part_not_recorded", "P3"},
     [PLANT_REPLAY_SKIPPED] = {"replay_skipped", "P3"},
     [PLANT_CONFIRM_TWICE] = {"confirm_twice", "P4"},
     [PLANT_ACK_BEFORE_FSYNC] = {"ack_before_fsync", "P5"},
@@ -45,7 +46,7 @@ static const struct {
     [PLANT_RATE_AT_DISPATCH] = {"rate_at_dispatch", "P7"},
     [PLANT_TOKEN_NOT_RETURNED] = {"token_not_returned", "P7 P5"}, /* in the end nothing moves */
     [PLANT_NO_PRIORITY] = {"no_priority", "P8"},
-    [PLANT_FAILOVER_IN_FLIGHT] = {"failover_in_flight", "P6"},
+    [PLANT_FAILOVER_IN_FLIGHT] = {"failover_in_flight", "P6 P4"},
     [PLANT_FAILOVER_PART] = {"failover_part", "P6"},
     [PLANT_NO_FAILOVER] = {"no_failover", "P8"},
     [PLANT_CARRIER_OPT_OUT_LOST] = {"carrier_opt_out_lost", "P3"},

@@ -631,6 +631,25 @@ static void stop_answered(struct world *w, struct mo *mo)
     w->oracle.stops_answered++;
 }
 
+/* When both halves of a STOP have been answered, it is one; unless they came so far apart that they
+ * need not have been joined, or a START came meanwhile. */
+static void half_answered(struct world *w, struct mo *mo)
+{
+    struct mo *other = &w->wire.mos[mo->other];
+    uint64_t first_us = mo->first_us < other->first_us ? mo->first_us : other->first_us;
+    mo->acknowledged = true;
+    if (!other->acknowledged || mo->judged)
+        return;
+    mo->judged = other->judged = true;
+    if (w->now_us - first_us > (REASSEMBLY_MS - 1000) * US_PER_MS ||
+        w->oracle.subscribers[mo->number].last_start_us >= first_us)
+        return;
+    struct mo whole = *mo;
+    whole.kind = MO_STOP;
+    whole.handed_us = mo->first_us > other->first_us ? mo->first_us : other->first_us;
+    stop_answered(w, &whole);
+}
+
 static void receipt_answered(struct world *w, const struct mo *mo)
 {
     if (mo->receipt_of == NONE || mo->outcome == ASSENT__V1__OUTCOME__OUTCOME_OPEN)
@@ -654,6 +673,8 @@ static void deliver_answered(struct world *w, uint32_t connection, uint32_t sequ
         TRACE(w, "gateway", "deliver_sm_resp %x to deliver_sm %u", command_status, d->mo);
         if (command_status == ESME_ROK && (mo->kind == MO_STOP || mo->kind == MO_STOP_ALL))
             stop_answered(w, mo);
+        if (command_status == ESME_ROK && mo->kind == MO_HALF)
+            half_answered(w, mo);
         if (command_status == ESME_ROK && mo->kind == MO_RECEIPT)
             receipt_answered(w, mo);
         return;
@@ -736,6 +757,18 @@ static void stop_handed(struct world *w, struct mo *mo)
         sub->confirmations_due++;
 }
 
+static void half_handed(struct world *w, struct mo *mo)
+{
+    struct subscriber *sub = &w->oracle.subscribers[mo->number];
+    if (mo->first_us == 0)
+        mo->first_us = w->now_us;
+    if (w->wire.mos[mo->other].first_us == 0)
+        return;
+    sub->last_stop_us = w->now_us;
+    if (set_add(&sub->opted_out, stop_key(w, mo->program, mo->number, false) >> 50))
+        sub->confirmations_due++;
+}
+
 static void start_handed(struct world *w, const struct mo *mo)
 {
     struct subscriber *sub = &w->oracle.subscribers[mo->number];
@@ -754,6 +787,8 @@ void oracle_handed(struct world *w, uint32_t connection, const struct delivery *
     mo->handed_us = w->now_us;
     if (mo->kind == MO_STOP || mo->kind == MO_STOP_ALL)
         stop_handed(w, mo);
+    else if (mo->kind == MO_HALF)
+        half_handed(w, mo);
     else if (mo->kind == MO_START)
         start_handed(w, mo);
 }

@@ -459,6 +459,10 @@ void people_receive(struct world *w, uint32_t number, uint32_t program, const ch
         stop(w, MO_STOP, number, program);
     if (rng_chance(rng, p->stop_all))
         stop(w, MO_STOP_ALL, number, program);
+    if (rng_chance(rng, p->stop_halves)) {
+        static const char *const halves[] = {"Leave me al", "one, thank you!"};
+        wire_send_halves(w, number, program, halves, mood(w));
+    }
     if (rng_chance(rng, p->help))
         say(w, MO_HELP, number, program, mood(w));
     if (rng_chance(rng, p->chatter))
@@ -467,7 +471,7 @@ void people_receive(struct world *w, uint32_t number, uint32_t program, const ch
 
 void people_meddle(struct world *w, uint32_t number, uint32_t program_scope)
 {
-    if (number == NONE || !rng_chance(&w->people_rng, w->plan.stop / 4))
+    if (number == NONE || !rng_chance(&w->people_rng, w->plan.stop / 2))
         return;
     for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
         if (scope_program(w, p) == program_scope)

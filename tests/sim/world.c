@@ -386,7 +386,7 @@ static void heal(struct world *w, struct event *e)
     memset(w->wire.out_until_us, 0, sizeof w->wire.out_until_us);
     p->never_answered = p->answered_late = p->deliver_drop = 0;
     p->receipt_lost = 0;
-    p->stop = p->stop_all = p->start = p->help = p->chatter = 0;
+    p->stop = p->stop_all = p->start = p->help = p->chatter = p->stop_halves = 0;
     disk_set_full(w, false);
     redis_heal(w);
     if (w->config.carriers[1].retired)

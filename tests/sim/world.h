@@ -72,6 +72,7 @@ struct plan {
     uint32_t receipt_lost, receipt_double, receipt_early, receipt_bad, no_id; /* one taken */
     uint32_t deliver_drop; /* a deliver_sm_resp: the carrier does not see it */
     uint32_t stop, stop_all, start, help, chatter, yes;         /* a message to a subscriber */
+    uint32_t stop_halves;                                       /* likewise, in two parts */
     uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
     uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
 };
@@ -205,7 +206,17 @@ uint16_t scope_program(struct world *world, uint32_t program);
 
 /* carrier.c */
 
-enum mo_kind { MO_RECEIPT, MO_STOP, MO_STOP_ALL, MO_START, MO_YES, MO_NO, MO_HELP, MO_CHATTER };
+enum mo_kind {
+    MO_RECEIPT,
+    MO_STOP,
+    MO_STOP_ALL,
+    MO_START,
+    MO_YES,
+    MO_NO,
+    MO_HELP,
+    MO_CHATTER,
+    MO_HALF, /* of a text that says STOP when both are there */
+};
 
 /* A deliver_sm on its way to the gateway, until it is answered with ESME_ROK. */
 struct mo {
@@ -218,6 +229,10 @@ struct mo {
     bool done, in_flight;
     uint32_t tries;
     uint64_t handed_us; /* to the engine, last; 0 never */
+    uint32_t other;     /* MO_HALF: the other one */
+    uint8_t part;
+    uint64_t first_us; /* handed first */
+    bool acknowledged, judged;
     char text[200];
 };
 
@@ -271,6 +286,9 @@ void wire_outage(struct world *world, uint16_t carrier, uint64_t lasts_us);
 /* A text from a subscriber, to be delivered until it is answered. */
 void wire_send_mo(struct world *world, enum mo_kind kind, uint32_t number, uint32_t program,
                   const char *text, uint64_t delay_us);
+/* A long text in two parts, in this order or the other. */
+void wire_send_halves(struct world *world, uint32_t number, uint32_t program,
+                      const char *const halves[2], uint64_t delay_us);
 
 /* people.c */
 

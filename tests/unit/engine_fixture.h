@@ -76,6 +76,7 @@ struct world {
     unsigned binds;
     const char *give_id; /* of every submit_sm; NULL: "id1", "id2", ... */
     uint64_t next_id;
+    void (*on_submit)(const struct sm_body *body); /* NULL, or looks at every submit_sm */
     bool stuck;             /* the ledger is durable no further */
     uint32_t deliver_ended; /* deliver_sm that the engine answered */
     uint32_t deliver_status;
@@ -241,6 +242,8 @@ static void peer_message(void *context, struct session *session, const struct pd
     struct world_submit *submit = &w->submits[w->submit_count - 1];
     memcpy(submit->service_type, body->service_type.data, body->service_type.length);
     memcpy(submit->validity_period, body->validity_period.data, body->validity_period.length);
+    if (w->on_submit != NULL)
+        w->on_submit(body);
     if (w->silent)
         return;
     char id[24];
