@@ -85,22 +85,25 @@ static void ramp_set(struct ramp *r, uint32_t to)
     r->limited = false;
 }
 
+/* Where nothing at all was taken it is an outage, which says nothing about the rate that will be. */
 static void cut_rate(struct ramp *r, uint32_t taken, uint32_t refused, uint64_t now_us)
 {
-    uint32_t before = r->value;
-    if (is_close(taken, r->cut_to) && taken < r->cut_to && r->cut_to < before)
-        taken = r->cut_to; /* a probe from there has failed: as good as known */
+    uint32_t before = r->value, known = r->cut_to;
+    if (taken < known && is_close(taken, known) && known < before)
+        taken = known; /* a probe from there has failed: as good as known */
     ramp_set(r, taken < before ? taken : before - before / 64 - 1);
-    bool agreed = now_us >= r->cut_us + US_PER_S && is_close(r->value, r->cut_to);
+    bool agreed = known != 0 && now_us >= r->cut_us + US_PER_S && is_close(r->value, known);
     r->cut_to = r->value;
     r->cut_us = now_us;
-    r->failed_at = before;
-    if (agreed || gap_is_small(r)) {
+    r->failed_at = taken != 0 ? before : 0;
+    if (taken != 0 && (agreed || gap_is_small(r))) {
         rest(r, refused, now_us);
         return;
     }
     r->rests = 0;
-    r->step = (uint32_t)smaller((uint64_t)(before - r->value) * 500 / r->value, STEP_MOST);
+    r->step = taken == 0
+                  ? STEP_MOST
+                  : (uint32_t)smaller((uint64_t)(before - r->value) * 500 / r->value, STEP_MOST);
     r->next_us = now_us + STEP_FAST_US;
 }
 

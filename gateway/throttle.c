@@ -16,7 +16,6 @@
 
 #define PACE_BURST_US    10000ull
 #define PACE_CATCH_UP_US 90000ull
-#define PACE_EVEN_US     2000ull
 #define QUICK_RATE       100
 #define DEBT_MAX         (-(TEXT_PARTS_MAX - 1) * ONE) /* a long text, taken when one was earned */
 
@@ -37,8 +36,7 @@ void throttle_init(struct throttle *throttle, uint32_t rate, uint64_t now_us)
 static int64_t credit_max(const struct throttle *throttle)
 {
     uint64_t catch_up = throttle->even ? 0 : PACE_CATCH_UP_US * throttle->written;
-    uint64_t burst = (throttle->even ? PACE_EVEN_US : PACE_BURST_US) * throttle->rate;
-    return ONE + (int64_t)(burst + catch_up);
+    return ONE + (int64_t)(PACE_BURST_US * throttle->rate + catch_up);
 }
 
 /* A second with its guard, spread evenly, where nothing may be caught up. */

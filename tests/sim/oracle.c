@@ -408,8 +408,10 @@ static void check_parts(struct world *w, const struct submit_seen *s)
 {
     const struct text *t = &w->people.texts[s->text];
     uint32_t *last = &w->wire.connections[s->connection]->last_text;
-    if (t->parts[s->part].writes > 0)
+    if (t->parts[s->part].writes > 0) {
+        *last = begun(t) ? *last : s->text;
         return;
+    }
     if (s->part > 0 &&
         (*last != s->text || t->parts[s->part - 1].writes == 0 || w->oracle.highest > s->text))
         world_fail(w, "P7", "part %u of #%u not right behind the part before it (#%u was, or #%u)",

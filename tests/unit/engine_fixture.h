@@ -72,6 +72,8 @@ struct world {
     bool silent;          /* submit_sm get no answer */
     bool away[2];         /* a carrier that takes no connection */
     uint32_t status[2];   /* a carrier's answer to every submit_sm */
+    size_t granted;       /* but so many of a batch are taken in any case */
+    size_t batch;         /* submit_sm read together */
     uint32_t bind_status; /* to every bind */
     unsigned binds;
     const char *give_id; /* of every submit_sm; NULL: "id1", "id2", ... */
@@ -247,7 +249,7 @@ static void peer_message(void *context, struct session *session, const struct pd
     if (w->silent)
         return;
     char id[24];
-    uint32_t status = w->status[link / WORLD_LINKS];
+    uint32_t status = w->batch++ < w->granted ? ESME_ROK : w->status[link / WORLD_LINKS];
     snprintf(id, sizeof id, "id%llu", (unsigned long long)++w->next_id);
     struct span given = span_from_string(w->give_id ? w->give_id : id);
     session_respond(session, header, status, status == ESME_ROK ? given : (struct span){0});
@@ -329,6 +331,7 @@ static void world_settle(struct world *w)
             if (w->peers[link] == NULL)
                 continue;
             struct span in = buffer_span(&w->to_peer[link]);
+            w->batch = 0;
             if (in.length > 0)
                 session_receive(w->peers[link], in, w->now.mono_us), busy = true;
             buffer_consume(&w->to_peer[link], in.length);

@@ -40,6 +40,7 @@ struct link {
     double bucket; /* what is in it */
     uint64_t bucket_us;
     uint32_t random;
+    bool out; /* it refuses everything */
 };
 
 static uint32_t below(struct link *l, uint32_t n)
@@ -67,7 +68,7 @@ static void link_init(struct link *l, enum kind kind, uint32_t limit, uint32_t b
 
 static bool takes(struct link *l, uint64_t now_us)
 {
-    if (l->count + 1 > l->granted)
+    if (l->out || l->count + 1 > l->granted)
         return false;
     if (l->kind == SLIDING_SECOND) {
         uint64_t *oldest = &l->taken_at[l->taken % l->limit];
@@ -155,9 +156,9 @@ static void settles(enum kind kind, uint32_t limit, uint32_t burst, uint64_t sec
            kind == BUCKET ? "bucket" : "sliding", limit, used * 100, share * 100,
            (unsigned long long)early, l->pacing.rate.value);
 
-        assert_true(used >= 0.95);
+    assert_true(used >= 0.95);
 
-        assert_true(share < 0.01);
+    assert_true(share < 0.01);
     free(l->taken_at);
     free(l);
 }
@@ -180,11 +181,76 @@ static void test_settles_at_an_unknown_rate_of_a_bucket(void **state)
         settles(BUCKET, rows[i].limit, rows[i].burst, 60);
 }
 
+/* All is refused for three seconds: pauses, few refusals, and soon what it was. */
+static void test_an_outage_is_no_rate(void **state)
+{
+    (void)state;
+    struct link *l = malloc(sizeof *l);
+    link_init(l, SLIDING_SECOND, 1000, 0);
+    run(l, SECOND, 15 * SECOND);
+    l->out = true;
+    run(l, 15 * SECOND, 18 * SECOND);
+    assert_in_range(l->refused, 1, 50);
+    l->out = false;
+    run(l, 18 * SECOND, 33 * SECOND);
+    uint64_t before = l->taken;
+    run(l, 33 * SECOND, 43 * SECOND);
+    assert_true(l->taken - before >= 9500);
+    free(l->taken_at);
+    free(l);
+}
+
+static void test_a_window_of_10_and_of_1_is_found(void **state)
+{
+    (void)state;
+    static const uint32_t windows[] = {10, 1};
+    for (size_t i = 0; i < 2; i++) {
+        struct link *l = malloc(sizeof *l);
+        link_init(l, SLIDING_SECOND, 20000, 0);
+        l->granted = windows[i];
+        l->says = REFUSED_WINDOW;
+        l->jitter_us = 0;
+        run(l, SECOND, 3 * SECOND);
+        assert_int_equal(l->pacing.window.value, windows[i]);
+        assert_int_equal(l->pacing.rate.value, 20000);
+        uint64_t before = l->taken;
+        run(l, 3 * SECOND, 63 * SECOND);
+        assert_true(l->refused * 100 < l->taken - before);
+        assert_true((l->taken - before) * 100 >= 60 * 1000 / 6 * windows[i] * 95);
+        free(l->taken_at);
+        free(l);
+    }
+}
+
+static void test_new_settings_keep_what_was_found(void **state)
+{
+    (void)state;
+    struct pacing *p = malloc(sizeof *p);
+    pacing_init(p, 100, 10, true);
+    pacing_refused(p, REFUSED_RATE, SECOND, 1, SECOND);
+    assert_false(pacing_turn(p, 1, SECOND));
+    (void)pacing_turn(p, 0, SECOND + 1);
+    uint32_t found = p->rate.value;
+    assert_true(found < 100);
+    pacing_configure(p, 200, 20, true);
+    assert_int_equal(p->rate.value, found);
+    assert_int_equal(p->rate.most, 200);
+    pacing_configure(p, 200, 20, false);
+    assert_int_equal(p->rate.value, 200);
+    pacing_configure(p, 50, 5, true);
+    assert_int_equal(p->rate.value, 50);
+    assert_int_equal(p->window.value, 5);
+    free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settles_at_an_unknown_rate_of_a_sliding_second),
         cmocka_unit_test(test_settles_at_an_unknown_rate_of_a_bucket),
+        cmocka_unit_test(test_an_outage_is_no_rate),
+        cmocka_unit_test(test_a_window_of_10_and_of_1_is_found),
+        cmocka_unit_test(test_new_settings_keep_what_was_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
