@@ -225,8 +225,7 @@ static void on_request_ended(void *context, struct session *session, uint64_t co
     }
     p->facts.submit_us = p->now_us - p->submitted_us;
     p->facts.submit_status = command_status;
-    if (message_id.length > 0)
-        memcpy(p->facts.submit_id, message_id.data, message_id.length);
+    probe_copy_text(p->facts.submit_id, sizeof p->facts.submit_id, message_id);
     if (command_status != ESME_ROK) {
         settle_parked(p, false);
         say_refused(p, command_status);
@@ -265,12 +264,7 @@ static void note_bind_resp(struct leg *leg, struct span pdu)
     struct probe_facts *facts = &leg->probe->facts;
     decode_bind_resp(pdu, &body);
     const struct tlv *version = tlv_find(&body.tlvs, TLV_SC_INTERFACE_VERSION);
-    size_t length = body.system_id.length < sizeof facts->server - 1 ? body.system_id.length
-                                                                     : sizeof facts->server - 1;
-    for (size_t i = 0; i < length; i++) {
-        uint8_t octet = body.system_id.data[i];
-        facts->server[i] = octet >= ' ' && octet < 0x7f ? (char)octet : '?';
-    }
+    probe_copy_text(facts->server, sizeof facts->server, body.system_id);
     if (version != NULL && version->value.length == 1)
         facts->interface_version = version->value.data[0];
     probe_times_add(&facts->bind, leg->probe->now_us - leg->bind_us);
@@ -505,16 +499,30 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
     (void)context;
 }
 
+/* A bind that is left standing would be in the way of the next one. */
+static void on_interrupt(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    fail(context, "interrupted");
+}
+
 static void loop(struct probe *p)
 {
     struct event *wake = event_new(p->base, -1, EV_PERSIST, on_wake, NULL);
+    struct event *interrupt = evsignal_new(p->base, SIGINT, on_interrupt, p);
+    struct event *terminate = evsignal_new(p->base, SIGTERM, on_interrupt, p);
     struct timeval often = {.tv_usec = TURN_US};
     event_add(wake, &often);
+    event_add(interrupt, NULL);
+    event_add(terminate, NULL);
     while (p->phase != PHASE_END) {
         event_base_loop(p->base, EVLOOP_ONCE);
         turn(p);
     }
     event_free(wake);
+    event_free(interrupt);
+    event_free(terminate);
 }
 
 static void release(struct probe *p)

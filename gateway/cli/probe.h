@@ -84,6 +84,9 @@ struct probe_facts {
 
 void probe_times_add(struct probe_times *times, uint64_t us);
 
+/* A peer's words: printable ASCII stays; what could break a line or a terminal becomes "?". */
+void probe_copy_text(char *out, size_t size, struct span text);
+
 /* What a delivery says of itself. False when it is no receipt, marked or by its text. */
 bool probe_receipt_read(const struct sm_body *body, struct probe_receipt *ret_receipt);
 

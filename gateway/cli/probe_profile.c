@@ -17,8 +17,7 @@ void probe_times_add(struct probe_times *times, uint64_t us)
     times->count++;
 }
 
-/* Printable ASCII stays; what could break a line or a terminal becomes "?". */
-static void copy_text(char *out, size_t size, struct span text)
+void probe_copy_text(char *out, size_t size, struct span text)
 {
     size_t length = text.length < size - 1 ? text.length : size - 1;
     for (size_t i = 0; i < length; i++) {
@@ -42,8 +41,8 @@ bool probe_receipt_read(const struct sm_body *body, struct probe_receipt *ret_re
                                  .state_tlv = tlv_find(&body->tlvs, TLV_MESSAGE_STATE) != NULL,
                                  .error_tlv = tlv_find(&body->tlvs, TLV_NETWORK_ERROR_CODE) != NULL,
                                  .in_payload = tlv_find(&body->tlvs, TLV_MESSAGE_PAYLOAD) != NULL};
-    copy_text(seen.id, sizeof seen.id, receipt.message_id);
-    copy_text(seen.state, sizeof seen.state, receipt.state_text);
+    probe_copy_text(seen.id, sizeof seen.id, receipt.message_id);
+    probe_copy_text(seen.state, sizeof seen.state, receipt.state_text);
     if (seen.state[0] == '\0')
         snprintf(seen.state, sizeof seen.state, "%s", seen.state_tlv ? "by TLV" : "none");
     *ret_receipt = seen;

@@ -4,6 +4,7 @@
 makes their receipts match; it sends one text, never to a number that is opted out nor while Redis cannot
 be asked or lacks opt-outs; and a STOP that reaches it by accident is not lost to the gateway."""
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -153,7 +154,13 @@ def refused_bind(world):
     restart_carrier(world, "--receipt-share", "0%")
     result = probe(world, "--timeout", "300ms", check=False)
     assert result.returncode == 1 and "no receipt came in time" in result.stdout, result
-    say("a refused bind, a refused text and a missing receipt are named")
+    probing = world.spawn("probe", [harness.BUILD / "assent", "-c", world.config_file, "carrier", "probe", "alpha", "--to",
+                                    f"+{MINE}"])
+    harness.wait_for("it waits for the receipt", lambda: "waiting for the receipt" in probing.output())
+    probing.signal(signal.SIGINT)
+    assert probing.wait() == 1 and "interrupted" in probing.output(), probing.output()
+    harness.wait_for("it has unbound", lambda: [p.name for p in world.pdus() if p.incoming][-1] == "unbind")
+    say("a refused bind, a refused text and a missing receipt are named; an interrupted probe unbinds")
 
 
 def bad_lines(world):

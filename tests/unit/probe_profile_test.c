@@ -65,6 +65,17 @@ static void test_receipt(void **state)
     assert_null(strpbrk(receipt.id, "\x1b\"\\"));
 }
 
+/* Whatever a peer says stays inside its comment. */
+static void test_hostile_words(void **state)
+{
+    (void)state;
+    char out[12];
+    probe_copy_text(out, sizeof out, span_from_string("a\nrate: 9\x7f\xc3\xa4 too long"));
+    assert_string_equal(out, "a?rate:?9??");
+    probe_copy_text(out, sizeof out, (struct span){0});
+    assert_string_equal(out, "");
+}
+
 /* Every number of ids and receipts that a probe can end with. */
 static void test_print(void **state)
 {
@@ -93,6 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_id_forms),
         cmocka_unit_test(test_receipt),
+        cmocka_unit_test(test_hostile_words),
         cmocka_unit_test(test_print),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
