@@ -273,20 +273,21 @@ static struct fate draw_fate(struct world *w, uint16_t carrier)
 }
 
 static const struct {
-    const char *stat, *err;
+    uint8_t message_state;
     int outcome; /* of a message of one part; OPEN: nothing is decided yet */
 } receipt_states[] = {
-    {"DELIVRD", "000", ASSENT__V1__OUTCOME__DELIVERED},
-    {"UNDELIV", "005", ASSENT__V1__OUTCOME__UNDELIVERABLE},
-    {"EXPIRED", "027", ASSENT__V1__OUTCOME__EXPIRED},
-    {"REJECTD", "069", ASSENT__V1__OUTCOME__REJECTED},
-    {"DELETED", "000", ASSENT__V1__OUTCOME__DELETED},
-    {"UNKNOWN", "255", ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME},
-    {"ENROUTE", "000", ASSENT__V1__OUTCOME__OUTCOME_OPEN},
-    {"ACCEPTD", "000", ASSENT__V1__OUTCOME__OUTCOME_OPEN},
+    {STATE_DELIVERED, ASSENT__V1__OUTCOME__DELIVERED},
+    {STATE_UNDELIVERABLE, ASSENT__V1__OUTCOME__UNDELIVERABLE},
+    {STATE_EXPIRED, ASSENT__V1__OUTCOME__EXPIRED},
+    {STATE_REJECTED, ASSENT__V1__OUTCOME__REJECTED},
+    {STATE_DELETED, ASSENT__V1__OUTCOME__DELETED},
+    {STATE_UNKNOWN, ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME},
+    {STATE_EN_ROUTE, ASSENT__V1__OUTCOME__OUTCOME_OPEN},
+    {STATE_ACCEPTED, ASSENT__V1__OUTCOME__OUTCOME_OPEN},
+    {STATE_BUFFERED, ASSENT__V1__OUTCOME__OUTCOME_OPEN},
 };
 #define STATE_BAD          1 /* .. 5 */
-#define STATE_INTERMEDIATE 6 /* .. 7 */
+#define STATE_INTERMEDIATE 6 /* .. 8 */
 
 struct taken { /* a message that the carrier took */
     uint16_t carrier;
@@ -314,7 +315,7 @@ static void plan_receipts(struct world *w, const struct taken *t, uint64_t answe
     if (rng_chance(rng, p->receipt_double))
         plan_receipt(w, t, after_us + rng_below(rng, 5 * US_PER_S), state);
     if (rng_chance(rng, p->receipt_double / 2))
-        plan_receipt(w, t, rng_below(rng, after_us + 1), STATE_INTERMEDIATE + rng_below(rng, 2));
+        plan_receipt(w, t, rng_below(rng, after_us + 1), STATE_INTERMEDIATE + rng_below(rng, 3));
 }
 
 static uint32_t find_program(const struct world *w, const char *sender)
@@ -391,6 +392,25 @@ static uint32_t add_mo(struct world *w, struct mo mo)
     return (uint32_t)wire->mo_count++;
 }
 
+/* As carriers write them (bench/receipt_text.h): with text, TLVs or both, in all orders and spellings. */
+static struct receipt_facts draw_receipt(struct world *w, uint32_t id, uint8_t message_state)
+{
+    static const uint8_t forms[] = {0,
+                                    RECEIPT_NO_TEXT,
+                                    RECEIPT_NO_TLVS,
+                                    RECEIPT_PAYLOAD,
+                                    RECEIPT_NO_TLVS | RECEIPT_PAYLOAD,
+                                    RECEIPT_TLV_ERROR,
+                                    RECEIPT_ASCII_ERROR};
+    struct rng *rng = &w->wire_rng;
+    return (struct receipt_facts){.message_id = id,
+                                  .submitted_wall_ms = w->now_us / US_PER_MS,
+                                  .done_wall_ms = w->now_us / US_PER_MS,
+                                  .message_state = message_state,
+                                  .form = forms[rng_below(rng, sizeof forms)],
+                                  .variant = (uint8_t)rng_below(rng, RECEIPT_VARIANTS)};
+}
+
 static void make_receipt(struct world *w, struct event *e)
 {
     struct taken t;
@@ -400,11 +420,10 @@ static void make_receipt(struct world *w, struct event *e)
                     .program = t.program,
                     .carrier = t.carrier,
                     .receipt_of = t.text,
-                    .outcome = receipt_states[e->a].outcome};
-    snprintf(mo.text, sizeof mo.text,
-             "id:%u sub:001 dlvrd:001 submit date:2611220100 done date:2611220101 stat:%s err:%s "
-             "text:sim",
-             t.id, receipt_states[e->a].stat, receipt_states[e->a].err);
+                    .outcome = receipt_states[e->a].outcome,
+                    .receipt = draw_receipt(w, t.id, receipt_states[e->a].message_state)};
+    snprintf(mo.text, sizeof mo.text, "receipt for %u, message_state %u", t.id,
+             mo.receipt.message_state);
     world_at(w, 0, deliver, add_mo(w, mo), 0, 0);
 }
 
@@ -495,8 +514,10 @@ static enum err submit_mo(struct world *w, uint32_t index, uint32_t connection)
     bool national = strncmp(digits, country, strlen(country)) == 0;
     struct sm_out out = {.source = address(w, digits, national ? strlen(country) : 0),
                          .destination = address(w, sender, mo->carrier == 0 ? 1 : 0),
-                         .esm_class = mo->kind == MO_RECEIPT ? ESM_TYPE_RECEIPT : 0,
                          .short_message = span_from_string(mo->text)};
+    struct receipt_buffers receipt;
+    if (mo->kind == MO_RECEIPT)
+        receipt_write(&mo->receipt, &receipt, &out);
     uint8_t octets[256];
     if (mo->kind == MO_HALF) {
         out.esm_class = ESM_UDHI;

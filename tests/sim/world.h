@@ -16,6 +16,7 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
+#include "bench/receipt_text.h"
 #include "gateway/engine.h"
 #include "proto/number.h"
 #include "tests/sim/schedule.h"
@@ -226,6 +227,7 @@ struct mo {
     uint16_t carrier;
     uint32_t receipt_of; /* text, or NONE */
     int outcome;         /* that a receipt tells */
+    struct receipt_facts receipt;
     bool done, in_flight;
     uint32_t tries;
     uint64_t handed_us; /* to the engine, last; 0 never */
