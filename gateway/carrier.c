@@ -216,9 +216,11 @@ void carriers_release(struct engine *e)
 {
     for (uint16_t i = 0; i < e->carrier_count; i++) {
         struct carrier *c = &e->carriers[i];
-        for (uint16_t j = 0; j < c->link_count; j++)
+        for (uint16_t j = 0; j < c->link_count; j++) {
             if (c->links[j].session != NULL)
                 session_free(c->links[j].session);
+            free(c->links[j].throttle);
+        }
         free(c->links);
         queue_release(&c->queue, &e->messages);
     }
@@ -433,7 +435,7 @@ uint64_t carriers_next_us(const struct engine *e)
     return next;
 }
 
-uint32_t link_room(const struct carrier *c, const struct carrier_link *link)
+static uint32_t window_room(const struct carrier *c, const struct carrier_link *link)
 {
     uint64_t used = session_window_used(link->session) + link->reserved;
     uint64_t free =
@@ -445,14 +447,46 @@ uint32_t link_room(const struct carrier *c, const struct carrier_link *link)
                                                              : free - link->reserved);
 }
 
+struct throttle *link_throttle(const struct engine *e, const struct carrier *c,
+                               struct carrier_link *link)
+{
+    uint32_t rate = c->config->session_rate;
+    if (rate == 0)
+        return NULL;
+    if (link->throttle == NULL) {
+        link->throttle = check_calloc(1, sizeof *link->throttle);
+        throttle_init(link->throttle, rate, e->now.mono_us);
+    }
+    if (link->throttle->rate != rate)
+        throttle_set_rate(link->throttle, rate, false, e->now.mono_us);
+    link->throttle->reserved = link->reserved;
+    return link->throttle;
+}
+
+uint32_t link_room(struct engine *e, struct carrier *c, struct carrier_link *link,
+                   const struct message *m)
+{
+    uint32_t room = window_room(c, link);
+    struct throttle *throttle = link_throttle(e, c, link);
+    if (room == 0 || throttle == NULL)
+        return room;
+    bool urgent = class_is_urgent((Assent__V1__Class)m->message_class);
+    uint32_t paced =
+        throttle_room(throttle, e->now.mono_us, urgent, (uint32_t)__builtin_popcount(m->todo));
+    if (paced == 0)
+        c->paused |= PAUSE_SESSION_RATE;
+    return paced < room ? paced : room;
+}
+
 /* The next link in turn that has a free place; NULL when none has. */
-struct carrier_link *carrier_pick_link(struct carrier *c)
+struct carrier_link *carrier_pick_link(struct engine *e, struct carrier *c, const struct message *m)
 {
     for (uint16_t i = 0; i < c->link_count; i++) {
         struct carrier_link *link = &c->links[(c->next_link + i) % c->link_count];
         if (link->session == NULL || link->closing || !session_may_submit(link->session) ||
-            link_room(c, link) == 0 || link->made != c->config->made)
+            link->made != c->config->made || link_room(e, c, link, m) == 0)
             continue;
+        c->paused &= ~(uint32_t)PAUSE_SESSION_RATE;
         c->next_link = (uint16_t)((link->index + 1) % c->link_count);
         return link;
     }

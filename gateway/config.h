@@ -79,10 +79,11 @@ struct carrier_config {
     struct addressing addressing;
     enum validity validity; /* whether a message's time to live is told, and how */
     enum bind_mode bind;
-    uint16_t sessions; /* transceivers, or pairs */
-    uint16_t window;   /* of one session */
-    uint32_t rate;     /* submit_sm in any sliding second, over all sessions */
-    enum yes_no adapt; /* cut rate and window when the carrier refuses, and win them back */
+    uint16_t sessions;     /* transceivers, or pairs */
+    uint16_t window;       /* of one session */
+    uint32_t rate;         /* submit_sm in any sliding second, over all sessions */
+    uint32_t session_rate; /* and over one session; 0: no limit of its own */
+    enum yes_no adapt;     /* cut rate and window when the carrier refuses, and win them back */
     uint32_t request_timeout_ms;
     uint32_t enquire_link_ms;
     uint32_t reconnect_min_ms;    /* 1000 */

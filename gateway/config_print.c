@@ -204,6 +204,9 @@ static void print_carrier(const struct carrier_config *carrier, FILE *out)
     fprintf(out, "    at most %" PRIu32 " submit_sm in any second; %u %s with %u unanswered each\n",
             carrier->rate, carrier->sessions,
             pair ? "transmitter and receiver pair(s)" : "transceiver session(s)", carrier->window);
+    if (carrier->session_rate != 0)
+        fprintf(out, "    at most %" PRIu32 " submit_sm in any second over one session\n",
+                carrier->session_rate);
     fprintf(out, "    refused for its pace: the lane stands still%s\n",
             carrier->adapt == YES ? ", rate and window are cut and won back step by step" : "");
     fprintf(out, "    answers within %s, enquire_link every %s, reconnects after %s to %s,",

@@ -1056,6 +1056,7 @@ static const struct field carrier_fields[] = {
     {"sessions", read_number, CARRIER(sessions), 1, SESSIONS_MAX, &integer},
     {"window", read_number, CARRIER(window), 1, WINDOW_MAX, &integer},
     {"rate", read_number, CARRIER(rate), 1, 1000000, &integer, .required = true},
+    {"session_rate", read_number, CARRIER(session_rate), 0, 1000000, &integer},
     {"adapt", read_word, CARRIER(adapt), .with = no_yes_words},
     {"request_timeout", read_number, CARRIER(request_timeout_ms), 100, 600000, &duration},
     {"enquire_link", read_number, CARRIER(enquire_link_ms), 0, 3600000, &duration},

@@ -55,13 +55,13 @@ static uint32_t pause_bits(struct engine *e, struct carrier *c)
 
 /* All parts on one session, as parts that take two ways may never join at the handset; another one
  * only when that session is gone and nothing is unanswered on it. */
-static struct carrier_link *link_for(struct carrier *c, const struct message *m)
+static struct carrier_link *link_for(struct engine *e, struct carrier *c, const struct message *m)
 {
     struct carrier_link *link = &c->links[m->link_index];
     bool usable = link->session != NULL && !link->closing && session_may_submit(link->session);
     if (m->flying == 0 && (m->done == 0 || !usable))
-        return carrier_pick_link(c);
-    return usable && link_room(c, link) > 0 ? link : NULL;
+        return carrier_pick_link(e, c, m);
+    return usable && link_room(e, c, link, m) > 0 ? link : NULL;
 }
 
 static unsigned lowest(unsigned a, unsigned b)
@@ -73,11 +73,14 @@ static void dispatch_one(struct engine *e, struct carrier *c, struct carrier_lin
                          struct message *m, uint32_t room)
 {
     unsigned todo = (unsigned)__builtin_popcount(m->todo);
-    unsigned count = lowest(todo, lowest(room, link_room(c, link)));
+    unsigned count = lowest(todo, lowest(room, link_room(e, c, link, m)));
     queue_take(&c->queue, m, count);
     throttle_reserve(&c->throttle, count);
     for (unsigned i = 0; i < count && e->plant == PLANT_RATE_AT_DISPATCH; i++)
         throttle_write(&c->throttle, e->now.mono_us);
+    struct throttle *own = link_throttle(e, c, link);
+    if (own != NULL)
+        throttle_reserve(own, count);
     link->reserved += count;
     m->reserved = (uint8_t)count;
     m->link_index = (uint8_t)link->index;
@@ -124,7 +127,9 @@ static bool dispatch_class(struct engine *e, struct carrier *c, Assent__V1__Clas
             c->paused |= waits_for(&c->pacing.rate, PAUSE_RATE, PAUSE_RATE_CUT);
             return true; /* an urgent class has room of its own, a lower one has less */
         }
-        struct carrier_link *link = link_for(c, m);
+        struct carrier_link *link = link_for(e, c, m);
+        if (link == NULL && c->paused & PAUSE_SESSION_RATE)
+            return false;
         if (link == NULL) {
             c->paused |= waits_for(&c->pacing.window, PAUSE_WINDOW, PAUSE_WINDOW_CUT);
             return false;
@@ -153,6 +158,19 @@ void dispatch_turn(struct engine *e)
         dispatch_carrier(e, &e->carriers[i]);
 }
 
+/* When the first of the sessions has room by its own rate. */
+static uint64_t sessions_next_us(struct engine *e, struct carrier *c)
+{
+    uint64_t next = UINT64_MAX, now_us = e->now.mono_us;
+    bool urgent = queue_peek(&c->queue, ASSENT__V1__CLASS__OTP) != NULL;
+    for (uint16_t i = 0; i < c->link_count; i++) {
+        struct throttle *own = link_throttle(e, c, &c->links[i]);
+        uint64_t at = own != NULL ? throttle_next(own, now_us, urgent) : UINT64_MAX;
+        next = at < next ? at : next;
+    }
+    return next;
+}
+
 uint64_t dispatch_next_us(struct engine *e)
 {
     uint64_t next = UINT64_MAX, now_us = e->now.mono_us;
@@ -164,6 +182,8 @@ uint64_t dispatch_next_us(struct engine *e)
         else if ((c->paused & ~(uint32_t)PAUSE_RATE_CUT) == PAUSE_RATE)
             at = throttle_next(&c->throttle, now_us,
                                queue_peek(&c->queue, ASSENT__V1__CLASS__OTP) != NULL);
+        else if (c->paused & PAUSE_SESSION_RATE)
+            at = sessions_next_us(e, c);
         else if (c->paused & PAUSE_LEDGER)
             at = now_us + 100 * US_PER_MS;
         if (at < now_us + US_PER_MS)
@@ -386,6 +406,9 @@ static void write_message(struct engine *e, struct message *m)
         if (e->plant != PLANT_RATE_AT_DISPATCH)
             throttle_write(&c->throttle, e->now.mono_us);
         ask_for_tick(e, c, link);
+        struct throttle *own = link_throttle(e, c, link);
+        if (own != NULL)
+            throttle_write(own, e->now.mono_us);
         link->reserved--;
         m->reserved--;
         m->depth = (uint16_t)session_window_used(link->session);

@@ -13,7 +13,11 @@ void message_give_back(struct engine *e, struct message *m)
         return;
     if (e->plant != PLANT_TOKEN_NOT_RETURNED && e->plant != PLANT_RATE_AT_DISPATCH)
         throttle_give_back(&c->throttle, m->reserved);
-    c->links[m->link_index].reserved -= m->reserved;
+    struct carrier_link *link = &c->links[m->link_index];
+    struct throttle *own = link_throttle(e, c, link);
+    if (own != NULL)
+        throttle_give_back(own, m->reserved);
+    link->reserved -= m->reserved;
     m->reserved = 0;
 }
 

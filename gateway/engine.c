@@ -188,8 +188,13 @@ uint64_t engine_turn(struct engine *e, struct instant now)
 
 void engine_flushed(struct engine *e, struct instant now)
 {
-    for (uint16_t i = 0; i < e->config->carrier_count; i++)
-        throttle_flushed(&e->carriers[i].throttle, now.mono_us);
+    for (uint16_t i = 0; i < e->config->carrier_count; i++) {
+        struct carrier *c = &e->carriers[i];
+        throttle_flushed(&c->throttle, now.mono_us);
+        for (uint16_t j = 0; j < c->link_count && c->config->session_rate != 0; j++)
+            if (c->links[j].throttle != NULL)
+                throttle_flushed(c->links[j].throttle, now.mono_us);
+    }
 }
 
 void engine_on_durable(struct engine *e, uint64_t sequence)
@@ -341,8 +346,8 @@ void engine_carrier_status(const struct engine *engine, uint16_t index, struct i
 const char *pause_name(unsigned bit)
 {
     static const char *const names[PAUSE_REASONS] = {
-        "link_down", "throttled", "gate_away", "ledger",   "rate",
-        "window",    "draining",  "gate_busy", "rate_cut", "window_cut",
+        "link_down", "throttled", "gate_away", "ledger",     "rate",         "window",
+        "draining",  "gate_busy", "rate_cut",  "window_cut", "session_rate",
     };
     return bit < PAUSE_REASONS ? names[bit] : "unknown";
 }

@@ -173,34 +173,35 @@ enum pause_reason {
     PAUSE_RATE = 1 << 4,   /* the sliding second is used up */
     PAUSE_WINDOW = 1 << 5,
     PAUSE_DRAINING = 1 << 6,
-    PAUSE_GATE_BUSY = 1 << 7,  /* as many questions are open as Redis answers in good time */
-    PAUSE_RATE_CUT = 1 << 8,   /* with PAUSE_RATE: the rate is below its setting, */
-    PAUSE_WINDOW_CUT = 1 << 9, /* with PAUSE_WINDOW: the window is, since the carrier refused */
+    PAUSE_GATE_BUSY = 1 << 7,     /* as many questions are open as Redis answers in good time */
+    PAUSE_RATE_CUT = 1 << 8,      /* with PAUSE_RATE: the rate is below its setting, */
+    PAUSE_WINDOW_CUT = 1 << 9,    /* with PAUSE_WINDOW: the window is, since the carrier refused */
+    PAUSE_SESSION_RATE = 1 << 10, /* every session has used up its own rate */
 };
-#define PAUSE_REASONS 10
+#define PAUSE_REASONS 11
 const char *pause_name(unsigned bit); /* 0.. : "link_down" */
 
 /* A planted bug for the simulation's own test: the oracle must catch each. 0 in every real run; only
  * tests set it. */
 enum plant {
     PLANT_NONE,
-    PLANT_CHECK_DROPPED,        /* P1: writes without asking Redis */
-    PLANT_UNKNOWN_PASSES,       /* P1: a failed check counts as a pass */
-    PLANT_DENY_NOT_CONSULTED,   /* P2: the deny set is passed over before the write */
-    PLANT_NO_CANCEL_ON_STOP,    /* P2: what waits stays */
-    PLANT_STOP_ACK_EARLY,       /* P3: deliver_sm_resp before the opt-out is durable */
+    PLANT_CHECK_DROPPED,       /* P1: writes without asking Redis */
+    PLANT_UNKNOWN_PASSES,      /* P1: a failed check counts as a pass */
+    PLANT_DENY_NOT_CONSULTED,  /* P2: the deny set is passed over before the write */
+    PLANT_NO_CANCEL_ON_STOP,   /* P2: what waits stays */
+    PLANT_STOP_ACK_EARLY,      /* P3: deliver_sm_resp before the opt-out is durable */
     PLANT_PART_NOT_RECORDED,   /* P3: a part of a long reply is answered and kept in memory alone */
-    PLANT_REPLAY_SKIPPED,       /* P3: Redis is trusted although it forgot */
-    PLANT_CONFIRM_TWICE,        /* P4 */
-    PLANT_ACK_BEFORE_FSYNC,     /* P5 */
-    PLANT_RESEND_AFTER_CRASH,   /* P6 */
-    PLANT_ATTEMPT_NOT_DURABLE,  /* P6: written before its intent is on disk */
-    PLANT_RATE_AT_DISPATCH,     /* P7: accounted when dispatched, not when written */
-    PLANT_TOKEN_NOT_RETURNED,   /* P7: under-use after denials */
-    PLANT_NO_PRIORITY,          /* P8 */
-    PLANT_FAILOVER_IN_FLIGHT,   /* P6: what was written goes to another carrier too */
-    PLANT_FAILOVER_PART,        /* P6: the rest of a message that one carrier has taken in part */
-    PLANT_NO_FAILOVER,          /* P8: what waits at a carrier that is down stays */
+    PLANT_REPLAY_SKIPPED,      /* P3: Redis is trusted although it forgot */
+    PLANT_CONFIRM_TWICE,       /* P4 */
+    PLANT_ACK_BEFORE_FSYNC,    /* P5 */
+    PLANT_RESEND_AFTER_CRASH,  /* P6 */
+    PLANT_ATTEMPT_NOT_DURABLE, /* P6: written before its intent is on disk */
+    PLANT_RATE_AT_DISPATCH,    /* P7: accounted when dispatched, not when written */
+    PLANT_TOKEN_NOT_RETURNED,  /* P7: under-use after denials */
+    PLANT_NO_PRIORITY,         /* P8 */
+    PLANT_FAILOVER_IN_FLIGHT,  /* P6: what was written goes to another carrier too */
+    PLANT_FAILOVER_PART,       /* P6: the rest of a message that one carrier has taken in part */
+    PLANT_NO_FAILOVER,         /* P8: what waits at a carrier that is down stays */
     PLANT_CARRIER_OPT_OUT_LOST, /* P3: the carrier says that the recipient opted out: not kept */
     PLANT_COUNT,
 };

@@ -39,7 +39,9 @@ struct carrier_link {
     bool closing;        /* the session is over; cleaned up at the end of the turn */
     bool bound;
     bool reading_stopped;
-    uint32_t reserved;   /* window slots held by messages that are not written yet */
+    uint32_t reserved; /* window slots held by messages that are not written yet */
+    struct throttle
+        *throttle; /* session_rate; NULL until it is needed. Its reservations are `reserved` */
     uint64_t open_at_us; /* next attempt to connect; 0: none planned */
     uint64_t backoff_ms;
     uint64_t bound_at_us;
@@ -266,8 +268,8 @@ struct engine {
     size_t reference_start, reference_count, reference_size;
 
     struct reassembly *reassembly; /* parts of long replies */
-    struct table help_given; /* keyed hash of number and sender to wall ms */
-    struct table orphans;    /* recovery: messages whose program is no longer configured */
+    struct table help_given;       /* keyed hash of number and sender to wall ms */
+    struct table orphans;          /* recovery: messages whose program is no longer configured */
 
     uint8_t *scratch;   /* for packing one event */
     struct arena arena; /* for unpacking one */
@@ -385,12 +387,20 @@ void carrier_init(struct engine *e, uint16_t index);
 void carriers_turn(struct engine *e);  /* ticks, opens */
 void carriers_flush(struct engine *e); /* writes out, cleans up links that ended */
 uint64_t carriers_next_us(const struct engine *e);
-struct carrier_link *carrier_pick_link(struct carrier *c);
+/* A session that may take the message's next part, or NULL. Sets PAUSE_SESSION_RATE when only a
+ * session's own rate stands against it. */
+struct carrier_link *carrier_pick_link(struct engine *e, struct carrier *c,
+                                       const struct message *m);
+/* The session's own rate, up to date; NULL when it has none. */
+struct throttle *link_throttle(const struct engine *e, const struct carrier *c,
+                               struct carrier_link *link);
 uint32_t carrier_bound(const struct carrier *c);
 /* What its peers did that needs no action, over all sessions. */
 struct session_counts carrier_odd(const struct carrier *c);
-/* Places in the window of this session: what is granted, less what is unanswered or reserved. */
-uint32_t link_room(const struct carrier *c, const struct carrier_link *link);
+/* How many parts of the message it may take: places in its window, less what is reserved, and what its
+ * own rate allows. */
+uint32_t link_room(struct engine *e, struct carrier *c, struct carrier_link *link,
+                   const struct message *m);
 uint32_t carrier_unanswered(const struct carrier *c);
 /* The carrier refused a submit_sm of `m` for its pace: the lane stands still, and what was on its way
  * to the wire goes back to its place. */

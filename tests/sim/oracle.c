@@ -104,6 +104,8 @@ void oracle_release(struct oracle *o)
     free(o->other_gateways.members);
     for (unsigned i = 0; i < SIM_CARRIERS_MAX; i++)
         free(o->writes[i].times);
+    for (unsigned i = 0; i < SIM_CARRIERS_MAX * SIM_LINKS_MAX; i++)
+        free(o->session_writes[i / SIM_LINKS_MAX][i % SIM_LINKS_MAX].times);
     free(o->sent);
     for (unsigned i = 0; i < SIM_NUMBERS_MAX; i++)
         free(o->subscribers[i].opted_out.members);
@@ -323,18 +325,25 @@ static void note_write(struct world *w, struct text *t, const struct submit_seen
 
 /* ---- P7 ---- */
 
-static void check_rate(struct world *w, uint16_t carrier)
+static void count_write(struct world *w, struct write_times *t, uint32_t rate, const char *whose)
 {
-    struct write_times *t = &w->oracle.writes[carrier];
-    uint32_t rate = w->config.carriers[carrier].rate;
     if (t->count == t->size) {
         t->size = t->size ? t->size * 2 : 256;
         t->times = check_realloc(t->times, t->size * sizeof *t->times);
     }
     t->times[t->count++] = w->now_us;
     if (t->count > rate && w->now_us - t->times[t->count - 1 - rate] < SECOND_US)
-        world_fail(w, "P7", "%u submit_sm to carrier %u in %.6f s, rate %u", rate + 1, carrier,
+        world_fail(w, "P7", "%u submit_sm to a %s in %.6f s, rate %u", rate + 1, whose,
                    (double)(w->now_us - t->times[t->count - 1 - rate]) / 1e6, rate);
+}
+
+static void check_rate(struct world *w, const struct connection *c)
+{
+    const struct carrier_config *config = &w->config.carriers[c->carrier];
+    count_write(w, &w->oracle.writes[c->carrier], config->rate, "carrier");
+    if (config->session_rate != 0)
+        count_write(w, &w->oracle.session_writes[c->carrier][c->link], config->session_rate,
+                    "session");
 }
 
 /* ---- P7 against a carrier that refuses: its limit is found, and order is kept ---- */
@@ -574,7 +583,7 @@ static void submit_leaves(struct world *w, uint32_t connection, struct reader r,
 {
     struct submit_seen s = {.connection = connection, .sequence = sequence};
     w->oracle.sends++;
-    check_rate(w, w->wire.connections[connection]->carrier);
+    check_rate(w, w->wire.connections[connection]);
     if (!read_submit(w, r, &s)) {
         world_fail(w, "P1", "a submit_sm that does not parse, or to nobody");
         return;

@@ -95,6 +95,8 @@ static void draw_chaos(struct plan *p, struct rng *rng)
     p->routes = (enum plan_routes)rng_below(rng, ROUTES_KINDS);
     p->rate = rates[rng_below(rng, sizeof rates / sizeof rates[0])];
     p->window = between(rng, 1, 20);
+    if (p->rate > 1 && rng_chance(rng, 300000))
+        p->session_rate = between(rng, 1, p->rate);
     draw_process_faults(p, rng);
     draw_carrier_faults(p, rng);
     draw_people(p, rng);

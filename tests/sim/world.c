@@ -467,6 +467,7 @@ static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t ind
     c->sessions = (uint16_t)w->plan.sessions;
     c->window = (uint16_t)w->plan.window;
     c->rate = w->plan.rate;
+    c->session_rate = w->plan.session_rate;
     c->request_timeout_ms = 2000 + (uint32_t)rng_below(&w->rng, 6000);
     c->enquire_link_ms = 5000 + (uint32_t)rng_below(&w->rng, 10000);
     c->reconnect_min_ms = 100 + (uint32_t)rng_below(&w->rng, 900);

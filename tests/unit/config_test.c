@@ -223,6 +223,7 @@ static const struct fault faults[] = {
      "`alphabet: gsm7`"},
     {"rate: 500", "rate: 500\n    national: [turkish]\n    concatenation: sar", 19,
      "`concatenation: udh8`"},
+    {"rate: 500", "session_rate: 1000001", 26, "a whole number from 0 to 1000000"},
     {"rate: 500", "adapt: perhaps", 26, "allowed: no, yes"},
     {"rate: 500", "submit_id: octal", 26, "allowed: raw, hex, dec"},
     {"rate: 500", "receipt_id: 16", 26, "allowed: raw, hex, dec"},

@@ -204,6 +204,29 @@ static void test_adapt_no_only_pauses(void **state)
     world_release(&w);
 }
 
+static void test_a_session_has_a_rate_of_its_own(void **state)
+{
+    (void)state;
+    begin();
+    w.carrier.sessions = 2;
+    w.carrier.session_rate = 10;
+    start();
+    offers(100);
+    world_settle(&w);
+    assert_true(seen(PAUSE_SESSION_RATE, true));
+    uint64_t begin_us = w.now.mono_us;
+    size_t of_link[2] = {0}, before = w.submit_count;
+    while (w.now.mono_us < begin_us + 3 * US_PER_S)
+        world_pass(&w, 10);
+    for (size_t i = before; i < w.submit_count; i++)
+        of_link[w.submits[i].link]++;
+    assert_in_range(of_link[0], 28, 30);
+    assert_in_range(of_link[1], 28, 30);
+    assert_true(seen(PAUSE_SESSION_RATE, false));
+    assert_int_equal(w.submit_count, 100);
+    world_release(&w);
+}
+
 /* ---- places in the window ---- */
 
 static void nack(uint32_t sequence_number)
@@ -270,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_a_window_over_what_the_carrier_grants_is_cut),
         cmocka_unit_test(test_what_was_found_is_kept_over_a_reconnect),
         cmocka_unit_test(test_adapt_no_only_pauses),
+        cmocka_unit_test(test_a_session_has_a_rate_of_its_own),
         cmocka_unit_test(test_no_window_slot_leaks_however_a_request_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
