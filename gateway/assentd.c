@@ -29,9 +29,9 @@ static const char help[] =
     "  -h, --help          print this\n"
     "\n"
     "Signals: TERM and INT stop taking submissions, let what is on its way end, unbind, and exit\n"
-    "within 10 seconds; a second one exits at once. Nothing accepted is lost either way. HUP reads\n"
-    "the configuration and certificates again: what did not change goes on undisturbed, a file with\n"
-    "faults changes nothing and the log says why.\n"
+    "within 10 seconds; a second one exits at once. Nothing accepted is lost either way. HUP\n"
+    "reads the configuration and certificates again: what did not change goes on undisturbed, a\n"
+    "file with faults changes nothing and the log says why.\n"
     "\n"
     "Exit status: 0 done or stopped, 1 failed (data folder, ledger, sockets), 2 usage or\n"
     "configuration.\n";

@@ -79,8 +79,8 @@ struct world {
     const char *give_id; /* of every submit_sm; NULL: "id1", "id2", ... */
     uint64_t next_id;
     void (*on_submit)(const struct sm_body *body); /* NULL, or looks at every submit_sm */
-    bool stuck;             /* the ledger is durable no further */
-    uint32_t deliver_ended; /* deliver_sm that the engine answered */
+    bool stuck;                                    /* the ledger is durable no further */
+    uint32_t deliver_ended;                        /* deliver_sm that the engine answered */
     uint32_t deliver_status;
     struct world_submit submits[WORLD_SUBMITS];
     size_t submit_count;
