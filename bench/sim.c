@@ -671,8 +671,7 @@ static bool start(struct sim *sim)
         !read_subscribers(sim, options->subscribers))
         return false;
     if (options->log != NULL) {
-        sim->log = sim_log_open(options->log, options->log_format == 1,
-                                options->carrier.alphabet);
+        sim->log = sim_log_open(options->log, options->log_format == 1, options->carrier.alphabet);
         if (sim->log == NULL) {
             fprintf(stderr, "smsc-sim: cannot write %s: %s\n", options->log, strerror(errno));
             return false;

@@ -290,8 +290,8 @@ static bool prepare(struct load *load)
                 options->connect);
         return false;
     }
-    if (text_plan(span_from_string(options->text), &text_rules_default, &plan) != ERR_OK || plan.parts != 1 ||
-        strlen(options->sender) >= sizeof load->message.source.digits) {
+    if (text_plan(span_from_string(options->text), &text_rules_default, &plan) != ERR_OK ||
+        plan.parts != 1 || strlen(options->sender) >= sizeof load->message.source.digits) {
         fprintf(stderr, "smpp-load: --text must fit one part, --sender 21 octets\n");
         return false;
     }
