@@ -8,6 +8,7 @@
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
 #include "proto/number.h"
+#include "smpp/simplify.h"
 #include "smpp/text.h"
 
 /* ---- client references ---- */
@@ -140,6 +141,8 @@ bool engine_refuses(const struct engine *e, const char **ret_why)
 struct submission {
     uint64_t number;
     struct span text;
+    char *plain;       /* TEXT_OCTETS_MAX + 1, for the text when characters of it are replaced */
+    uint32_t replaced; /* so many: 0, and the text is the submitter's */
     struct text_plan plan;
     uint64_t ttl_ms;
     uint64_t send_at_wall_ms;
@@ -194,6 +197,38 @@ static bool resolve_program(struct engine *e, uint16_t client, const Assent__V1_
     return s->sender < program->sender_count || invalid(v, "sender: not one of the program's");
 }
 
+static bool is_default_alphabet(const struct text_plan *plan)
+{
+    return plan->shift == 0 &&
+           (plan->encoding == TEXT_GSM7 || plan->encoding == TEXT_GSM7_AS_LATIN1);
+}
+
+/* Makes typographic characters plain, if the whole text then fits the default alphabet. */
+static bool make_plain(const struct text_rules *rules, struct submission *s)
+{
+    uint32_t replaced = 0;
+    struct text_plan plan;
+    size_t length = text_simplify(s->text, s->plain, TEXT_OCTETS_MAX, &replaced);
+    if (length == SIZE_MAX || length == 0 || replaced == 0 ||
+        text_plan(span_of(s->plain, length), rules, &plan) != ERR_OK || !is_default_alphabet(&plan))
+        return false;
+    s->plain[length] = '\0';
+    s->text = span_of(s->plain, length);
+    s->plan = plan;
+    s->replaced = replaced;
+    return true;
+}
+
+static enum err plan_submission(struct engine *e, struct submission *s)
+{
+    const struct text_rules *rules = &e->config->carriers[s->carrier].text;
+    enum err err = text_plan(s->text, rules, &s->plan);
+    bool smart = e->config->programs[s->program].smart_encoding;
+    if (!smart || (err == ERR_OK && is_default_alphabet(&s->plan)) || err == ERR_BAD_INPUT)
+        return err;
+    return make_plain(rules, s) ? ERR_OK : err;
+}
+
 static bool resolve_text(struct engine *e, const Assent__V1__Message *in, struct submission *s,
                          struct submit_verdict *v)
 {
@@ -202,7 +237,7 @@ static bool resolve_text(struct engine *e, const Assent__V1__Message *in, struct
         return invalid(v, "text: empty");
     if (s->text.length > TEXT_OCTETS_MAX)
         return invalid(v, "text: too long; at most 10 parts");
-    switch (text_plan(s->text, &e->carriers[s->carrier].config->text, &s->plan)) {
+    switch (plan_submission(e, s)) {
     case ERR_OK:
         return true;
     case ERR_FULL:
@@ -319,6 +354,7 @@ static const char *client_name(const struct engine *e, uint16_t client)
 struct acceptance {
     const char *campaign, *reference;
     uint64_t reference_hash;
+    uint32_t replaced;
     uint64_t send_at_wall_ms;
 };
 
@@ -331,6 +367,7 @@ static void record_accepted(struct engine *e, struct message *m, const struct ac
     body.sender = UNCONST(e->config->programs[m->program].senders[m->sender]);
     body.carrier = UNCONST(e->carriers[m->carrier].config->name);
     body.campaign = UNCONST(a->campaign);
+    body.replaced = a->replaced;
     body.parts = m->parts;
     body.encoding = m->encoding;
     Assent__V1__TextForm form;
@@ -378,8 +415,9 @@ static void accept(struct engine *e, uint16_t client, const Assent__V1__Message 
     struct acceptance a = {.campaign = in->campaign,
                            .reference = in->reference,
                            .reference_hash = s->reference,
+                           .replaced = s->replaced,
                            .send_at_wall_ms = ahead_ms ? s->send_at_wall_ms : 0};
-    enter(e, m, &a, in->text);
+    enter(e, m, &a, s->replaced > 0 ? s->plain : in->text);
     if (s->reference != 0)
         reference_remember(e, s->reference, m->id, e->now.wall_ms);
     v->id = m->id;
@@ -409,10 +447,12 @@ void engine_submit(struct engine *e, uint16_t client, const Assent__V1__Message 
 {
     e->now = now;
     *ret = (struct submit_verdict){.code = ASSENT__V1__CODE__CODE_OK, .message = ""};
-    struct submission s = {0};
+    char plain[TEXT_OCTETS_MAX + 1];
+    struct submission s = {.plain = plain};
     bool valid = resolve(e, client, in, &s, ret);
     ret->parts = s.plan.segments;
     ret->encoding = s.plan.encoding;
+    ret->replaced = s.replaced;
     /* The first answer stands, also where its send-at has passed since. */
     if (!dry_run && seen_before(e, client, in, &s, ret))
         return;

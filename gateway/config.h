@@ -35,6 +35,7 @@ struct program_config {
     enum opt_in_mode opt_in;
     enum stop_reach stop_reach;
     enum on_unknown on_unknown; /* for otp, transactional, emergency */
+    bool smart_encoding;        /* typographic characters may be replaced; smpp/simplify.h */
     bool retired;               /* gone from the file; gateway/config_merge.h */
 };
 

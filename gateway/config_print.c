@@ -98,6 +98,8 @@ static void print_program(const struct program_config *program, FILE *out)
     fprintf(out, "\n    in doubt after a crash or a lost connection: %s\n",
             program->on_unknown == UNKNOWN_NEVER_AGAIN ? "never sent again"
                                                        : "sent again, marketing excepted");
+    if (program->smart_encoding)
+        fprintf(out, "    typographic characters are replaced where a text then fits GSM 7-bit\n");
 }
 
 static void print_ids(const struct carrier_config *carrier, FILE *out)

@@ -621,6 +621,7 @@ static const struct field program_fields[] = {
     {"opt_in", read_word, MEMBER(struct program_config, opt_in), .with = opt_in_words},
     {"stop_reach", read_word, MEMBER(struct program_config, stop_reach), .with = reach_words},
     {"on_unknown", read_word, MEMBER(struct program_config, on_unknown), .with = unknown_words},
+    {"smart_encoding", read_flag, MEMBER(struct program_config, smart_encoding)},
 };
 static const struct mapping program_mapping = MAPPING("a program", program_fields);
 

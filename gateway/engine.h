@@ -77,6 +77,7 @@ struct submit_verdict {
     const char *message;
     uint32_t parts;
     uint32_t encoding;
+    uint32_t replaced; /* characters, by smart_encoding */
     bool repeated_reference;
     uint64_t ready_at; /* may be told when the ledger is durable up to here; 0 at once */
 };

@@ -108,6 +108,7 @@ static void fill_verdict(Assent__V1__Verdict *verdict, const struct submit_verdi
     verdict->id = given->id;
     verdict->parts = given->parts;
     verdict->encoding = given->encoding;
+    verdict->replaced = given->replaced;
     verdict->repeated_reference = given->repeated_reference;
     if (given->message != NULL)
         verdict->message = (char *)given->message;

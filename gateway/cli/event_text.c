@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/cli/send.h"
 #include "gateway/cli/when.h"
 #include "gateway/metrics.h"
 #include "proto/base/check.h"
@@ -180,8 +181,9 @@ static void say_accepted(struct sentence *s, const Assent__V1__Event *event)
     say_if(s, ", campaign ", a->campaign);
     say_if(s, ", sender ", a->sender);
     say_if(s, ", carrier ", a->carrier);
-    say(s, ", %u part%s %s", a->parts, a->parts == 1 ? "" : "s",
-        a->encoding == 8 ? "UCS-2" : "GSM 7-bit");
+    say(s, ", %u part%s %s", a->parts, a->parts == 1 ? "" : "s", encoding_text(a->encoding));
+    if (a->replaced != 0)
+        say(s, " with %u characters made plain", a->replaced);
     say_time(s, ", not before ", a->send_at_wall_ms);
     if (a->cause != 0)
         say(s, ", because of record #%" PRIu64, a->cause);

@@ -18,7 +18,18 @@
 
 const char *encoding_text(uint32_t data_coding)
 {
-    return data_coding == 0 ? "GSM 7-bit" : data_coding == 8 ? "UCS-2" : "other";
+    return (data_coding & 0x0f) == 0 ? "GSM 7-bit"
+           : data_coding == 3        ? "Latin-1"
+           : data_coding == 8        ? "UCS-2"
+                                     : "other";
+}
+
+const char *replaced_text(uint32_t replaced, char out[32])
+{
+    out[0] = '\0';
+    if (replaced > 0)
+        snprintf(out, 32, ", %u replaced", replaced);
+    return out;
 }
 
 void send_fill(const struct send_options *options, Assent__V1__Message *message)
@@ -40,11 +51,13 @@ void send_fill(const struct send_options *options, Assent__V1__Message *message)
 static bool print_verdict(const Assent__V1__Verdict *verdict, const struct send_options *options)
 {
     bool ok = verdict->code == ASSENT__V1__CODE__CODE_OK;
+    char replaced[32];
     if (options->json)
         json_line(message_json(&verdict->base), stdout);
     else if (ok && options->dry_run)
-        printf("would be accepted  %u part%s  %s\n", verdict->parts, verdict->parts == 1 ? "" : "s",
-               encoding_text(verdict->encoding));
+        printf("would be accepted  %u part%s  %s%s\n", verdict->parts,
+               verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),
+               replaced_text(verdict->replaced, replaced));
     else if (ok)
         printf("accepted  id %" PRIu64 "  %u part%s  %s%s\n", verdict->id, verdict->parts,
                verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),

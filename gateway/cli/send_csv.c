@@ -179,7 +179,7 @@ static bool submit(struct job *job, struct batch *batch)
 static void show_dry(struct job *job, const struct batch *batch, size_t i,
                      const Assent__V1__Verdict *verdict)
 {
-    char row[24], parts[16], text[TEXT_SHOWN + 4];
+    char row[24], parts[16], encoding[64], replaced[32], text[TEXT_SHOWN + 4];
     bool ok = verdict->code == ASSENT__V1__CODE__CODE_OK;
     size_t length = strlen(batch->strings[i].text), cut = length;
     if (length > TEXT_SHOWN)
@@ -191,8 +191,9 @@ static void show_dry(struct job *job, const struct batch *batch, size_t i,
         *at = (unsigned char)*at < ' ' ? ' ' : *at;
     snprintf(row, sizeof row, "%" PRIu64, batch->rows[i]);
     snprintf(parts, sizeof parts, "%u", verdict->parts);
-    columns_add(&job->table, row, batch->strings[i].number, ok ? parts : "-",
-                ok ? encoding_text(verdict->encoding) : "-",
+    snprintf(encoding, sizeof encoding, "%s%s", encoding_text(verdict->encoding),
+             replaced_text(verdict->replaced, replaced));
+    columns_add(&job->table, row, batch->strings[i].number, ok ? parts : "-", ok ? encoding : "-",
                 ok ? "would be accepted" : verdict->message, text);
 }
 

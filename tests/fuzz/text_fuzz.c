@@ -1,49 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first octet is a data_coding. The rest is decoded with it; what came out is split into parts,
- * and the parts decoded and joined must be the same text again. The rest itself, as UTF-8 or not, is
- * planned too. */
+/* The first octet is a data_coding, the second what a carrier takes. The rest is decoded with the one;
+ * what came out is split into parts by the other, and the parts decoded and joined must be the same
+ * text again. The rest itself, as UTF-8 or not, is planned too. */
 #include "proto/base/check.h"
+#include "smpp/simplify.h"
 #include "smpp/text.h"
 
 #define INPUT_MAX 4096
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void split_and_join(struct span text)
+static struct text_rules rules_of(uint8_t octet)
+{
+    struct text_rules rules = {.alphabet = (enum text_alphabet)((octet & 3) % 3),
+                               .concatenation = (enum concatenation)(octet >> 2 & 3),
+                               .latin1 = (octet & 0x10) != 0,
+                               .payload_max = TEXT_PART_MAX};
+    if (rules.alphabet == ALPHABET_GSM7 && rules.concatenation <= CONCATENATION_UDH16)
+        rules.national = octet >> 4;
+    return rules;
+}
+
+static void split_and_join(struct span text, const struct text_rules *rules)
 {
     static char joined[INPUT_MAX * 3];
     struct text_plan plan;
-    if (text_plan(text, &text_rules_default, &plan) != ERR_OK)
+    if (text_plan(text, rules, &plan) != ERR_OK)
         return;
     size_t length = 0;
-    CHECK(plan.parts >= 1 && plan.parts <= TEXT_PARTS_MAX);
+    CHECK(plan.parts >= 1 && plan.parts <= plan.segments && plan.segments <= TEXT_PARTS_MAX);
     for (uint8_t part = 1; part <= plan.parts; part++) {
-        uint8_t out[TEXT_PART_MAX];
-        size_t octets = text_part(text, &plan, part, 7, out);
-        struct udh udh = {.text = span_of(out, octets)};
-        CHECK(octets > 0 || text.length == 0);
-        if (plan.parts > 1)
-            CHECK(udh_parse(span_of(out, octets), &udh) && udh.part == part);
-        length +=
-            text_decode((uint8_t)plan.encoding, udh.text, joined + length, sizeof joined - length);
+        struct text_storage storage;
+        struct sm_out out = {0};
+        CHECK(text_fill(text, &plan, part, 7, &storage, &out));
+        struct udh udh = {.text = out.short_message};
+        CHECK(out.short_message.length <= 160);
+        if (plan.concatenation == CONCATENATION_PAYLOAD)
+            udh.text = out.tlvs[0].value;
+        else if (out.esm_class & ESM_UDHI)
+            CHECK(udh_parse(out.short_message, &udh));
+        CHECK(!udh.concatenated || (udh.part == part && udh.total == plan.parts));
+        length += text_receive(rules->alphabet, out.data_coding, &udh, udh.text, joined + length,
+                               sizeof joined - length);
     }
     CHECK(span_equal(span_of(joined, length), text));
+}
+
+static void simplify(struct span text)
+{
+    static char plain[INPUT_MAX * 3], again[INPUT_MAX * 3];
+    uint32_t replaced;
+    size_t length = text_simplify(text, plain, sizeof plain, &replaced);
+    if (length == SIZE_MAX)
+        return;
+    CHECK(text_simplify(span_of(plain, length), again, sizeof again, &replaced) == length);
+    CHECK(replaced == 0); /* what is plain stays */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char decoded[INPUT_MAX * 3];
-    if (size < 1 || size > INPUT_MAX)
+    if (size < 2 || size > INPUT_MAX)
         return 0;
-    struct span rest = span_of(data + 1, size - 1);
-    size_t length = text_decode(data[0], rest, decoded, sizeof decoded);
+    struct span rest = span_of(data + 2, size - 2);
+    struct text_rules rules = rules_of(data[1]);
+    size_t length = text_receive(rules.alphabet, data[0], NULL, rest, decoded, sizeof decoded);
     CHECK(length <= rest.length * 3);
     struct text_plan plan;
-    CHECK(text_plan(span_of(decoded, length), &text_rules_default, &plan) != ERR_BAD_INPUT);
-    split_and_join(span_of(decoded, length));
-    split_and_join(rest);
-    size_t cut = text_decode(data[0], rest, decoded, length / 2);
-    CHECK(cut <= length / 2 &&
-          text_plan(span_of(decoded, cut), &text_rules_default, &plan) != ERR_BAD_INPUT);
+    CHECK(text_plan(span_of(decoded, length), &rules, &plan) != ERR_BAD_INPUT);
+    split_and_join(span_of(decoded, length), &rules);
+    split_and_join(rest, &rules);
+    simplify(rest);
+    size_t cut = text_receive(rules.alphabet, data[0], NULL, rest, decoded, length / 2);
+    CHECK(cut <= length / 2 && text_plan(span_of(decoded, cut), &rules, &plan) != ERR_BAD_INPUT);
     return 0;
 }

@@ -210,6 +210,7 @@ static const struct fault faults[] = {
     {"rate: 500", "rate: 500\n    reconnect_min: 2m", 19, "`reconnect_min` is longer"},
     {"rate: 500", "request_timeout: 10", 26,
      "a duration like 250ms, 30s, 5m, 24h or 7d, from 100ms to 10m"},
+    {"opt_in: double", "opt_in: double\n    smart_encoding: 1", 16, "allowed: no, yes"},
     {"rate: 500", "alphabet: gsm8", 26, "allowed: gsm7, latin1, ascii"},
     {"rate: 500", "latin1: maybe", 26, "allowed: no, yes"},
     {"rate: 500", "national: turkish", 26, "`national` is not a list"},
@@ -441,6 +442,7 @@ static void test_deployed_file_tells_defaults(void **state)
     assert_int_equal(config->programs[0].opt_in, program.opt_in);
     assert_int_equal(config->programs[0].stop_reach, program.stop_reach);
     assert_int_equal(config->programs[0].on_unknown, program.on_unknown);
+    assert_int_equal(config->programs[0].smart_encoding, program.smart_encoding);
     const struct carrier_config *shown = &config->carriers[0];
     assert_int_equal(shown->bind, carrier.bind);
     assert_int_equal(shown->sessions, carrier.sessions);

@@ -148,6 +148,38 @@ static void test_at_sign_is_octet_0_and_brackets_take_two(void **state)
     world_release(&w);
 }
 
+static void test_smart_encoding_only_when_all_then_fits(void **state)
+{
+    (void)state;
+    static const char quoted[] = "\xe2\x80\x9cHi\xe2\x80\x9d\xe2\x80\xa6";
+    static const char foreign[] = "\xe2\x80\x9cHi\xe2\x80\x9d \xc3\xaa";
+    world_init(&w);
+    w.on_submit = see;
+    memset(&seen, 0, sizeof seen);
+    w.programs[1].smart_encoding = true;
+    world_start(&w);
+    world_pass(&w, 2000);
+    Assent__V1__Message message =
+        world_message("login", ASSENT__V1__CLASS__TRANSACTIONAL, NUMBER, quoted);
+    struct submit_verdict verdict = world_submit(&w, 0, &message);
+    assert_int_equal(verdict.encoding, TEXT_GSM7);
+    assert_int_equal(verdict.replaced, 3);
+    world_stop(&w); /* the ledger has the text as it is sent */
+    world_boot(&w, true);
+    world_pass(&w, 2000);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.body.text.length, 7);
+    assert_memory_equal(seen.body.text.data, "\"Hi\"...", 7);
+    message.text = (char *)(uintptr_t)foreign; /* e with circumflex remains: all of it does */
+    verdict = world_submit(&w, 0, &message);
+    assert_int_equal(verdict.encoding, TEXT_UCS2);
+    assert_int_equal(verdict.replaced, 0);
+    w.programs[1].smart_encoding = false;
+    message.text = (char *)(uintptr_t)quoted;
+    assert_int_equal(world_submit(&w, 0, &message).encoding, TEXT_UCS2);
+    world_release(&w);
+}
+
 /* The carrier's rules have changed while a message waited: it is planned anew after the start. */
 static void test_the_form_follows_the_carrier(void **state)
 {
@@ -335,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_national_tables_instead_of_ucs2),
         cmocka_unit_test(test_data_coding_0_is_latin1_to_some),
         cmocka_unit_test(test_at_sign_is_octet_0_and_brackets_take_two),
+        cmocka_unit_test(test_smart_encoding_only_when_all_then_fits),
         cmocka_unit_test(test_the_form_follows_the_carrier),
         cmocka_unit_test(test_a_phrase_over_two_parts_opts_out),
         cmocka_unit_test(test_parts_by_sar_in_the_other_order),
