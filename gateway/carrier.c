@@ -190,6 +190,7 @@ void carrier_init(struct engine *e, uint16_t index)
 {
     struct carrier *c = &e->carriers[index];
     c->config = &e->config->carriers[index];
+    c->submit_id = c->config->submit_id;
     queue_init(&c->queue);
     pacing_init(&c->pacing, c->config->rate, c->config->window, c->config->adapt == YES);
     c->link_count = c->config->sessions * (c->config->bind == BIND_TRANSCEIVER ? 1 : 2);

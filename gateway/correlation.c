@@ -3,8 +3,8 @@
  *
  * One table for all sessions of all carriers; the key is the carrier and its id, made comparable as the
  * carrier's `submit_id` says; the raw id is what is kept. Where a carrier gives an id twice the destination
- * decides, then the first write. Ids whose receipt ended their message are remembered for a while, as a
- * hash, so that the same receipt once more is known to be just that. */
+ * decides, then the first write. Ids of ended messages are remembered for a while, as a hash, so that a
+ * receipt that comes again, or after the end, is known to be just that and nobody else's. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@ static void give_back(struct engine *e, struct correlation *c)
 void correlation_init(struct engine *e)
 {
     table_init(&e->correlations);
-    e->reported = check_calloc(REPORTED_REMEMBERED, sizeof *e->reported);
+    e->ended_ids = check_calloc(ENDED_IDS_REMEMBERED, sizeof *e->ended_ids);
 }
 
 void correlation_release(struct engine *e)
@@ -32,7 +32,7 @@ void correlation_release(struct engine *e)
             give_back(e, c);
         }
     table_release(&e->correlations);
-    free(e->reported);
+    free(e->ended_ids);
 }
 
 /* ---- keys ---- */
@@ -89,46 +89,14 @@ static bool mark_repeated(struct engine *e, struct correlation *fresh)
     return fresh->repeated;
 }
 
-struct correlation *correlation_add(struct engine *e, struct message *m, uint8_t part,
-                                    struct span id)
+static void put(struct engine *e, struct correlation *c)
 {
-    if (id.length > MESSAGE_ID_MAX)
-        id.length = MESSAGE_ID_MAX;
-    enum id_form form = e->carriers[m->carrier].config->submit_id;
-    struct correlation *c = pool_take(&e->messages.pool, sizeof *c + id.length);
-    *c = (struct correlation){.hash = correlation_hash(e, m->carrier, id, form),
-                              .message = m,
-                              .carrier = m->carrier,
-                              .part = part,
-                              .length = (uint8_t)id.length,
-                              .next_of_message = m->correlations};
-    memcpy(c->id, id.data, id.length);
-    m->correlations = c;
+    c->hash = correlation_hash(e, c->carrier, span_of(c->id, c->length),
+                               e->carriers[c->carrier].config->submit_id);
     uint64_t *first = table_put(&e->correlations, c->hash);
     c->next_same_hash = (struct correlation *)(uintptr_t)*first;
     *first = (uint64_t)(uintptr_t)c;
-    if (mark_repeated(e, c))
-        e->metrics.counters[COUNT_IDS_REPEATED]++;
-    return c;
-}
-
-/* ---- what was reported ---- */
-
-static uint64_t report_key(uint64_t hash, uint64_t number)
-{
-    return hash ^ hash_mix(number);
-}
-
-bool correlation_was_reported(const struct engine *e, const struct receipt_in *in)
-{
-    uint64_t key = report_key(in->hash, in->number);
-    return e->reported[key & (REPORTED_REMEMBERED - 1)] == key;
-}
-
-void correlation_prefetch(const struct engine *e, const struct receipt_in *in)
-{
-    uint64_t key = report_key(in->hash, in->number);
-    __builtin_prefetch(&e->reported[key & (REPORTED_REMEMBERED - 1)], 1);
+    e->correlation_count++;
 }
 
 static void take_out(struct engine *e, struct correlation *c)
@@ -145,6 +113,71 @@ static void take_out(struct engine *e, struct correlation *c)
     } else {
         table_remove(&e->correlations, c->hash);
     }
+    e->correlation_count--;
+}
+
+struct correlation *correlation_add(struct engine *e, struct message *m, uint8_t part,
+                                    struct span id)
+{
+    if (id.length > MESSAGE_ID_MAX)
+        id.length = MESSAGE_ID_MAX;
+    struct correlation *c = pool_take(&e->messages.pool, sizeof *c + id.length);
+    *c = (struct correlation){.message = m,
+                              .carrier = m->carrier,
+                              .part = part,
+                              .length = (uint8_t)id.length,
+                              .next_of_message = m->correlations};
+    memcpy(c->id, id.data, id.length);
+    m->correlations = c;
+    put(e, c);
+    if (mark_repeated(e, c))
+        e->metrics.counters[COUNT_IDS_REPEATED]++;
+    return c;
+}
+
+/* A new configuration reads ids in another way: the carrier's are put where they will be looked for. */
+void correlation_respell(struct engine *e, uint16_t carrier)
+{
+    struct correlation **all = check_malloc(e->correlation_count * sizeof(void *) + 1);
+    size_t cursor = 0, count = 0;
+    struct table_slot *slot;
+    while ((slot = table_next(&e->correlations, &cursor)) != NULL)
+        for (struct correlation *c = table_slot_pointer(slot); c != NULL; c = c->next_same_hash)
+            if (c->carrier == carrier)
+                all[count++] = c;
+    for (size_t i = 0; i < count; i++) {
+        take_out(e, all[i]);
+        put(e, all[i]);
+    }
+    free(all);
+}
+
+/* ---- what has ended ---- */
+
+/* The lowest bit says whether the part had its receipt. */
+#define HAD_RECEIPT 1u
+
+static uint64_t ended_key(uint64_t hash, uint64_t number)
+{
+    return (hash ^ hash_mix(number)) & ~(uint64_t)HAD_RECEIPT;
+}
+
+static uint64_t *ended_slot(const struct engine *e, uint64_t key)
+{
+    return &e->ended_ids[key / 2 % ENDED_IDS_REMEMBERED];
+}
+
+enum ended_id correlation_ended(const struct engine *e, const struct receipt_in *in)
+{
+    uint64_t key = ended_key(in->hash, in->number), seen = *ended_slot(e, key);
+    if ((seen & ~(uint64_t)HAD_RECEIPT) != key)
+        return ID_NEVER_SEEN;
+    return seen & HAD_RECEIPT ? ID_REPORTED : ID_ENDED;
+}
+
+void correlation_prefetch(const struct engine *e, const struct receipt_in *in)
+{
+    __builtin_prefetch(ended_slot(e, ended_key(in->hash, in->number)), 1);
 }
 
 void correlate_drop(struct engine *e, struct message *m)
@@ -153,10 +186,8 @@ void correlate_drop(struct engine *e, struct message *m)
     while ((c = m->correlations) != NULL) {
         m->correlations = c->next_of_message;
         take_out(e, c);
-        if (m->reported & 1u << (c->part - 1)) {
-            uint64_t key = report_key(c->hash, m->number);
-            e->reported[key & (REPORTED_REMEMBERED - 1)] = key;
-        }
+        uint64_t key = ended_key(c->hash, m->number);
+        *ended_slot(e, key) = key | (m->reported & 1u << (c->part - 1) ? HAD_RECEIPT : 0);
         give_back(e, c);
     }
 }

@@ -79,6 +79,7 @@ struct carrier {
     struct session_counts odd; /* of sessions that ended */
     char why[CARRIER_WHY_MAX]; /* how its last connection ended: "bind_refused ESME_RINVPASWD" */
     struct receipt_hint hint;
+    enum id_form submit_id; /* as its ids stand in the table */
 };
 
 /* ---- answers that wait ---- */
@@ -181,6 +182,7 @@ struct receipt_in {
     char id[MESSAGE_ID_MAX]; /* raw */
     char error_code[12];
     char state_text[20]; /* a state that is no known word; "" else */
+    bool late;           /* its message has ended without it */
 };
 
 /* A receipt that no message has claimed yet. At first it is early: neither recorded nor answered, since
@@ -255,12 +257,12 @@ struct engine {
     TAILQ_HEAD(, owed_stop) owed_stops;
 
     struct table correlations; /* hash to struct correlation */
-    uint64_t
-        *reported; /* REPORTED_REMEMBERED: hashes of ids whose message has ended by a receipt */
+    size_t correlation_count;
+    uint64_t *ended_ids; /* ENDED_IDS_REMEMBERED: hashes */
     struct receipt_in gathered[RECEIPTS_GATHERED]; /* of this read, not looked up yet */
     size_t gathered_count;
     struct parked_list early, parked; /* oldest first */
-    struct table parked_by_hash;
+    struct table parked_by_key;
     uint64_t parked_count;
 
     struct table references; /* keyed hash to message id */
@@ -420,10 +422,13 @@ uint64_t correlation_hash(const struct engine *e, uint16_t carrier, struct span 
 struct correlation *correlation_add(struct engine *e, struct message *m, uint8_t part,
                                     struct span carrier_id);
 struct correlation *correlation_find(struct engine *e, const struct receipt_in *in);
-/* The same receipt, or one that contradicts it, has ended its message not long ago. */
-bool correlation_was_reported(const struct engine *e, const struct receipt_in *in);
+void correlation_respell(struct engine *e, uint16_t carrier);
+/* What is known of an id that no open message has: that its message has ended, with a receipt of it or
+ * without one. Ids of long ago are forgotten. */
+enum ended_id { ID_NEVER_SEEN, ID_ENDED, ID_REPORTED };
+enum ended_id correlation_ended(const struct engine *e, const struct receipt_in *in);
 void correlate_drop(struct engine *e, struct message *m);
-/* Has the processor fetch the place of what was reported. */
+/* Has the processor fetch the place where an ended id is remembered. */
 void correlation_prefetch(const struct engine *e, const struct receipt_in *in);
 
 /* ---- receipt_hint.c ---- */

@@ -23,11 +23,19 @@ void receipts_init(struct engine *e)
     TAILQ_INIT(&e->parked);
 }
 
+/* Of carrier, id and number: an id may have been given twice. Number 0: the receipt names none. */
+static uint64_t parked_key(uint64_t hash, uint64_t number)
+{
+    uint64_t key = hash ^ hash_mix(number);
+    return key ? key : 1;
+}
+
 static void drop_parked(struct engine *e, struct parked_receipt *parked)
 {
-    uint64_t *slot = table_find(&e->parked_by_hash, parked->in.hash);
+    uint64_t key = parked_key(parked->in.hash, parked->in.number);
+    uint64_t *slot = table_find(&e->parked_by_key, key);
     if (slot != NULL && *slot == (uint64_t)(uintptr_t)parked)
-        table_remove(&e->parked_by_hash, parked->in.hash);
+        table_remove(&e->parked_by_key, key);
     TAILQ_REMOVE(parked->early ? &e->early : &e->parked, parked, link);
     e->parked_count--;
     free(parked);
@@ -40,7 +48,7 @@ void receipts_release(struct engine *e)
         drop_parked(e, TAILQ_FIRST(&e->early));
     while (!TAILQ_EMPTY(&e->parked))
         drop_parked(e, TAILQ_FIRST(&e->parked));
-    table_release(&e->parked_by_hash);
+    table_release(&e->parked_by_key);
 }
 
 /* ---- what a receipt changes ---- */
@@ -157,8 +165,11 @@ static void answer_when_durable(struct engine *e, const struct owed *owed)
 void correlate_add(struct engine *e, struct message *m, uint8_t part, struct span id)
 {
     const struct correlation *c = correlation_add(e, m, part, id);
-    struct parked_receipt *parked = table_find_pointer(&e->parked_by_hash, c->hash);
-    if (parked == NULL || (parked->in.number != 0 && parked->in.number != m->number))
+    struct parked_receipt *parked =
+        table_find_pointer(&e->parked_by_key, parked_key(c->hash, m->number));
+    if (parked == NULL)
+        parked = table_find_pointer(&e->parked_by_key, parked_key(c->hash, 0));
+    if (parked == NULL)
         return;
     report_part(e, m, part, &parked->in);
     if (parked->early)
@@ -193,7 +204,7 @@ static struct parked_receipt *park(struct engine *e, const struct receipt_in *in
     *parked = (struct parked_receipt){.in = *in, .early = early};
     parked->until_us = e->now.mono_us + (early ? EARLY_MS : PARKED_RECEIPT_MS) * US_PER_MS;
     TAILQ_INSERT_TAIL(early ? &e->early : &e->parked, parked, link);
-    uint64_t *found = table_put(&e->parked_by_hash, in->hash);
+    uint64_t *found = table_put(&e->parked_by_key, parked_key(in->hash, in->number));
     const struct parked_receipt *before = (const struct parked_receipt *)(uintptr_t)*found;
     if (before == NULL || !is_final(before->in.state) || is_final(in->state))
         *found = (uint64_t)(uintptr_t)parked; /* a final state is not hidden by one on the way */
@@ -248,7 +259,7 @@ static struct message *only_one_in_doubt(const struct engine *e, const struct re
 static void tell_unmatched(struct engine *e, struct parked_receipt *parked)
 {
     const struct receipt_in *in = &parked->in;
-    struct message *m = only_one_in_doubt(e, in);
+    struct message *m = in->late ? NULL : only_one_in_doubt(e, in);
     bool resolves = m != NULL && is_final(in->state);
     if (resolves) {
         Assent__V1__Outcome outcome = outcome_of_receipt(in->state);
@@ -275,8 +286,9 @@ static void tell_unmatched(struct engine *e, struct parked_receipt *parked)
 static void take(struct engine *e, const struct receipt_in *in)
 {
     struct correlation *c = correlation_find(e, in);
-    if (c == NULL && !correlation_was_reported(e, in)) {
-        park(e, in, true);
+    enum ended_id ended = c == NULL ? correlation_ended(e, in) : ID_NEVER_SEEN;
+    if (c == NULL && ended != ID_REPORTED) {
+        park(e, in, true)->in.late = ended == ID_ENDED;
         e->metrics.counters[COUNT_RECEIPTS_PARKED]++;
         return;
     }
@@ -345,6 +357,7 @@ void receipt_came(struct engine *e, const struct owed *owed, const struct sm_bod
     in->owed = *owed;
     in->state = (uint8_t)receipt.state;
     in->state_text[0] = '\0';
+    in->late = false;
     if (receipt.strange) { /* it may be on its way as well as ended: it decides nothing */
         in->state = ASSENT__V1__RECEIPT_STATE__RECEIPT_UNSPECIFIED;
         copy_word(in->state_text, sizeof in->state_text, receipt.state_text);

@@ -19,6 +19,10 @@ static void take_carrier(struct engine *e, uint16_t index)
 {
     struct carrier *c = &e->carriers[index];
     c->config = &e->config->carriers[index];
+    if (c->submit_id != c->config->submit_id)
+        correlation_respell(e, index);
+    c->submit_id = c->config->submit_id;
+    c->hint = (struct receipt_hint){0};
     pacing_configure(&c->pacing, c->config->rate, c->config->window, c->config->adapt == YES);
     throttle_set_rate(&c->throttle, c->pacing.rate.value, ramp_is_cut(&c->pacing.rate),
                       e->now.mono_us);

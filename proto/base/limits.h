@@ -119,7 +119,7 @@
 #define PARKED_RECEIPTS_MAX  65536
 #define PARKED_RECEIPT_MS    60000
 #define RECEIPTS_GATHERED    32         /* looked up together */
-#define REPORTED_REMEMBERED  (1u << 18) /* ids of ended messages: their receipts come twice */
+#define ENDED_IDS_REMEMBERED (1u << 18) /* carriers' ids of ended messages: receipts come twice */
 #define ENDED_REMEMBERED     (1u << 18) /* sequence numbers back that Query knows ended messages of */
 #define THROTTLE_GUARD_MS    10 /* the carrier's second is measured with another clock and jitter */
 

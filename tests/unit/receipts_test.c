@@ -186,6 +186,21 @@ static void test_receipt_before_submit_sm_resp(void **state)
     world_release(&w);
 }
 
+static void test_receipts_before_both_answers_that_give_the_same_id(void **state)
+{
+    (void)state;
+    begin(ID_RAW, ID_RAW);
+    w.silent = true;
+    uint64_t first = submit(NUMBER, "code 123456"), second = submit(OTHER, "code 654321");
+    receipt(NUMBER, "7", "UNDELIV");
+    receipt(OTHER, "7", "DELIVRD");
+    respond(&w.submits[0], "7");
+    respond(&w.submits[1], "7");
+    assert_int_equal(outcome_of(first), UNDELIVERED);
+    assert_int_equal(outcome_of(second), DELIVERED);
+    world_release(&w);
+}
+
 static void test_receipt_long_before_submit_sm_resp_is_answered_and_joined(void **state)
 {
     (void)state;
@@ -261,6 +276,25 @@ static void test_repeated_receipt_does_not_resolve_another_message_in_doubt(void
     world_pass(&w, EARLY_MS);
     assert_int_equal(outcome_of(second), UNDELIVERED);
     assert_int_equal(outcome_of(first), DELIVERED);
+    world_release(&w);
+}
+
+static void test_late_receipt_does_not_resolve_another_message_in_doubt(void **state)
+{
+    (void)state;
+    begin(ID_RAW, ID_RAW);
+    uint64_t first = sent(NUMBER, "9");
+    world_pass(&w, w.carrier.receipt_timeout_ms + 1000);
+    assert_int_equal(outcome_of(first), NO_RECEIPT);
+    w.silent = true;
+    uint64_t second = submit(NUMBER, "code 654321");
+    world_pass(&w, w.carrier.request_timeout_ms + 1000);
+    world_pass(&w, EARLY_MS);
+    receipt(NUMBER, "9", "DELIVRD"); /* days late: recorded, and changes nothing */
+    world_pass(&w, EARLY_MS);
+    assert_int_equal(count(COUNT_RECEIPTS_UNMATCHED), 1);
+    assert_int_equal(outcome_of(first), NO_RECEIPT);
+    assert_int_equal(outcome_of(second), IN_DOUBT);
     world_release(&w);
 }
 
@@ -504,6 +538,24 @@ static void test_receipts_are_matched_after_a_restart(void **state)
     world_release(&w);
 }
 
+static void test_new_id_settings_hold_for_messages_sent_before(void **state)
+{
+    (void)state;
+    begin(ID_RAW, ID_RAW);
+    uint64_t first = sent(NUMBER, "1F"), second = sent(NUMBER, "0020");
+    receipt(NUMBER, "31", "DELIVRD");
+    world_pass(&w, EARLY_MS);
+    assert_int_equal(outcome_of(first), OPEN);
+    w.carrier.submit_id = ID_HEX;
+    w.carrier.receipt_id = ID_DEC;
+    engine_reconfigure(w.engine, w.now);
+    receipt(NUMBER, "31", "DELIVRD");
+    receipt(NUMBER, "32", "UNDELIV");
+    assert_int_equal(outcome_of(first), DELIVERED);
+    assert_int_equal(outcome_of(second), UNDELIVERED);
+    world_release(&w);
+}
+
 /* Hints ------------------------------------------------------------------------------------------ */
 
 static const char *hint(void)
@@ -657,10 +709,12 @@ int main(void)
         cmocka_unit_test(test_one_carrier_gives_an_id_twice),
         cmocka_unit_test(test_number_is_not_compared_while_an_id_is_alone),
         cmocka_unit_test(test_receipt_before_submit_sm_resp),
+        cmocka_unit_test(test_receipts_before_both_answers_that_give_the_same_id),
         cmocka_unit_test(test_receipt_long_before_submit_sm_resp_is_answered_and_joined),
         cmocka_unit_test(test_receipt_on_another_session_than_the_submit),
         cmocka_unit_test(test_receipt_twice_late_contradictory_intermediate),
         cmocka_unit_test(test_repeated_receipt_does_not_resolve_another_message_in_doubt),
+        cmocka_unit_test(test_late_receipt_does_not_resolve_another_message_in_doubt),
         cmocka_unit_test(test_receipt_of_an_unknown_id_is_answered_counted_recorded),
         cmocka_unit_test(test_receipt_state_that_nobody_knows_decides_nothing_and_is_kept),
         cmocka_unit_test(test_subscriber_types_a_receipt),
@@ -673,6 +727,7 @@ int main(void)
         cmocka_unit_test(test_long_message_with_a_part_that_needs_no_receipt),
         cmocka_unit_test(test_submit_sm_resp_without_id_expects_no_receipt),
         cmocka_unit_test(test_receipts_are_matched_after_a_restart),
+        cmocka_unit_test(test_new_id_settings_hold_for_messages_sent_before),
         cmocka_unit_test(test_hint_names_the_setting_that_would_match),
         cmocka_unit_test(test_hint_costs_a_bounded_amount_of_work),
         cmocka_unit_test(test_reply_or_receipt_that_cannot_be_stored_is_refused),
