@@ -363,8 +363,7 @@ void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
     bool answered = ok && projection_pending(e, WRITE_OPT_IN, q->number, e->program_scope[program]);
     if (!ok) { /* not known whether a question is open: the carrier sends the reply again */
         link_answer(e, q->owed.carrier, q->owed.link, q->owed.generation, q->owed.command_id,
-                    q->owed.sequence_number,
-                    e->carriers[q->owed.carrier].config->refuse_status);
+                    q->owed.sequence_number, e->carriers[q->owed.carrier].config->refuse_status);
     } else if (state->pending && !answered && q->match.meaning == MEANING_CONFIRM) {
         struct opt_in_proof proof = {.program = program,
                                      .sender = q->address,
