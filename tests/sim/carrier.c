@@ -12,6 +12,7 @@
 #define MO_RETRY_US    300000
 #define CARRIER_WINDOW 10
 #define RECEIPT_TRIES  20
+#define STRANGER       12025550199 /* somebody else's recipient */
 
 static event_run connect_result, carrier_receives, carrier_tick, carrier_hangs_up, engine_receives,
     engine_loses, unstick, respond, make_receipt, deliver, answer_seen;
@@ -20,7 +21,7 @@ static event_run connect_result, carrier_receives, carrier_tick, carrier_hangs_u
 
 void wire_init(struct wire *wire, uint32_t limit)
 {
-    *wire = (struct wire){.next_message_id = 1000, .mo_being_sent = NONE};
+    *wire = (struct wire){.next_message_id = {1000, 1000}, .mo_being_sent = NONE};
     for (unsigned c = 0; c < SIM_CARRIERS_MAX; c++)
         for (unsigned l = 0; l < SIM_LINKS_MAX; l++)
             wire->current[c][l] = NONE;
@@ -316,6 +317,14 @@ static void plan_receipts(struct world *w, const struct taken *t, uint64_t answe
         plan_receipt(w, t, after_us + rng_below(rng, 5 * US_PER_S), state);
     if (rng_chance(rng, p->receipt_double / 2))
         plan_receipt(w, t, rng_below(rng, after_us + 1), STATE_INTERMEDIATE + rng_below(rng, 3));
+    if (rng_chance(rng, p->receipt_contradicts))
+        plan_receipt(w, t, after_us + rng_below(rng, 60 * US_PER_S), rng_below(rng, STATE_BAD + 5));
+    if (rng_chance(rng, p->receipt_foreign)) { /* of somebody else's message */
+        struct taken foreign = {.carrier = t->carrier, .number = NONE, .text = NONE};
+        foreign.id = 900000 + (uint32_t)rng_below(rng, 99999);
+        foreign.program = t->program;
+        plan_receipt(w, &foreign, after_us, rng_below(rng, STATE_BAD + 5));
+    }
 }
 
 static uint32_t find_program(const struct world *w, const char *sender)
@@ -345,7 +354,7 @@ static void message(void *context, struct session *session, const struct pdu_hea
     }
     struct fate fate = draw_fate(w, c->carrier);
     struct taken taken = {.carrier = c->carrier,
-                          .id = w->wire.next_message_id++,
+                          .id = w->wire.next_message_id[c->carrier]++,
                           .number = number,
                           .program = program,
                           .text = oracle_text_of(w, c->index, header->sequence_number)};
@@ -508,7 +517,7 @@ static enum err submit_mo(struct world *w, uint32_t index, uint32_t connection)
 {
     struct mo *mo = &w->wire.mos[index];
     char digits[NUMBER_TEXT_SIZE];
-    number_format(w->people.numbers[mo->number], digits);
+    number_format(mo->number == NONE ? STRANGER : w->people.numbers[mo->number], digits);
     const char *sender = w->config.programs[mo->program].senders[0];
     const char *country = w->config.carriers[mo->carrier].addressing.country;
     bool national = strncmp(digits, country, strlen(country)) == 0;
@@ -541,8 +550,8 @@ static void deliver(struct world *w, struct event *e)
     }
     w->wire.mos[index].in_flight = true;
     w->wire.mos[index].tries++;
-    TRACE(w, "carrier", "deliver_sm %u of number %u on connection %u: %s", index,
-          w->wire.mos[index].number, connection, w->wire.mos[index].text);
+    TRACE(w, "carrier", "deliver_sm %u of number %d on connection %u: %s", index,
+          (int)w->wire.mos[index].number, connection, w->wire.mos[index].text);
     after_session(w, connection);
 }
 

@@ -126,6 +126,7 @@ static void fold_ended(struct world *w, struct progress *p, uint64_t sequence, b
         world_fail(w, "P5", "message %llu ended twice: %d, then %d", (unsigned long long)f->message,
                    p->outcome, f->outcome);
     p->open = p->waiting = false;
+    p->was_in_doubt = p->was_in_doubt || resolves;
     p->outcome = f->outcome;
     p->reason = f->reason;
     p->ended_at = sequence;

@@ -802,6 +802,8 @@ void oracle_handed(struct world *w, uint32_t connection, const struct delivery *
         half_handed(w, mo);
     else if (mo->kind == MO_START)
         start_handed(w, mo);
+    else if (mo->kind == MO_RECEIPT && mo->receipt_of != NONE)
+        w->people.texts[mo->receipt_of].said |= 1u << mo->outcome;
 }
 
 /* ---- writes into Redis ---- */
@@ -939,6 +941,25 @@ static void check_accounted_for(struct world *w)
     }
 }
 
+static bool contradicts(const struct text *t)
+{
+    uint32_t final = t->said & ~(1u << ASSENT__V1__OUTCOME__OUTCOME_OPEN);
+    return (final & (final - 1)) != 0;
+}
+
+/* No message ends by a receipt that its carrier did not send for it: not by another carrier's with the
+ * same id, nor by a stranger's. Which one is in doubt can only be guessed by its number. */
+static void check_said(struct world *w, const struct text *t, const struct record *r)
+{
+    int outcome = r->progress.outcome;
+    bool by_receipt = outcome == ASSENT__V1__OUTCOME__DELIVERED ||
+                      outcome == ASSENT__V1__OUTCOME__UNDELIVERABLE ||
+                      outcome == ASSENT__V1__OUTCOME__DELETED;
+    if (by_receipt && !r->progress.was_in_doubt && (t->said >> outcome & 1) == 0)
+        world_fail(w, "P5", "message %llu ended as %d, which no receipt said (said %x)",
+                   (unsigned long long)t->id, outcome, t->said);
+}
+
 /* A receipt that was answered is never forgotten: the message that it belongs to ended so. */
 static void check_receipts(struct world *w)
 {
@@ -946,6 +967,10 @@ static void check_receipts(struct world *w)
         const struct text *t = &w->people.texts[i];
         const struct record *r = disk_accepted(w, t->id);
         const struct part_write *p = &t->parts[0];
+        if (t->told && r != NULL)
+            check_said(w, t, r);
+        if (contradicts(t))
+            continue;
         if (!t->told || r == NULL || r->fact.part != 1 || t->receipt == 0 || t->no_id ||
             p->writes != 1 || !p->taken || r->progress.sent_parts == 0 ||
             r->progress.ended_at < t->receipt_at - 1)

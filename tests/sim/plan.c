@@ -65,6 +65,8 @@ static void draw_carrier_faults(struct plan *p, struct rng *rng)
     p->receipt_early = maybe(rng, 300000);
     p->receipt_bad = between(rng, 0, 200000);
     p->no_id = maybe(rng, 30000);
+    p->receipt_contradicts = maybe(rng, 100000);
+    p->receipt_foreign = maybe(rng, 100000);
     p->deliver_drop = maybe(rng, 100000);
 }
 

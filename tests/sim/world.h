@@ -72,6 +72,7 @@ struct plan {
     uint32_t temporary, permanent, throttled, never_answered, answered_late;  /* a submit_sm */
     uint32_t elsewhere, opted_out;                                            /* likewise */
     uint32_t receipt_lost, receipt_double, receipt_early, receipt_bad, no_id; /* one taken */
+    uint32_t receipt_contradicts, receipt_foreign;                            /* one taken */
     uint32_t deliver_drop; /* a deliver_sm_resp: the carrier does not see it */
     uint32_t stop, stop_all, start, help, chatter, yes;         /* a message to a subscriber */
     uint32_t stop_halves;                                       /* likewise, in two parts */
@@ -104,6 +105,7 @@ struct progress {
     uint64_t last_attempt, ended_at; /* sequences */
     uint32_t sent_parts;             /* bits */
     int outcome, reason;
+    bool was_in_doubt; /* it ended as unknown before */
     uint64_t since_us; /* it waits since */
 };
 
@@ -269,7 +271,7 @@ struct wire {
     uint32_t current[SIM_CARRIERS_MAX][SIM_LINKS_MAX]; /* NONE when closed */
     struct mo *mos;
     size_t mo_count, mo_size;
-    uint32_t next_message_id;
+    uint32_t next_message_id[SIM_CARRIERS_MAX]; /* both give the same ones */
     uint32_t mo_being_sent;
     uint64_t throttling_until_us[SIM_CARRIERS_MAX];
     uint64_t out_until_us[SIM_CARRIERS_MAX]; /* an outage: nobody gets in */
@@ -312,6 +314,7 @@ struct text { /* a message that a submitter wants sent; its text begins with "#i
     bool no_id;           /* the carrier gave no id: no receipt can be matched */
     bool owed;            /* PLAN_PACE: refused for its pace, and not written again yet */
     int receipt;          /* outcome of the first final receipt that was answered; 0 none */
+    uint32_t said;        /* outcomes of receipts that reached the gateway, a bit each */
     uint64_t receipt_at;  /* sequence number that the ledger had reached then */
     struct part_write parts[SIM_PARTS_MAX];
 };
