@@ -159,9 +159,12 @@ programs:
 clients:
   - {{name: shop, uid: {uid}, programs: [offers, login]}}
 carriers:
-  - {{name: alpha, address: "tcp://127.0.0.1:{carrier}", system_id: bench, sessions: {sessions},
+"""
+CARRIER = """\
+  - {{name: {name}, address: "tcp://127.0.0.1:{carrier}", system_id: {name}, sessions: {sessions},
       window: {window}, rate: {rate}, routes: [""]}}
 """
+CARRIERS = ("alpha", "beta", "gamma", "delta")  # share the numbers by weight
 
 
 class Lab:
@@ -219,14 +222,16 @@ class Lab:
 
     # --- the gateway
 
-    def start_gateway(self, rate=1_000_000, window=1000, sessions=2):
+    def start_gateway(self, rate=1_000_000, window=1000, sessions=2, carriers=1):
         secret_mask = os.umask(0o077)
         (self.folder / "data").mkdir(exist_ok=True)
         self.http_port = free_port()
         self.port = free_port()
-        (self.folder / "assent.yaml").write_text(CONFIGURATION.format(
-            folder=self.folder, http=self.http_port, uid=os.getuid(), carrier=self.carrier_port, rate=rate, port=self.port,
-            window=window, sessions=sessions))
+        text = CONFIGURATION.format(folder=self.folder, http=self.http_port, uid=os.getuid(), port=self.port)
+        for name in CARRIERS[:carriers]:
+            text += CARRIER.format(name=name, carrier=self.carrier_port, rate=rate, window=window,
+                                   sessions=sessions)
+        (self.folder / "assent.yaml").write_text(text)
         os.umask(secret_mask)
         self.run_gateway()
 

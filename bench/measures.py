@@ -77,6 +77,26 @@ def measure_assent(new_lab, quick):
         return result
 
 
+def measure_carriers(new_lab, quick):
+    """One session to one carrier against four to each of four, by turns: rates and processor time."""
+    messages, rounds = pick(quick, (300_000, 3), (50_000, 1))
+    runs = {1: [], 4: []}
+    for _ in range(rounds):
+        for each in runs:
+            with new_lab() as lab:
+                lab.start_redis()
+                lab.start_carrier("--subscribers", "none")
+                lab.start_gateway(sessions=each, carriers=each, window=2 * WINDOW // each // each)
+                lab.record_opt_ins(messages)
+                runs[each].append(assent_run(lab, messages))
+    one, many = by_median(runs[1]), by_median(runs[4])
+    cpu = [run["cpu_us"]["assentd"] for run in (one, many)]
+    say(f"4 sessions to each of 4 carriers: {many['per_second'] / one['per_second']:.1%} of the rate of one, "
+        f"{cpu[1]:.1f} us of processor a message against {cpu[0]:.1f}")
+    return {"one": one, "four_by_four": many, "ratio": many["per_second"] / one["per_second"],
+            "cpu_ratio": cpu[1] / cpu[0]}
+
+
 def delivered(lab):
     return lab.metric("assent_messages_total", 'class="marketing",outcome="delivered"')
 
@@ -360,6 +380,6 @@ def measure_codec(new_lab, quick):
     return {"rows": rows, "least_times": slowest, "goal_times": CODEC_TIMES}
 
 
-MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent,
+MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent, "carriers": measure_carriers,
             "backlog": measure_backlog, "stop": measure_stop, "rate": measure_rate,
             "drip": measure_drip, "receipts": measure_receipts, "codec": measure_codec}
