@@ -258,7 +258,7 @@ struct engine {
 
     struct table correlations; /* hash to struct correlation */
     size_t correlation_count;
-    uint64_t *ended_ids; /* ENDED_IDS_REMEMBERED: hashes */
+    uint64_t *ended_ids;                           /* ENDED_IDS_REMEMBERED: hashes */
     struct receipt_in gathered[RECEIPTS_GATHERED]; /* of this read, not looked up yet */
     size_t gathered_count;
     struct parked_list early, parked; /* oldest first */

@@ -11,7 +11,7 @@ struct receipt {
     struct span message_id;         /* raw, a view; empty when there is none */
     Assent__V1__ReceiptState state; /* UNSPECIFIED when none is given, UNKNOWN for a strange word */
     struct span state_text;         /* raw */
-    bool strange; /* the state is a word that is not known, so it decides nothing */
+    bool strange;        /* the state is a word that is not known, so it decides nothing */
     char error_code[12]; /* as written; of a TLV's three octets the digits "type:code" */
 };
 

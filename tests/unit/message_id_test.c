@@ -63,7 +63,8 @@ static void test_message_id_up_to_64_characters(void **state)
         struct span whole = span_of(id, MESSAGE_ID_MAX);
         assert_true(span_equal(message_id_comparable(whole, (enum id_form)form, out), whole));
         assert_true(span_equal(
-            message_id_comparable(span_of(id, MESSAGE_ID_MAX + 1), (enum id_form)form, out), whole));
+            message_id_comparable(span_of(id, MESSAGE_ID_MAX + 1), (enum id_form)form, out),
+            whole));
     }
 }
 
