@@ -73,6 +73,11 @@ void message_end(struct engine *e, struct message *m, Assent__V1__Outcome outcom
 void message_hold(struct engine *e, struct message *m, Assent__V1__Reason reason)
 {
     message_give_back(e, m);
+    if (m->unknown) { /* a part of it was written, and its session is gone */
+        message_set_state(&e->messages, m, MESSAGE_ON_WIRE);
+        message_settle(e, m);
+        return;
+    }
     if (m->flying == 0 && m->done == 0) {
         record_held(e, m, reason);
         m->attempts--;

@@ -96,11 +96,12 @@ static unsigned rank(int message_class)
 }
 
 /* P8: an attempt is the moment of choice. A code that could have been chosen then must have been.
- * Where carriers share routes no record says at which of them the code waits. */
+ * Where carriers share routes, or come and go, no record says at which of them the code waits. */
 static void check_priority(struct world *w, const struct record *chosen, uint64_t id)
 {
     unsigned of_chosen = rank(chosen->fact.message_class);
-    bool shared = w->plan.carriers > 1 && w->plan.routes != ROUTES_APART;
+    bool shared =
+        w->plan.carriers > 1 && (w->plan.routes != ROUTES_APART || w->plan.reload_us != 0);
     if (of_chosen == 0 || of_chosen == 3 || shared)
         return;
     for (uint64_t i = w->oracle.oldest_open; i < w->disk.next; i++) {
