@@ -1,67 +1,34 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A full disk: submissions are refused with RESOURCE_EXHAUSTED, a STOP is still effective, and when
-space returns everything goes on. The disk is a small tmpfs, which needs the right to mount one."""
-import subprocess
-import tempfile
+space returns everything goes on."""
 import time
-from pathlib import Path
 
 import harness
+import small_disk
 import wire
 from harness import say
 
-OTP, MARKETING = 1, 3
-RESOURCE_EXHAUSTED = 8
+MARKETING = 3
 LEAVER, STAYER = "12025550140", "12025550141"
-
-
-def fill(path):
-    with open(path, "ab", buffering=0) as ballast:
-        block = 1 << 16
-        while block:
-            try:
-                ballast.write(b"\0" * block)
-            except OSError:
-                block //= 16
-
-
-def refused(world):
-    """Submits until the gateway has no room; gives the verdict's words."""
-    with world.connect() as client:
-        client.hello()
-        for call in range(2, 3000):
-            batch = [("login", OTP, "12025550142", f"code {call} " + "x" * 100)] * 100
-            answer = client.call(call, wire.SUBMIT, wire.submit_request(*batch))
-            if answer[1] == wire.FAILURE:
-                assert answer[2][1][0] == RESOURCE_EXHAUSTED, answer
-                return answer[2][2][0].decode()
-            verdicts = [wire.parse(verdict) for verdict in answer[2][1]]
-            for verdict in verdicts:
-                if 1 in verdict:
-                    assert verdict[1][0] == RESOURCE_EXHAUSTED, verdict
-                    return verdict[3][0].decode()
-    raise AssertionError("never refused")
 
 
 def run(disk):
     subscribers = disk.parent / "subscribers"
     subscribers.write_text(f"+{LEAVER} stop=1\n")
     options = ["--subscribers", subscribers, "--reply-delay", "3s"]
-    ballast = disk / "ballast"
-    ballast.touch()  # a full disk may have no room for another name
     with harness.World(rate=5000, data=disk, carrier_options=options) as world:
         world.record_opt_ins("news", [LEAVER, STAYER])
         world.submit(("news", MARKETING, LEAVER, "First news. Reply STOP to end"))
         harness.wait_for("the news is sent", lambda: any(p.destination == LEAVER for p in world.pdus()))
-        fill(ballast)
-        words = refused(world)
+        small_disk.fill(disk)
+        words = small_disk.refused(world)
         say(f"full disk: submissions are refused: {words}")
         harness.wait_for("the STOP has come", lambda: any(p.text.upper().startswith("STOP")
                                                           for p in world.pdus() if p.name == "deliver_sm"))
         time.sleep(2)
         assert world.gateway.running(), "a full disk ended the gateway"
-        ballast.unlink()
+        small_disk.free(disk)
 
         def accepted_again():
             with world.connect() as client:
@@ -87,17 +54,10 @@ def run(disk):
 
 
 def main():
-    with tempfile.TemporaryDirectory(prefix="assent-disk-") as folder:
-        disk = Path(folder) / "disk"
-        disk.mkdir()
-        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m,mode=700", "assent-test", disk],
-                               capture_output=True, text=True)
-        if mount.returncode != 0:
-            harness.skip("no right to mount a tmpfs here: " + mount.stderr.strip())
-        try:
-            run(disk)
-        finally:
-            subprocess.run(["umount", "-l", disk], check=True)
+    with small_disk.mounted() as disk:
+        if disk is None:
+            harness.skip("no disk to fill")
+        run(disk)
 
 
 main()
