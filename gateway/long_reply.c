@@ -8,6 +8,8 @@
  *   a keyword alone or a phrase of revocation; its first word begins no sentence.
  * - Parts whose others never come are read as they are, after REASSEMBLY_MS or when there are too many
  *   of them. Half a text may take consent away; it gives none.
+ * - Parts that come again after their text was whole are read again only as far as they take consent
+ *   away: alone they are no reply of their own. A whole text that comes again is read as any other.
  * - Parts are answered as a STOP is: when Redis has all that they may have brought. */
 #include "gateway/engine_state.h"
 
@@ -93,9 +95,11 @@ static void take_as_it_is(struct engine *e, struct part_set *set)
     r.address = r.part.receiver;
     text[part_set_join(set, NULL, (struct span){0}, text, sizeof text - 1)] = '\0';
     reply_programs(e, &r);
-    if (set->acted)
+    struct keyword_match match = keyword_match(span_from_string(text), false);
+    bool nothing_new = set->again && !is_opt_out(&match);
+    if (set->acted && !nothing_new)
         read_after_stop(e, &r);
-    else
+    else if (!nothing_new)
         (void)reply_act(e, &r);
     long_reply_close(e, &r.part);
 }
@@ -105,6 +109,7 @@ static void take_whole(struct engine *e, struct reply *r, const struct keyword_m
     char text[REPLY_TEXT_MAX];
     struct part_set *set = reassembly_find(e->reassembly, &r->part);
     text[part_set_join(set, &r->part, span_from_string(r->text), text, sizeof text - 1)] = '\0';
+    reassembly_remember(e->reassembly, set, &r->part, span_from_string(r->text), e->now.mono_us);
     r->text = text;
     if (stop != NULL)
         reply_stop(e, r, stop);

@@ -5,15 +5,26 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/check.h"
+#include "proto/base/clock.h"
 #include "proto/base/table.h"
 #include "smpp/decode.h"
 #include "smpp/utf8.h"
+
+/* A text that was whole. */
+struct whole {
+    TAILQ_ENTRY(whole) link; /* oldest first */
+    uint64_t hash;           /* of its set */
+    uint64_t since_us;
+    uint64_t texts[REASSEMBLY_PARTS_MAX]; /* hashes */
+};
 
 struct reassembly {
     struct hash_key key;
     struct table by_hash; /* struct part_set */
     TAILQ_HEAD(, part_set) sets;
     size_t octets;
+    struct table wholes_by_hash; /* struct whole, by the hash of its set */
+    TAILQ_HEAD(whole_list, whole) wholes;
 };
 
 struct reassembly *reassembly_new(const struct hash_key *key)
@@ -22,14 +33,26 @@ struct reassembly *reassembly_new(const struct hash_key *key)
     r->key = *key;
     table_init(&r->by_hash);
     TAILQ_INIT(&r->sets);
+    table_init(&r->wholes_by_hash);
+    TAILQ_INIT(&r->wholes);
     return r;
+}
+
+static void forget(struct reassembly *r, struct whole *whole)
+{
+    CHECK(table_remove(&r->wholes_by_hash, whole->hash));
+    TAILQ_REMOVE(&r->wholes, whole, link);
+    free(whole);
 }
 
 void reassembly_free(struct reassembly *r)
 {
     while (!TAILQ_EMPTY(&r->sets))
         reassembly_drop(r, TAILQ_FIRST(&r->sets));
+    while (!TAILQ_EMPTY(&r->wholes))
+        forget(r, TAILQ_FIRST(&r->wholes));
     table_release(&r->by_hash);
+    table_release(&r->wholes_by_hash);
     free(r);
 }
 
@@ -118,6 +141,47 @@ bool reassembly_is_full(const struct reassembly *r)
            r->octets + REASSEMBLY_TEXT_MAX > REASSEMBLY_OCTETS_MAX;
 }
 
+/* ---- texts that were whole ---- */
+
+static uint64_t text_hash(const struct reassembly *r, struct span text)
+{
+    return hash64(&r->key, text.data, utf8_cut(text, REASSEMBLY_TEXT_MAX));
+}
+
+static bool is_old(const struct whole *whole, uint64_t now_us)
+{
+    return now_us >= whole->since_us + REASSEMBLY_MS * US_PER_MS;
+}
+
+void reassembly_remember(struct reassembly *r, const struct part_set *set, const struct part *part,
+                         struct span text, uint64_t now_us)
+{
+    struct whole *whole = table_find_pointer(&r->wholes_by_hash, set->hash);
+    if (whole != NULL)
+        forget(r, whole);
+    while ((whole = TAILQ_FIRST(&r->wholes)) != NULL &&
+           (is_old(whole, now_us) || r->wholes_by_hash.count >= REASSEMBLY_SETS_MAX))
+        forget(r, whole);
+    whole = check_calloc(1, sizeof *whole);
+    whole->hash = set->hash;
+    whole->since_us = now_us;
+    for (unsigned i = 0; i < set->part.total; i++)
+        whole->texts[i] = text_hash(r, span_of(set->texts[i].text, set->texts[i].length));
+    whole->texts[part->number - 1] = text_hash(r, text);
+    *table_put(&r->wholes_by_hash, whole->hash) = (uintptr_t)whole;
+    TAILQ_INSERT_TAIL(&r->wholes, whole, link);
+}
+
+static bool was_whole(const struct reassembly *r, const struct part_set *set,
+                      const struct part *part, struct span text, uint64_t now_us)
+{
+    const struct whole *whole = table_find_pointer(&r->wholes_by_hash, set->hash);
+    return whole != NULL && !is_old(whole, now_us) &&
+           whole->texts[part->number - 1] == text_hash(r, text);
+}
+
+/* ---- parts that wait ---- */
+
 static struct part_set *set_new(struct reassembly *r, const struct part *part, uint64_t now_us)
 {
     struct part_set *set = check_calloc(1, sizeof *set);
@@ -125,6 +189,7 @@ static struct part_set *set_new(struct reassembly *r, const struct part *part, u
     set->part.number = 0;
     set->hash = hash_of(r, part);
     set->since_us = now_us;
+    set->again = true;
     uint64_t *slot = table_put(&r->by_hash, set->hash);
     CHECK(*slot == 0); /* a collision of 64 keyed bits */
     *slot = (uintptr_t)set;
@@ -140,6 +205,7 @@ struct part_set *reassembly_add(struct reassembly *r, const struct part *part, s
     struct part_set *set = reassembly_find(r, part);
     if (set == NULL)
         set = set_new(r, part, now_us);
+    set->again = set->again && was_whole(r, set, part, text, now_us);
     text.length = utf8_cut(text, REASSEMBLY_TEXT_MAX);
     unsigned at = part->number - 1;
     CHECK(set->texts[at].text == NULL);

@@ -5,7 +5,10 @@
  * same part has come with another text, the caller closes the old set.
  *
  * Bounded: REASSEMBLY_SETS_MAX sets and REASSEMBLY_OCTETS_MAX octets of text; the caller closes the
- * oldest when it is full or old. Nothing is thrown away here. No I/O; time is a parameter. */
+ * oldest when it is full or old. Nothing is thrown away here. No I/O; time is a parameter.
+ *
+ * Carriers deliver parts again, also when the text was whole already. They begin a set then, for they
+ * may as well be those of another text with the same words; the set says that it has nothing new. */
 #ifndef SMPP_REASSEMBLY_H
 #define SMPP_REASSEMBLY_H
 
@@ -36,6 +39,7 @@ struct part_set {
     uint64_t since_us;
     uint32_t octets;
     bool acted; /* a part of it has been acted upon already */
+    bool again; /* all that it has was in a whole text a moment ago */
     struct {
         char *text; /* NUL-terminated; NULL: not there yet */
         uint16_t length;
@@ -69,6 +73,11 @@ bool reassembly_is_full(const struct reassembly *reassembly);
  * character. */
 struct part_set *reassembly_add(struct reassembly *reassembly, const struct part *part,
                                 struct span text, uint64_t now_us);
+
+/* The set is whole with `text` as `part`: for REASSEMBLY_MS its parts are known when they come again.
+ * Holds the last REASSEMBLY_SETS_MAX texts, as hashes; a restart forgets them. */
+void reassembly_remember(struct reassembly *reassembly, const struct part_set *set,
+                         const struct part *part, struct span text, uint64_t now_us);
 
 /* Forgets a set. */
 void reassembly_drop(struct reassembly *reassembly, struct part_set *set);

@@ -51,6 +51,8 @@ static void one(struct reassembly *r, uint8_t what, uint8_t letter)
         reassembly_add(r, &part, span_of(&letter, 1), 1);
         model[set][at] = letter;
     } else if (verdict != PART_REPEATED) {
+        if (verdict == PART_COMPLETES)
+            reassembly_remember(r, reassembly_find(r, &part), &part, span_of(&letter, 1), 1);
         reassembly_drop(r, reassembly_find(r, &part));
         memset(model[set], 0, TOTAL);
     }

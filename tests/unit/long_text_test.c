@@ -312,6 +312,52 @@ static void test_what_came_is_read_when_the_rest_does_not_come(void **state)
     world_release(&w);
 }
 
+static void test_a_part_again_after_the_text_was_complete(void **state)
+{
+    (void)state;
+    begin();
+    part("are you the", 7, 2, 1);
+    part("re, my friend", 7, 2, 2);
+    assert_int_equal(counted(COUNT_REPLIES), 1);
+    part("re, my friend", 7, 2, 2);
+    world_pass(&w, REASSEMBLY_MS);
+    assert_int_equal(counted(COUNT_REPLIES), 1);
+    part("leave me al", 8, 2, 1);
+    part("one, thank you", 8, 2, 2);
+    assert_int_equal(counted(COUNT_OPT_OUTS), 1);
+    part("one, thank you", 8, 2, 2);
+    world_pass(&w, REASSEMBLY_MS);
+    assert_int_equal(counted(COUNT_OPT_OUTS), 1);
+    assert_int_equal(counted(COUNT_REPLIES), 1);
+    world_release(&w);
+}
+
+/* What is like a text before may be a text of its own: nothing of it that says stop is lost. */
+static void test_a_text_again_still_opts_out(void **state)
+{
+    (void)state;
+    begin();
+    for (uint64_t times = 1; times <= 3; times++) { /* whole */
+        part("leave me al", 7, 2, 1);
+        part("one, thank you", 7, 2, 2);
+        assert_int_equal(counted(COUNT_OPT_OUTS), times);
+    }
+    part("leave me al", 8, 3, 1);
+    part("one, thank you", 8, 3, 2);
+    part("and goodbye", 8, 3, 3);
+    assert_int_equal(counted(COUNT_OPT_OUTS), 4);
+    part("leave me al", 8, 3, 1);
+    part("one, thank you", 8, 3, 2); /* and the third never comes again */
+    world_pass(&w, REASSEMBLY_MS);
+    assert_int_equal(counted(COUNT_OPT_OUTS), 5);
+    part("STOP sending me this", 9, 2, 1);
+    part("I have had enough", 9, 2, 2);
+    assert_int_equal(counted(COUNT_OPT_OUTS), 6);
+    part("STOP sending me this", 9, 2, 1); /* acts at once, again */
+    assert_int_equal(counted(COUNT_OPT_OUTS), 7);
+    world_release(&w);
+}
+
 static void test_a_reference_used_again_with_another_text(void **state)
 {
     (void)state;
@@ -373,6 +419,8 @@ int main(void)
         cmocka_unit_test(test_parts_by_sar_in_the_other_order),
         cmocka_unit_test(test_a_part_that_says_stop_does_not_wait),
         cmocka_unit_test(test_what_came_is_read_when_the_rest_does_not_come),
+        cmocka_unit_test(test_a_part_again_after_the_text_was_complete),
+        cmocka_unit_test(test_a_text_again_still_opts_out),
         cmocka_unit_test(test_a_reference_used_again_with_another_text),
         cmocka_unit_test(test_parts_are_joined_over_a_crash),
         cmocka_unit_test(test_a_long_yes_waits_for_redis),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "proto/base/clock.h"
 #include "smpp/reassembly.h"
 #include "smpp/utf8.h"
 
@@ -138,6 +139,57 @@ static void test_texts_are_cut_at_a_whole_character(void **state)
     assert_int_equal(utf8_cut((struct span){0}, 3), 0);
 }
 
+/* Part `number` of a text of two comes, after the text was whole at 0. */
+static bool again(struct reassembly *r, uint8_t number, const char *string, uint64_t now_us)
+{
+    struct part part = part_of(number, 2);
+    struct part_set *set = reassembly_add(r, &part, text(string), now_us);
+    bool result = set->again;
+    reassembly_drop(r, set);
+    return result;
+}
+
+static void test_parts_of_a_whole_text_are_known_again(void **state)
+{
+    (void)state;
+    const uint64_t end_us = REASSEMBLY_MS * US_PER_MS;
+    struct reassembly *r = reassembly_new(&key);
+    struct part one = part_of(1, 2), two = part_of(2, 2);
+    struct part_set *set = reassembly_add(r, &one, text("a"), 0);
+    assert_false(set->again);
+    reassembly_remember(r, set, &two, text("b"), 0);
+    reassembly_drop(r, set);
+    assert_true(again(r, 1, "a", 1));
+    assert_true(again(r, 2, "b", 1));
+    assert_false(again(r, 1, "b", 1)); /* the reference of another text */
+    assert_true(again(r, 2, "b", end_us - 1));
+    assert_false(again(r, 2, "b", end_us));
+    set = reassembly_add(r, &one, text("a"), 1);
+    assert_true(set->again);
+    assert_ptr_equal(reassembly_add(r, &two, text("c"), 1), set);
+    assert_false(set->again); /* one of them is new */
+    reassembly_free(r);
+}
+
+static void test_whole_texts_are_bounded(void **state)
+{
+    (void)state;
+    struct reassembly *r = reassembly_new(&key);
+    struct part one = part_of(1, 2), two = part_of(2, 2);
+    for (uint64_t i = 0; i <= REASSEMBLY_SETS_MAX; i++) {
+        one.sender = two.sender = i;
+        struct part_set *set = reassembly_add(r, &one, text("a"), i);
+        reassembly_remember(r, set, &two, text("b"), i);
+        reassembly_remember(r, set, &two, text("b"), i); /* the same again takes no more room */
+        reassembly_drop(r, set);
+    }
+    two.sender = 0; /* the oldest made room */
+    assert_false(reassembly_add(r, &two, text("b"), REASSEMBLY_SETS_MAX)->again);
+    two.sender = 1;
+    assert_true(reassembly_add(r, &two, text("b"), REASSEMBLY_SETS_MAX)->again);
+    reassembly_free(r);
+}
+
 static bool reads(const struct udh *udh, const struct tlv *tlvs, uint16_t count, struct part *part)
 {
     struct sm_body body = {.tlvs.count = count};
@@ -187,6 +239,8 @@ int main(void)
         cmocka_unit_test(test_contradictory_totals_never_meet),
         cmocka_unit_test(test_sets_are_bounded),
         cmocka_unit_test(test_octets_are_bounded),
+        cmocka_unit_test(test_parts_of_a_whole_text_are_known_again),
+        cmocka_unit_test(test_whole_texts_are_bounded),
         cmocka_unit_test(test_texts_are_cut_at_a_whole_character),
         cmocka_unit_test(test_concatenation_by_udh8_udh16_and_sar),
     };
