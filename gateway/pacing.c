@@ -92,7 +92,8 @@ static void cut_rate(struct ramp *r, uint32_t taken, uint32_t refused, uint64_t 
     if (taken < known && is_close(taken, known) && known < before)
         taken = known; /* a probe from there has failed: as good as known */
     ramp_set(r, taken < before ? taken : before - before / 64 - 1);
-    bool agreed = known != 0 && now_us >= r->cut_us + US_PER_S && is_close(r->value, known);
+    bool agreed = known != 0 && now_us >= r->cut_us + US_PER_S && is_close(r->value, known) &&
+                  (before - r->value) * 8ull <= r->value;
     r->cut_to = r->value;
     r->cut_us = now_us;
     r->failed_at = taken != 0 ? before : 0;
