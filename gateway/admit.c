@@ -392,7 +392,7 @@ static void enter(struct engine *e, struct message *m, const struct acceptance *
 {
     m->accepted_us = e->now.mono_us;
     m->todo = all_parts(m);
-    queue_join_flow(&e->carriers[m->carrier].queue, m, &e->key, a->campaign);
+    message_join_flow(e, m, a->campaign);
     record_accepted(e, m, a, text);
     e->metrics.accepted[m->message_class]++;
     wait_here(e, m, false); /* its carrier has just been chosen */

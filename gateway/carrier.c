@@ -224,6 +224,7 @@ void carriers_release(struct engine *e)
         }
         free(c->links);
         queue_release(&c->queue, &e->messages);
+        senders_release(c);
     }
     free(e->carriers);
     free(e->owed);

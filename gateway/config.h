@@ -69,6 +69,12 @@ struct status_rule {
     enum status_policy policy;
 };
 
+/* A sender with another rate than the carrier's `sender_rate`. */
+struct sender_limit {
+    char sender[17];
+    uint32_t rate; /* 0: none */
+};
+
 struct carrier_config {
     char name[NAME_OCTETS_MAX + 1];
     char address[256];       /* tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH */
@@ -84,7 +90,10 @@ struct carrier_config {
     uint16_t window;       /* of one session */
     uint32_t rate;         /* submit_sm in any sliding second, over all sessions */
     uint32_t session_rate; /* and over one session; 0: no limit of its own */
-    enum yes_no adapt;     /* cut rate and window when the carrier refuses, and win them back */
+    uint32_t sender_rate;  /* and of one sender; 0: no limit of its own */
+    struct sender_limit senders[SENDER_LIMITS_MAX];
+    uint16_t sender_count;
+    enum yes_no adapt; /* cut rate and window when the carrier refuses, and win them back */
     uint32_t request_timeout_ms;
     uint32_t enquire_link_ms;
     uint32_t reconnect_min_ms;    /* 1000 */

@@ -192,6 +192,15 @@ static void print_addressing(const struct addressing *rules, FILE *out)
         fprintf(out, "    national numbers that come in are of country %s\n", rules->country);
 }
 
+static void print_sender_limit(const struct sender_limit *limit, FILE *out)
+{
+    if (limit->rate != 0)
+        fprintf(out, "    at most %" PRIu32 " submit_sm in any second of %s\n", limit->rate,
+                limit->sender);
+    else
+        fprintf(out, "    %s has no rate of its own\n", limit->sender);
+}
+
 static void print_carrier(const struct carrier_config *carrier, FILE *out)
 {
     char request[32], enquire[32], low[32], high[32], receipts[32];
@@ -209,6 +218,11 @@ static void print_carrier(const struct carrier_config *carrier, FILE *out)
     if (carrier->session_rate != 0)
         fprintf(out, "    at most %" PRIu32 " submit_sm in any second over one session\n",
                 carrier->session_rate);
+    if (carrier->sender_rate != 0)
+        fprintf(out, "    at most %" PRIu32 " submit_sm in any second of one sender\n",
+                carrier->sender_rate);
+    for (unsigned i = 0; i < carrier->sender_count; i++)
+        print_sender_limit(&carrier->senders[i], out);
     fprintf(out, "    refused for its pace: the lane stands still%s\n",
             carrier->adapt == YES ? ", rate and window are cut and won back step by step" : "");
     fprintf(out, "    answers within %s, enquire_link every %s, reconnects after %s to %s,",

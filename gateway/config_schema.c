@@ -1034,6 +1034,40 @@ static bool is_country(const char *text)
 }
 static const struct form form_country = {is_country, "a country code like 1, 44 or 971 is allowed"};
 
+static void read_limited_sender(struct reading *reading, yaml_node_t *node,
+                                const struct field *field, void *into)
+{
+    const char *text = text_of(reading, node, field->key);
+    if (text != NULL && any_program_sends_from(reading->config, text))
+        strcpy(into, text);
+    else if (text != NULL)
+        FAULT(reading, node, "no program has the sender \"%.40s\", so this rate is for nobody",
+              text);
+}
+
+#define SENDER_LIMIT(member) MEMBER(struct sender_limit, member)
+static const struct field sender_limit_fields[] = {
+    {"sender", read_limited_sender, SENDER_LIMIT(sender), .required = true},
+    {"rate", read_number, SENDER_LIMIT(rate), 0, 1000000, &integer, .required = true},
+};
+static const struct mapping sender_limit_mapping = MAPPING("a sender's limit", sender_limit_fields);
+
+static void read_sender_limits(struct reading *reading, yaml_node_t *node,
+                               const struct field *field, void *into)
+{
+    struct carrier_config *carrier = into;
+    if (!is_list(reading, node, field) || carrier->sender_count > 0)
+        return;
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        struct sender_limit *limit = &carrier->senders[carrier->sender_count++];
+        read_mapping(reading, item, &sender_limit_mapping, limit);
+        for (const struct sender_limit *l = carrier->senders; l < limit; l++)
+            if (limit->sender[0] != '\0' && strcmp(l->sender, limit->sender) == 0)
+                FAULT(reading, item, "sender %s is there twice; keep one", limit->sender);
+    }
+}
+
 #define CARRIER(member) MEMBER(struct carrier_config, member)
 static const struct field carrier_fields[] = {
     {"name", read_text, CARRIER(name), .with = &form_name, .required = true},
@@ -1058,6 +1092,8 @@ static const struct field carrier_fields[] = {
     {"window", read_number, CARRIER(window), 1, WINDOW_MAX, &integer},
     {"rate", read_number, CARRIER(rate), 1, 1000000, &integer, .required = true},
     {"session_rate", read_number, CARRIER(session_rate), 0, 1000000, &integer},
+    {"sender_rate", read_number, CARRIER(sender_rate), 0, 1000000, &integer},
+    {"senders", read_sender_limits, .max = SENDER_LIMITS_MAX},
     {"adapt", read_word, CARRIER(adapt), .with = no_yes_words},
     {"request_timeout", read_number, CARRIER(request_timeout_ms), 100, 600000, &duration},
     {"enquire_link", read_number, CARRIER(enquire_link_ms), 0, 3600000, &duration},
@@ -1097,6 +1133,19 @@ static void check_text(struct reading *reading, yaml_node_t *node,
               carrier->name);
 }
 
+static void check_senders(struct reading *reading, yaml_node_t *node,
+                          const struct carrier_config *carrier)
+{
+    if (carrier->sender_rate > carrier->rate)
+        FAULT(reading, node, "carrier %s: `sender_rate` is %u, more than its `rate` of %u",
+              carrier->name, carrier->sender_rate, carrier->rate);
+    for (unsigned i = 0; i < carrier->sender_count; i++)
+        if (carrier->senders[i].rate > carrier->rate)
+            FAULT(reading, node, "carrier %s: the rate of sender %s is %u, more than `rate`, %u",
+                  carrier->name, carrier->senders[i].sender, carrier->senders[i].rate,
+                  carrier->rate);
+}
+
 static void check_carrier(struct reading *reading, yaml_node_t *node,
                           const struct carrier_config *carrier)
 {
@@ -1108,6 +1157,7 @@ static void check_carrier(struct reading *reading, yaml_node_t *node,
               carrier->name, (unsigned long long)in_flight, reading->config->max_open_messages);
     check_tls(reading, node, TLS_CLIENT, carrier->address, &carrier->tls);
     check_text(reading, node, carrier);
+    check_senders(reading, node, carrier);
     if (carrier->addressing.national_digits != 0 && carrier->addressing.country[0] == '\0')
         FAULT(reading, node,
               "carrier %s: `national_digits` needs `country`, which stands before them",

@@ -85,7 +85,10 @@ static void dispatch_one(struct engine *e, struct carrier *c, struct carrier_lin
     m->reserved = (uint8_t)count;
     m->link_index = (uint8_t)link->index;
     m->in_part = count < todo;
-    c->in_part[m->message_class] += m->in_part;
+    if (m->flow->sender != NULL)
+        sender_reserve(m);
+    else
+        c->in_part[m->message_class] += m->in_part;
     wheel_cancel(&e->wheel, &m->timer);
     message_set_state(&e->messages, m, MESSAGE_INTENT);
     if (!m->intent) {
@@ -127,6 +130,8 @@ static bool dispatch_class(struct engine *e, struct carrier *c, Assent__V1__Clas
             c->paused |= waits_for(&c->pacing.rate, PAUSE_RATE, PAUSE_RATE_CUT);
             return true; /* an urgent class has room of its own, a lower one has less */
         }
+        if (m->flow->sender != NULL && (room = sender_room(e, m, room)) == 0)
+            continue; /* its flow waits, and the lane goes on */
         struct carrier_link *link = link_for(e, c, m);
         if (link == NULL && c->paused & PAUSE_SESSION_RATE)
             return false;
@@ -139,17 +144,23 @@ static bool dispatch_class(struct engine *e, struct carrier *c, Assent__V1__Clas
     return true;
 }
 
-static void dispatch_carrier(struct engine *e, struct carrier *c)
+static void dispatch_classes(struct engine *e, struct carrier *c)
 {
-    c->paused = pause_bits(e, c);
-    if (c->paused != 0)
-        return;
     for (int i = 0; i < CLASS_COUNT - 1; i++) {
         int at = e->plant == PLANT_NO_PRIORITY ? CLASS_COUNT - 2 - i : i;
         if (!dispatch_class(e, c, queue_order[at]) ||
             (c->paused & PAUSE_RATE && !class_is_urgent(queue_order[at])))
             return;
     }
+}
+
+static void dispatch_carrier(struct engine *e, struct carrier *c)
+{
+    c->paused = pause_bits(e, c);
+    if (c->paused == 0)
+        dispatch_classes(e, c);
+    if (c->senders_waiting > 0)
+        c->paused |= PAUSE_SENDER_RATE;
 }
 
 void dispatch_turn(struct engine *e)
@@ -179,7 +190,7 @@ uint64_t dispatch_next_us(struct engine *e)
         uint64_t at = UINT64_MAX;
         if (c->paused & PAUSE_THROTTLED)
             at = pacing_next_us(&c->pacing);
-        else if ((c->paused & ~(uint32_t)PAUSE_RATE_CUT) == PAUSE_RATE)
+        else if ((c->paused & ~(uint32_t)(PAUSE_RATE_CUT | PAUSE_SENDER_RATE)) == PAUSE_RATE)
             at = throttle_next(&c->throttle, now_us,
                                queue_peek(&c->queue, ASSENT__V1__CLASS__OTP) != NULL);
         else if (c->paused & PAUSE_SESSION_RATE)
@@ -409,6 +420,8 @@ static void write_message(struct engine *e, struct message *m)
         struct throttle *own = link_throttle(e, c, link);
         if (own != NULL)
             throttle_write(own, e->now.mono_us);
+        if (m->flow->sender != NULL)
+            sender_write(e, m->flow->sender);
         link->reserved--;
         m->reserved--;
         m->depth = (uint16_t)session_window_used(link->session);

@@ -7,7 +7,10 @@
 void message_give_back(struct engine *e, struct message *m)
 {
     struct carrier *c = message_carrier(e, m);
-    c->in_part[m->message_class] -= m->in_part;
+    if (m->flow->sender != NULL)
+        sender_give_back(e, m);
+    else
+        c->in_part[m->message_class] -= m->in_part;
     m->in_part = false;
     if (m->reserved == 0)
         return;

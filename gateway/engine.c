@@ -34,6 +34,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     carriers_init(e);
     e->routes = route_table_new(config);
     wheel_init(&e->wheel, 0);
+    wheel_init(&e->sender_wheel, 0);
     return e;
 }
 
@@ -82,6 +83,7 @@ void engine_start(struct engine *e, struct instant now)
 {
     e->now = now;
     wheel_init(&e->wheel, now.mono_us);
+    wheel_init(&e->sender_wheel, now.mono_us);
     e->snapshot_at = e->ports->ledger_next(e->ports->context);
     e->durable = e->snapshot_at - 1;
     for (uint16_t i = 0; i < e->config->carrier_count; i++) {
@@ -118,22 +120,24 @@ static bool pipeline_is_empty(const struct engine *e)
            counts[MESSAGE_CLEARED] == 0 && counts[MESSAGE_ON_WIRE] == 0;
 }
 
-/* A turn is due at once where work was put back after its phase had passed. */
+/* A turn is due at once where work was put back after its phase had passed. A sender's wait stops
+ * nobody else. */
 static uint64_t next_turn(struct engine *e)
 {
     uint64_t now_us = e->now.mono_us;
     uint64_t next = minimum(wheel_next(&e->wheel), carriers_next_us(e));
     next = minimum(next, minimum(owed_next_us(e), dispatch_next_us(e)));
     next = minimum(next, minimum(receipts_next_us(e), failover_next_us(e)));
-    next = minimum(next, long_replies_next_us(e));
+    next = minimum(next, minimum(long_replies_next_us(e), wheel_next(&e->sender_wheel)));
     const struct message *intent = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
     if (intent != NULL && intent->attempt_sequence <= e->durable)
         next = minimum(next, now_us + US_PER_MS);
     if (e->projection.phase == STORE_CATCHING_UP)
         next = minimum(next, now_us + US_PER_MS);
     for (uint16_t i = 0; i < e->config->carrier_count; i++)
-        for (int c = 0; c < CLASS_COUNT && e->carriers[i].paused == 0; c++)
-            if (e->carriers[i].queue.lanes[c].waiting > 0)
+        for (int c = 0; c < CLASS_COUNT; c++)
+            if ((e->carriers[i].paused & ~(uint32_t)PAUSE_SENDER_RATE) == 0 &&
+                !TAILQ_EMPTY(&e->carriers[i].queue.lanes[c].active))
                 next = minimum(next, now_us + US_PER_MS);
     if (e->draining)
         next = minimum(next, now_us + 10 * US_PER_MS);
@@ -161,6 +165,7 @@ uint64_t engine_turn(struct engine *e, struct instant now)
     e->now = now;
     /* What time brings: schedules, retries, time-to-live, enquire_link, connections. */
     wheel_advance(&e->wheel, now.mono_us, fire, e);
+    senders_turn(e);
     carriers_turn(e);
     denials_turn(e);
     receipts_turn(e);
@@ -191,6 +196,7 @@ void engine_flushed(struct engine *e, struct instant now)
     for (uint16_t i = 0; i < e->config->carrier_count; i++) {
         struct carrier *c = &e->carriers[i];
         throttle_flushed(&c->throttle, now.mono_us);
+        senders_flushed(c, now.mono_us);
         for (uint16_t j = 0; j < c->link_count && c->config->session_rate != 0; j++)
             if (c->links[j].throttle != NULL)
                 throttle_flushed(c->links[j].throttle, now.mono_us);
@@ -347,7 +353,7 @@ const char *pause_name(unsigned bit)
 {
     static const char *const names[PAUSE_REASONS] = {
         "link_down", "throttled", "gate_away", "ledger",     "rate",         "window",
-        "draining",  "gate_busy", "rate_cut",  "window_cut", "session_rate",
+        "draining",  "gate_busy", "rate_cut",  "window_cut", "session_rate", "sender_rate",
     };
     return bit < PAUSE_REASONS ? names[bit] : "unknown";
 }

@@ -178,8 +178,9 @@ enum pause_reason {
     PAUSE_RATE_CUT = 1 << 8,      /* with PAUSE_RATE: the rate is below its setting, */
     PAUSE_WINDOW_CUT = 1 << 9,    /* with PAUSE_WINDOW: the window is, since the carrier refused */
     PAUSE_SESSION_RATE = 1 << 10, /* every session has used up its own rate */
+    PAUSE_SENDER_RATE = 1 << 11,  /* texts of a sender wait for its own rate; others go on */
 };
-#define PAUSE_REASONS 11
+#define PAUSE_REASONS 12
 const char *pause_name(unsigned bit); /* 0.. : "link_down" */
 
 /* A planted bug for the simulation's own test: the oracle must catch each. 0 in every real run; only
@@ -204,6 +205,7 @@ enum plant {
     PLANT_FAILOVER_PART,       /* P6: the rest of a message that one carrier has taken in part */
     PLANT_NO_FAILOVER,         /* P8: what waits at a carrier that is down stays */
     PLANT_CARRIER_OPT_OUT_LOST, /* P3: the carrier says that the recipient opted out: not kept */
+    PLANT_SENDER_PARTS,         /* P7: a sender's rate lets in texts, not parts */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -7,7 +7,7 @@
  *   receipts.c  what receipts change                 correlation.c   carriers' ids of messages
  *   receipt_hint.c  settings that would match more   inbound.c    replies from handsets
  *   failover.c  which carrier a message waits at     reconfigure.c  a new configuration
- *   long_reply.c  parts of replies
+ *   long_reply.c  parts of replies                sender.c     what one sender may write
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
  *   denial.c    the deny set and recent opt-outs
  *   record.c    events into the ledger               recover.c    replay and snapshot
@@ -59,6 +59,20 @@ struct receipt_hint {
     char text[40]; /* "submit_id: hex, receipt_id: dec" */
 };
 
+/* One of our senders at a carrier that limits each; it stays, since its last second counts. */
+struct sender {
+    struct throttle throttle;
+    uint32_t rate; /* 0: not limited any more */
+    char address[17];
+    uint32_t in_part; /* messages before the wire that hold tokens for a few parts only */
+    struct parking parking;
+    bool waits;               /* `timer` is set: flows may stand in `parking` */
+    struct wheel_timer timer; /* when it may go on */
+    struct carrier *carrier;
+    struct sender *next_unflushed;
+    bool unflushed; /* on the carrier's list: it wrote in this turn */
+};
+
 struct carrier {
     const struct carrier_config *config;
     struct carrier_link *links;
@@ -74,7 +88,11 @@ struct carrier {
     uint64_t walked_round;      /* of engine.failover_round: its queue has been looked through */
     uint64_t failed_over[FAILOVER_REASONS];
     uint32_t
-        in_part[CLASS_COUNT];  /* messages before the wire that hold tokens for a few parts only */
+        in_part[CLASS_COUNT]; /* messages before the wire that hold tokens for a few parts only */
+    struct table senders; /* hash of the address to struct sender, where the carrier limits them */
+    struct sender *unflushed;
+    uint32_t senders_waiting;
+    uint64_t senders_since_us; /* a sender made soon after this may have written before */
     uint32_t paused;           /* bits of enum pause_reason, as of the last turn */
     struct session_counts odd; /* of sessions that ended */
     char why[CARRIER_WHY_MAX]; /* how its last connection ended: "bind_refused ESME_RINVPASWD" */
@@ -221,8 +239,9 @@ struct engine {
     struct message_store messages;
     struct ended_message *ended; /* ENDED_REMEMBERED */
     struct wheel wheel;
-    struct carrier *carriers; /* CARRIERS_MAX: they never move */
-    uint16_t carrier_count;   /* those that are in use */
+    struct wheel sender_wheel; /* of senders that wait */
+    struct carrier *carriers;  /* CARRIERS_MAX: they never move */
+    uint16_t carrier_count;    /* those that are in use */
     struct route_table *routes;
     uint64_t passed_over[2]; /* bits by carrier; [1] for codes and emergencies */
     uint64_t failover_round; /* counts changes of passed_over */
@@ -345,6 +364,20 @@ void message_late_answer(struct engine *e, uint64_t cookie, uint32_t command_sta
 void message_settle(struct engine *e, struct message *m);
 /* What is unknown may go out once more, by its program's policy (P6). */
 bool may_send_again(const struct engine *e, const struct message *m);
+
+/* ---- sender.c: the rate of one sender at one carrier, where the carrier limits that ---- */
+/* queue_join_flow() at the message's carrier, with the sender that its flow keeps to. */
+void message_join_flow(struct engine *e, struct message *m, const char *label);
+/* Of `room` what the sender of `m`, the head of its flow, may write. 0: its flow is parked. */
+uint32_t sender_room(struct engine *e, struct message *m, uint32_t room);
+void sender_reserve(struct message *m); /* m->reserved of its parts */
+void sender_give_back(struct engine *e, struct message *m);
+void sender_write(struct engine *e, struct sender *s);
+void senders_turn(struct engine *e); /* those whose time has come take their turns again */
+void senders_flushed(struct carrier *c, uint64_t now_us);
+/* The carrier has other settings. */
+void senders_configure(struct engine *e, struct carrier *c);
+void senders_release(struct carrier *c);
 
 /* ---- failover.c ---- */
 /* The carrier for a new message, or -1 when no route leads to its number. */

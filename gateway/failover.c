@@ -87,7 +87,7 @@ void message_set_carrier(struct engine *e, struct message *m, uint16_t carrier)
     queue_leave_flow(&e->carriers[m->carrier].queue, m);
     m->carrier = carrier;
     m->link_index = 0;
-    queue_join_flow(&e->carriers[carrier].queue, m, &e->key, label);
+    message_join_flow(e, m, label);
 }
 
 /* False, and it stays: `carrier` does not take its text. */

@@ -17,6 +17,8 @@ void queue_init(struct queue *queue)
     *queue = (struct queue){0};
     for (int i = 0; i < CLASS_COUNT; i++)
         TAILQ_INIT(&queue->lanes[i].active);
+    for (int i = 0; i < CLASS_COUNT; i++)
+        TAILQ_INIT(&queue->lanes[i].parked);
     table_init(&queue->flows);
 }
 
@@ -45,7 +47,8 @@ static struct lane *lane_of(struct queue *queue, const struct message *message)
 static uint64_t flow_key(const struct message *message, const struct hash_key *key,
                          const char *label)
 {
-    uint16_t owner[3] = {message->client, message->program, message->message_class};
+    uint16_t owner[4] = {message->client, message->program, message->message_class,
+                         message->sender};
     char name[sizeof owner + CAMPAIGN_OCTETS_MAX];
     size_t length = strlen(label);
     memcpy(name, owner, sizeof owner);
@@ -61,12 +64,16 @@ void queue_join_flow(struct queue *queue, struct message *message, const struct 
     struct flow *flow = table_find_pointer(&queue->flows, id);
     if (flow == NULL && queue->flows.count >= CAMPAIGNS_MAX) {
         label = "";
-        id = (uint64_t)message->message_class + 1; /* one overflow flow a class */
+        /* one overflow flow a class and sender */
+        id = 1 + message->message_class + ((uint64_t)message->program << 8) +
+             ((uint64_t)message->sender << 24);
         flow = table_find_pointer(&queue->flows, id);
     }
     if (flow == NULL) {
         flow = check_calloc(1, sizeof *flow);
         flow->key = id;
+        flow->program = message->program;
+        flow->address = message->sender;
         snprintf(flow->label, sizeof flow->label, "%s", label);
         TAILQ_INIT(&flow->messages);
         *table_put(&queue->flows, id) = (uint64_t)(uintptr_t)flow;
@@ -117,8 +124,17 @@ void queue_put(struct queue *queue, struct message *message, bool front)
         return;
     }
     put_back(flow, message);
+    if (flow->parking != NULL)
+        return;
     TAILQ_REMOVE(&lane->active, flow, link);
     TAILQ_INSERT_HEAD(&lane->active, flow, link);
+}
+
+static void leave_parking(struct lane *lane, struct flow *flow)
+{
+    TAILQ_REMOVE(&lane->parked, flow, link);
+    TAILQ_REMOVE(&flow->parking->flows, flow, parked_link);
+    flow->parking = NULL;
 }
 
 void queue_remove(struct queue *queue, struct message *message)
@@ -128,9 +144,37 @@ void queue_remove(struct queue *queue, struct message *message)
     if (flow->walk_next == message)
         flow->walk_next = TAILQ_NEXT(message, link);
     TAILQ_REMOVE(&flow->messages, message, link);
-    if (--flow->waiting == 0)
-        TAILQ_REMOVE(&lane->active, flow, link);
     lane->waiting--;
+    if (--flow->waiting > 0)
+        return;
+    if (flow->parking != NULL)
+        leave_parking(lane, flow);
+    else
+        TAILQ_REMOVE(&lane->active, flow, link);
+}
+
+void parking_init(struct parking *parking)
+{
+    TAILQ_INIT(&parking->flows);
+}
+
+void queue_park(struct queue *queue, struct flow *flow, struct parking *parking)
+{
+    struct lane *lane = lane_of(queue, TAILQ_FIRST(&flow->messages));
+    TAILQ_REMOVE(&lane->active, flow, link);
+    TAILQ_INSERT_TAIL(&lane->parked, flow, link);
+    TAILQ_INSERT_TAIL(&parking->flows, flow, parked_link);
+    flow->parking = parking;
+}
+
+void queue_unpark(struct queue *queue, struct parking *parking)
+{
+    struct flow *flow;
+    while ((flow = TAILQ_FIRST(&parking->flows)) != NULL) {
+        struct lane *lane = lane_of(queue, TAILQ_FIRST(&flow->messages));
+        leave_parking(lane, flow);
+        TAILQ_INSERT_TAIL(&lane->active, flow, link);
+    }
 }
 
 struct message *queue_peek(struct queue *queue, Assent__V1__Class message_class)
@@ -171,15 +215,23 @@ static uint32_t walk_flow(struct flow *flow, uint64_t round, uint32_t budget,
     return budget;
 }
 
-uint32_t queue_walk(struct queue *queue, Assent__V1__Class message_class, uint64_t round,
-                    uint32_t budget, void (*visit)(void *context, struct message *message),
-                    void *context)
+static uint32_t walk_flows(const struct flow_list *flows, uint64_t round, uint32_t budget,
+                           void (*visit)(void *context, struct message *message), void *context)
 {
-    struct flow *flow = TAILQ_FIRST(&queue->lanes[message_class].active), *next;
+    struct flow *flow = TAILQ_FIRST(flows), *next;
     for (; flow != NULL && budget > 0; flow = next) {
         next = TAILQ_NEXT(flow, link);
         if (flow->walk_over != round)
             budget = walk_flow(flow, round, budget, visit, context);
     }
     return budget;
+}
+
+uint32_t queue_walk(struct queue *queue, Assent__V1__Class message_class, uint64_t round,
+                    uint32_t budget, void (*visit)(void *context, struct message *message),
+                    void *context)
+{
+    const struct lane *lane = &queue->lanes[message_class];
+    budget = walk_flows(&lane->active, round, budget, visit, context);
+    return walk_flows(&lane->parked, round, budget, visit, context);
 }

@@ -26,6 +26,7 @@ static void take_carrier(struct engine *e, uint16_t index)
     pacing_configure(&c->pacing, c->config->rate, c->config->window, c->config->adapt == YES);
     throttle_set_rate(&c->throttle, c->pacing.rate.value, ramp_is_cut(&c->pacing.rate),
                       e->now.mono_us);
+    senders_configure(e, c);
     for (uint16_t i = 0; i < c->link_count; i++)
         if (c->links[i].session == NULL && c->links[i].made != c->config->made) {
             if (c->links[i].opening)

@@ -76,7 +76,7 @@ static void replay_accepted(struct engine *e, uint64_t sequence, const Assent__V
     m->expires_us = body->expires_wall_ms * US_PER_MS;
     m->due_us = body->send_at_wall_ms * US_PER_MS;
     message_set_id(&e->messages, m, id);
-    queue_join_flow(&e->carriers[carrier].queue, m, &e->key, body->campaign);
+    message_join_flow(e, m, body->campaign);
 }
 
 static void replay_sent(struct engine *e, struct message *m, const Assent__V1__Sent *body)

@@ -108,6 +108,7 @@
 #define LISTENERS_MAX        16
 #define ROUTES_MAX           4096       /* of one carrier */
 #define STATUS_RULES_MAX     64         /* of one carrier */
+#define SENDER_LIMITS_MAX    256        /* of one carrier: senders with a rate of their own */
 #define CONFIG_OCTETS_MAX    (1u << 20) /* the configuration file */
 #define CONFIG_FAULTS_MAX    50         /* told in one go */
 #define HTTP_HEAD_MAX        8192       /* octets of a request; it has no body */

@@ -22,7 +22,7 @@ def opted_out_there(c):
 CASES = {
     "strict-window-1": Case(["window:1"], delivered, sim=["--answer-delay", "5ms"], messages=20, avoided=True),
     "10dlc-aggregator": Case(["vendor-status:0x442:20%", "ids-uuid", "receipt-other-session", "late-receipt:1s"],
-                             opted_out_there),
+                             opted_out_there, messages=20),
     "hex-decimal-ids": Case(["receipt-ids-dec"], delivered),
     "latin1": Case(["alphabet-latin1"], read_as_written, text="{ñ} [@] Größe, ça va"),
     "long-udh16": Case(["refuse-sar", "refuse-payload"], delivered, text=LONG, avoided=True),

@@ -95,6 +95,13 @@ static unsigned rank(int message_class)
     return 0;
 }
 
+/* Its sender, each program's own, has a rate of its own: a code may wait for it while others go. */
+static bool waits_for_another(const struct world *w, const struct record *code,
+                              const struct record *chosen)
+{
+    return w->plan.sender_rate != 0 && code->fact.program != chosen->fact.program;
+}
+
 /* P8: an attempt is the moment of choice. A code that could have been chosen then must have been.
  * Where carriers share routes, or come and go, no record says at which of them the code waits. */
 static void check_priority(struct world *w, const struct record *chosen, uint64_t id)
@@ -108,7 +115,7 @@ static void check_priority(struct world *w, const struct record *chosen, uint64_
         const struct record *r = &w->disk.records[i];
         if (r->fact.body != ASSENT__V1__EVENT__BODY_ACCEPTED || !r->progress.open ||
             !r->progress.waiting || r->fact.carrier != chosen->fact.carrier ||
-            rank(r->fact.message_class) != 3)
+            rank(r->fact.message_class) != 3 || waits_for_another(w, r, chosen))
             continue;
         if (r->progress.due_wall_ms + DUE_GRACE_MS < world_wall_ms(w) && r->progress.attempts == 0)
             world_fail(w, "P8",

@@ -50,6 +50,7 @@ static const struct {
     [PLANT_FAILOVER_PART] = {"failover_part", "P6"},
     [PLANT_NO_FAILOVER] = {"no_failover", "P8"},
     [PLANT_CARRIER_OPT_OUT_LOST] = {"carrier_opt_out_lost", "P3"},
+    [PLANT_SENDER_PARTS] = {"sender_parts", "P7"},
 };
 
 /* ---- what the workers share ---- */

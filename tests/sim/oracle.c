@@ -106,6 +106,8 @@ void oracle_release(struct oracle *o)
         free(o->writes[i].times);
     for (unsigned i = 0; i < SIM_CARRIERS_MAX * SIM_LINKS_MAX; i++)
         free(o->session_writes[i / SIM_LINKS_MAX][i % SIM_LINKS_MAX].times);
+    for (unsigned i = 0; i < SIM_CARRIERS_MAX * SIM_PROGRAMS; i++)
+        free(o->sender_writes[i / SIM_PROGRAMS][i % SIM_PROGRAMS].times);
     free(o->sent);
     for (unsigned i = 0; i < SIM_NUMBERS_MAX; i++)
         free(o->subscribers[i].opted_out.members);
@@ -344,6 +346,18 @@ static void check_rate(struct world *w, const struct connection *c)
     if (config->session_rate != 0)
         count_write(w, &w->oracle.session_writes[c->carrier][c->link], config->session_rate,
                     "session");
+}
+
+static void check_sender_rate(struct world *w, const struct connection *c, uint32_t program)
+{
+    const struct carrier_config *config = &w->config.carriers[c->carrier];
+    const char *sender = w->config.programs[program].senders[0];
+    uint32_t rate = config->sender_rate;
+    for (uint16_t i = 0; i < config->sender_count; i++)
+        if (strcmp(config->senders[i].sender, sender) == 0)
+            rate = config->senders[i].rate;
+    if (rate != 0)
+        count_write(w, &w->oracle.sender_writes[c->carrier][program], rate, "sender");
 }
 
 /* ---- P7 against a carrier that refuses: its limit is found, and order is kept ---- */
@@ -588,6 +602,7 @@ static void submit_leaves(struct world *w, uint32_t connection, struct reader r,
         world_fail(w, "P1", "a submit_sm that does not parse, or to nobody");
         return;
     }
+    check_sender_rate(w, w->wire.connections[connection], s.program);
     TRACE(w, "gateway", "submit_sm %u to number %u of %s: %.40s", sequence, s.number,
           w->config.programs[s.program].name, s.plain);
     if (s.text != NONE)

@@ -162,6 +162,13 @@ static void draw_pace(struct plan *p, struct rng *rng)
     p->messages = p->limit * (uint32_t)(p->chaos_us / SECOND + 1);
 }
 
+/* As carriers of the United States count. */
+static void draw_senders(struct plan *p, struct rng *rng)
+{
+    if (rng_chance(rng, 300000))
+        p->sender_rate = between(rng, 1, p->rate < 4 ? p->rate : 4);
+}
+
 static enum plan_kind kind_of(uint64_t seed)
 {
     if (seed % 20 == 7)
@@ -181,6 +188,7 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
     switch (plan->kind) {
     case PLAN_CHAOS:
         draw_chaos(plan, &rng);
+        draw_senders(plan, &rng);
         break;
     case PLAN_RATE:
         draw_rate(plan, &rng);

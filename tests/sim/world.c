@@ -452,6 +452,14 @@ static void fill_statuses(struct carrier_config *c)
     c->status_count = 2;
 }
 
+static struct sender_limit exception(const struct carrier_config *c)
+{
+    struct sender_limit limit = {.rate =
+                                     c->sender_rate * 2 < c->rate ? c->sender_rate * 2 : c->rate};
+    snprintf(limit.sender, sizeof limit.sender, "%s", sketches[SIM_PROGRAMS - 1].sender);
+    return limit;
+}
+
 static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t index)
 {
     carrier_defaults(c);
@@ -468,6 +476,9 @@ static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t ind
     c->window = (uint16_t)w->plan.window;
     c->rate = w->plan.rate;
     c->session_rate = w->plan.session_rate;
+    c->sender_rate = w->plan.sender_rate;
+    if (c->sender_rate != 0)
+        c->senders[c->sender_count++] = exception(c);
     c->request_timeout_ms = 2000 + (uint32_t)rng_below(&w->rng, 6000);
     c->enquire_link_ms = 5000 + (uint32_t)rng_below(&w->rng, 10000);
     c->reconnect_min_ms = 100 + (uint32_t)rng_below(&w->rng, 900);

@@ -225,6 +225,22 @@ static const struct fault faults[] = {
     {"rate: 500", "rate: 500\n    national: [turkish]\n    concatenation: sar", 19,
      "`concatenation: udh8`"},
     {"rate: 500", "session_rate: 1000001", 26, "a whole number from 0 to 1000000"},
+    {"rate: 500", "sender_rate: 1000001", 26, "a whole number from 0 to 1000000"},
+    {"rate: 500", "rate: 500\n    sender_rate: 501", 19,
+     "`sender_rate` is 501, more than its `rate`"},
+    {"rate: 500", "rate: 500\n    senders: 12025550100", 27, "`senders` is not a list"},
+    {"rate: 500", "rate: 500\n    senders: [{sender: \"12025550100\"}]", 27,
+     "a sender's limit has no `rate`"},
+    {"rate: 500", "rate: 500\n    senders: [{sender: \"12025550100\", rate: -1}]", 27,
+     "a whole number from 0 to 1000000"},
+    {"rate: 500", "rate: 500\n    senders: [{sender: \"12025550109\", rate: 3}]", 27,
+     "no program has the sender \"12025550109\", so this rate is for nobody"},
+    {"rate: 500", "rate: 500\n    senders: [{sender: \"12025550100\", rate: 501}]", 19,
+     "the rate of sender 12025550100 is 501, more than `rate`, 500"},
+    {"rate: 500",
+     "rate: 500\n    senders: [{sender: \"12025550100\", rate: 3}, {sender: \"12025550100\", rate: "
+     "4}]",
+     27, "sender 12025550100 is there twice"},
     {"rate: 500", "adapt: perhaps", 26, "allowed: no, yes"},
     {"rate: 500", "submit_id: octal", 26, "allowed: raw, hex, dec"},
     {"rate: 500", "receipt_id: 16", 26, "allowed: raw, hex, dec"},
@@ -506,13 +522,17 @@ static void test_deployed_file_is_complete(void **state)
 static void test_print(void **state)
 {
     (void)state;
-    struct config *config = load(good);
+    struct config *config =
+        load(with("rate: 500", "rate: 500\n    sender_rate: 1\n    "
+                               "senders: [{sender: \"12025550100\", rate: 3}]"));
     static char text[16384];
     FILE *out = fmemopen(text, sizeof text - 1, "w");
     config_print(config, out);
     fclose(out);
     assert_non_null(strstr(text, "shop may send for offers, login (by key)"));
     assert_non_null(strstr(text, "at most 500 submit_sm in any second"));
+    assert_non_null(strstr(text, "at most 1 submit_sm in any second of one sender"));
+    assert_non_null(strstr(text, "at most 3 submit_sm in any second of 12025550100"));
     assert_non_null(strstr(text, "takes numbers that begin with: 1, 44"));
     assert_non_null(strstr(text, "double opt-in"));
     assert_null(strstr(text, "open sesame"));
@@ -640,6 +660,39 @@ static void test_list_limits(void **state)
     }
 }
 
+/* So many senders need several programs. */
+static struct config *load_sender_limits(unsigned count)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    const char *carriers = strstr(good, "carriers:"), *rate = strstr(good, "    rate: 500");
+    fprintf(out, "%.*s", (int)(carriers - good), good);
+    for (unsigned i = 0; i < count; i++)
+        fprintf(out, "  - {name: p%u, classes: [otp], senders: [\"1202555%04u\"]}\n", i, 200 + i);
+    fprintf(out, "%.*s    senders:\n", (int)(rate - carriers), carriers);
+    for (unsigned i = 0; i < count; i++)
+        fprintf(out, "      - {sender: \"1202555%04u\", rate: 3}\n", 200 + i);
+    fputs(rate, out);
+    fclose(out);
+    struct config *config = load(text);
+    free(text);
+    return config;
+}
+
+static void test_sender_limits(void **state)
+{
+    (void)state;
+    struct config *config = load_sender_limits(SENDER_LIMITS_MAX);
+    if (config == NULL)
+        fail_msg("%s", said);
+    assert_int_equal(config->carriers[0].sender_count, SENDER_LIMITS_MAX);
+    assert_int_equal(config->carriers[0].senders[SENDER_LIMITS_MAX - 1].rate, 3);
+    config_free(config);
+    assert_null(load_sender_limits(SENDER_LIMITS_MAX + 1));
+    assert_non_null(strstr(said, "`senders` has 257 entries; at most 256"));
+}
+
 static void test_number_limits(void **state)
 {
     (void)state;
@@ -692,6 +745,7 @@ int main(void)
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_list_limits),
+        cmocka_unit_test(test_sender_limits),
         cmocka_unit_test(test_number_limits),
         cmocka_unit_test(test_file_limit),
     };
