@@ -3,8 +3,9 @@
  *
  * One table for all sessions of all carriers; the key is the carrier and its id, made comparable as the
  * carrier's `submit_id` says; the raw id is what is kept. Where a carrier gives an id twice the destination
- * decides, then the first write. Ids of ended messages are remembered for a while, as a hash, so that a
- * receipt that comes again, or after the end, is known to be just that and nobody else's. */
+ * decides, then the first write. Ids of ended messages are remembered for a while (those that ended before
+ * the last snapshot: until a restart), as a hash, so that a receipt that comes again, or after the end, is
+ * known to be just that and nobody else's. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,11 @@ static bool is_same(const struct correlation *c, enum id_form submit_id, struct 
                       message_id_comparable(id, form, other));
 }
 
+static bool is_of_ended(const struct engine *e, const struct receipt_in *in)
+{
+    return correlation_ended(e, in) != ID_NEVER_SEEN;
+}
+
 struct correlation *correlation_find(struct engine *e, const struct receipt_in *in)
 {
     const struct carrier_config *config = e->carriers[in->owed.carrier].config;
@@ -69,8 +75,8 @@ struct correlation *correlation_find(struct engine *e, const struct receipt_in *
             !is_same(c, config->submit_id, span_of(in->id, in->id_length), config->receipt_id))
             continue;
         bool same_number = c->message->number == in->number;
-        if (c->repeated && in->number != 0 && !same_number)
-            continue; /* the other one's, which may have ended */
+        if (in->number != 0 && !same_number && (c->repeated || is_of_ended(e, in)))
+            continue; /* the other one's, which has ended */
         /* Newer entries stand first; the last match is the first written. */
         if (best == NULL || same_number || best->message->number != in->number)
             best = c;

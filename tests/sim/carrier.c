@@ -21,7 +21,8 @@ static event_run connect_result, carrier_receives, carrier_tick, carrier_hangs_u
 
 void wire_init(struct wire *wire, uint32_t limit)
 {
-    *wire = (struct wire){.next_message_id = {1000, 1000}, .mo_being_sent = NONE};
+    *wire = (struct wire){
+        .next_message_id = {1000, 1000}, .last_text = {NONE, NONE}, .mo_being_sent = NONE};
     for (unsigned c = 0; c < SIM_CARRIERS_MAX; c++)
         for (unsigned l = 0; l < SIM_LINKS_MAX; l++)
             wire->current[c][l] = NONE;
@@ -327,6 +328,18 @@ static void plan_receipts(struct world *w, const struct taken *t, uint64_t answe
     }
 }
 
+/* Under load a carrier may give an id twice. To the same number nobody could tell them apart. */
+static uint32_t give_id(struct world *w, uint16_t carrier, uint32_t text)
+{
+    struct wire *wire = &w->wire;
+    uint32_t last = wire->last_text[carrier];
+    wire->last_text[carrier] = text;
+    bool repeats = w->plan.id_repeated > 0 && rng_chance(&w->wire_rng, w->plan.id_repeated);
+    if (repeats && oracle_may_repeat(w, text, last))
+        return wire->next_message_id[carrier] - 1;
+    return wire->next_message_id[carrier]++;
+}
+
 static uint32_t find_program(const struct world *w, const char *sender)
 {
     for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
@@ -353,11 +366,12 @@ static void message(void *context, struct session *session, const struct pdu_hea
         return;
     }
     struct fate fate = draw_fate(w, c->carrier);
+    uint32_t taken_text = oracle_text_of(w, c->index, header->sequence_number);
     struct taken taken = {.carrier = c->carrier,
-                          .id = w->wire.next_message_id[c->carrier]++,
+                          .id = give_id(w, c->carrier, taken_text),
                           .number = number,
                           .program = program,
-                          .text = oracle_text_of(w, c->index, header->sequence_number)};
+                          .text = taken_text};
     if (fate.answered)
         world_at(w, fate.delay_us, respond, c->index, header->sequence_number,
                  (uint64_t)fate.command_status << 32 | taken.id);
@@ -369,6 +383,13 @@ static void message(void *context, struct session *session, const struct pdu_hea
     people_receive(w, number, program, text);
 }
 
+static const struct {
+    enum id_spelling answer, receipt;
+} spellings[IDS_KINDS] = {[IDS_DEC] = {SPELLING_DEC, SPELLING_DEC},
+                          [IDS_RECEIPTS_HEX] = {SPELLING_DEC, SPELLING_HEX},
+                          [IDS_RECEIPTS_DEC] = {SPELLING_HEX, SPELLING_DEC},
+                          [IDS_RECEIPTS_ZEROS] = {SPELLING_DEC, SPELLING_ZEROS}};
+
 static void respond(struct world *w, struct event *e)
 {
     struct connection *c = at(w, e->a);
@@ -376,8 +397,8 @@ static void respond(struct world *w, struct event *e)
         return;
     struct pdu_header request = {.command_id = SMPP_SUBMIT_SM, .sequence_number = (uint32_t)e->b};
     uint32_t status = (uint32_t)(e->c >> 32);
-    char id[16];
-    snprintf(id, sizeof id, "%u", (uint32_t)e->c);
+    char id[MESSAGE_ID_MAX + 1];
+    id_write(spellings[w->plan.ids].answer, (uint32_t)e->c, id);
     if (rng_chance(&w->wire_rng, w->plan.no_id)) {
         id[0] = '\0';
         oracle_answered_without_id(w, (uint32_t)e->a, (uint32_t)e->b);
@@ -413,6 +434,7 @@ static struct receipt_facts draw_receipt(struct world *w, uint32_t id, uint8_t m
                                     RECEIPT_ASCII_ERROR};
     struct rng *rng = &w->wire_rng;
     return (struct receipt_facts){.message_id = id,
+                                  .id_spelling = spellings[w->plan.ids].receipt,
                                   .submitted_wall_ms = w->now_us / US_PER_MS,
                                   .done_wall_ms = w->now_us / US_PER_MS,
                                   .message_state = message_state,

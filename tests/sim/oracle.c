@@ -593,6 +593,42 @@ void oracle_answered_without_id(struct world *w, uint32_t connection, uint32_t s
         w->people.texts[text].no_id = true;
 }
 
+bool oracle_may_repeat(struct world *w, uint32_t text, uint32_t other)
+{
+    if (text == NONE || other == NONE)
+        return false;
+    struct text *t = &w->people.texts[text], *o = &w->people.texts[other];
+    if (t->number == o->number || t->twin != NONE || o->twin != NONE)
+        return false;
+    t->twin = other;
+    o->twin = text;
+    return true;
+}
+
+/* Every submit_sm of it was answered with an id, at once, in this life: which ids have ended is
+ * remembered until a restart. */
+static bool ids_are_known(const struct world *w, const struct text *t)
+{
+    for (unsigned i = 0; i < SIM_PARTS_MAX; i++) {
+        const struct part_write *p = &t->parts[i];
+        if (p->writes > 1 || (p->writes > 0 && !(p->answered && p->taken && p->life == w->life)))
+            return false;
+    }
+    return !t->no_id;
+}
+
+/* Unless the ids of both are known, a receipt may be taken for the other one's. */
+static void receipt_handed(struct world *w, const struct mo *mo)
+{
+    struct text *t = &w->people.texts[mo->receipt_of];
+    t->said |= 1u << mo->outcome;
+    if (t->twin == NONE)
+        return;
+    struct text *twin = &w->people.texts[t->twin];
+    if (!ids_are_known(w, t) || !ids_are_known(w, twin))
+        t->blurred = twin->blurred = true;
+}
+
 static void submit_leaves(struct world *w, uint32_t connection, struct reader r, uint32_t sequence)
 {
     struct submit_seen s = {.connection = connection, .sequence = sequence};
@@ -818,7 +854,7 @@ void oracle_handed(struct world *w, uint32_t connection, const struct delivery *
     else if (mo->kind == MO_START)
         start_handed(w, mo);
     else if (mo->kind == MO_RECEIPT && mo->receipt_of != NONE)
-        w->people.texts[mo->receipt_of].said |= 1u << mo->outcome;
+        receipt_handed(w, mo);
 }
 
 /* ---- writes into Redis ---- */
@@ -962,17 +998,27 @@ static bool contradicts(const struct text *t)
     return (final & (final - 1)) != 0;
 }
 
+/* Another text has the same id, and the gateway may not know that of both. */
+static bool is_blurred(struct world *w, const struct text *t)
+{
+    if (t->twin == NONE)
+        return false;
+    const struct record *twin = disk_accepted(w, w->people.texts[t->twin].id);
+    return t->blurred || (twin != NULL && twin->progress.was_in_doubt);
+}
+
 /* No message ends by a receipt that its carrier did not send for it: not by another carrier's with the
  * same id, nor by a stranger's. Which one is in doubt can only be guessed by its number. */
 static void check_said(struct world *w, const struct text *t, const struct record *r)
 {
+    uint32_t said = t->said | (is_blurred(w, t) ? w->people.texts[t->twin].said : 0);
     int outcome = r->progress.outcome;
     bool by_receipt = outcome == ASSENT__V1__OUTCOME__DELIVERED ||
                       outcome == ASSENT__V1__OUTCOME__UNDELIVERABLE ||
                       outcome == ASSENT__V1__OUTCOME__DELETED;
-    if (by_receipt && !r->progress.was_in_doubt && (t->said >> outcome & 1) == 0)
+    if (by_receipt && !r->progress.was_in_doubt && (said >> outcome & 1) == 0)
         world_fail(w, "P5", "message %llu ended as %d, which no receipt said (said %x)",
-                   (unsigned long long)t->id, outcome, t->said);
+                   (unsigned long long)t->id, outcome, said);
 }
 
 /* A receipt that was answered is never forgotten: the message that it belongs to ended so. */
@@ -984,7 +1030,7 @@ static void check_receipts(struct world *w)
         const struct part_write *p = &t->parts[0];
         if (t->told && r != NULL)
             check_said(w, t, r);
-        if (contradicts(t))
+        if (contradicts(t) || is_blurred(w, t))
             continue;
         if (!t->told || r == NULL || r->fact.part != 1 || t->receipt == 0 || t->no_id ||
             p->writes != 1 || !p->taken || r->progress.sent_parts == 0 ||

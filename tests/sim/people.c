@@ -92,6 +92,7 @@ void people_init(struct world *w)
             draw_text(w, &p->texts[i]);
         else
             draw_bulk(w, &p->texts[i], i);
+        p->texts[i].twin = NONE;
     }
 }
 

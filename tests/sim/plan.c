@@ -102,6 +102,8 @@ static void draw_chaos(struct plan *p, struct rng *rng)
     draw_process_faults(p, rng);
     draw_carrier_faults(p, rng);
     draw_people(p, rng);
+    p->ids = (enum plan_ids)rng_below(rng, IDS_KINDS);
+    p->id_repeated = maybe(rng, 200000);
 }
 
 /* P7's other half: under a healthy backlog, with some recipients whom Redis denies, the rate is

@@ -452,6 +452,18 @@ static void fill_statuses(struct carrier_config *c)
     c->status_count = 2;
 }
 
+static void fill_ids(enum plan_ids ids, struct carrier_config *c)
+{
+    static const struct {
+        enum id_form submit, receipt;
+    } forms[IDS_KINDS] = {[IDS_DEC] = {ID_RAW, ID_RAW},
+                          [IDS_RECEIPTS_HEX] = {ID_DEC, ID_HEX},
+                          [IDS_RECEIPTS_DEC] = {ID_HEX, ID_DEC},
+                          [IDS_RECEIPTS_ZEROS] = {ID_DEC, ID_DEC}};
+    c->submit_id = forms[ids].submit;
+    c->receipt_id = forms[ids].receipt;
+}
+
 static struct sender_limit exception(const struct carrier_config *c)
 {
     struct sender_limit limit = {.rate =
@@ -487,6 +499,7 @@ static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t ind
     c->failover_after_ms = 1000 + (uint32_t)rng_below(&w->rng, 10000);
     fill_routes(w, c, index);
     fill_statuses(c);
+    fill_ids(w->plan.ids, c);
 }
 
 static void fill_config(struct world *w)

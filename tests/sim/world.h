@@ -44,6 +44,9 @@ enum plan_routes {
     ROUTES_KINDS,
 };
 
+/* How carriers write message ids in answers and in receipts; their settings say so. */
+enum plan_ids { IDS_DEC, IDS_RECEIPTS_HEX, IDS_RECEIPTS_DEC, IDS_RECEIPTS_ZEROS, IDS_KINDS };
+
 /* Chances are in parts per million; of what, says the comment. */
 struct plan {
     enum plan_kind kind;
@@ -56,6 +59,7 @@ struct plan {
     uint32_t bucket; /* how many it takes at once; 0: it counts the sliding second */
     enum bind_mode bind;
     enum plan_routes routes;
+    enum plan_ids ids;
     uint64_t outage_us; /* mean time between a carrier's outages; 0 never */
     uint64_t reload_us; /* mean time between new configurations; 0 never */
 
@@ -73,7 +77,7 @@ struct plan {
     uint32_t temporary, permanent, throttled, never_answered, answered_late;  /* a submit_sm */
     uint32_t elsewhere, opted_out;                                            /* likewise */
     uint32_t receipt_lost, receipt_double, receipt_early, receipt_bad, no_id; /* one taken */
-    uint32_t receipt_contradicts, receipt_foreign;                            /* one taken */
+    uint32_t receipt_contradicts, receipt_foreign, id_repeated;               /* one taken */
     uint32_t deliver_drop; /* a deliver_sm_resp: the carrier does not see it */
     uint32_t stop, stop_all, start, help, chatter, yes;         /* a message to a subscriber */
     uint32_t stop_halves;                                       /* likewise, in two parts */
@@ -273,6 +277,7 @@ struct wire {
     struct mo *mos;
     size_t mo_count, mo_size;
     uint32_t next_message_id[SIM_CARRIERS_MAX]; /* both give the same ones */
+    uint32_t last_text[SIM_CARRIERS_MAX];       /* that an id was given to, or NONE */
     uint32_t mo_being_sent;
     uint64_t throttling_until_us[SIM_CARRIERS_MAX];
     uint64_t out_until_us[SIM_CARRIERS_MAX]; /* an outage: nobody gets in */
@@ -316,6 +321,8 @@ struct text { /* a message that a submitter wants sent; its text begins with "#i
     bool owed;            /* PLAN_PACE: refused for its pace, and not written again yet */
     int receipt;          /* outcome of the first final receipt that was answered; 0 none */
     uint32_t said;        /* outcomes of receipts that reached the gateway, a bit each */
+    uint32_t twin;        /* to another number, that the carrier gave the same id; or NONE */
+    bool blurred;         /* a receipt of either came, and the ids of both were not known */
     uint64_t receipt_at;  /* sequence number that the ledger had reached then */
     struct part_write parts[SIM_PARTS_MAX];
 };
@@ -428,6 +435,8 @@ void oracle_told_verdict(struct world *world, const struct verdict_seen *seen);
 void oracle_executed_write(struct world *world, const struct consent_write *write);
 /* The text of a submit_sm that left, or NONE. */
 uint32_t oracle_text_of(const struct world *world, uint32_t connection, uint32_t sequence);
+/* The carrier gives the text the id of another one, if it has not done so with either before. */
+bool oracle_may_repeat(struct world *world, uint32_t text, uint32_t other);
 void oracle_answered_without_id(struct world *world, uint32_t connection, uint32_t sequence);
 void oracle_octets_out(struct world *world, uint32_t connection, struct span octets);
 void oracle_handed(struct world *world, uint32_t connection, const struct delivery *delivery);

@@ -150,6 +150,22 @@ static void test_one_carrier_gives_an_id_twice(void **state)
     world_release(&w);
 }
 
+static void test_id_given_again_after_the_first_has_ended(void **state)
+{
+    (void)state;
+    begin(ID_RAW, ID_RAW);
+    uint64_t first = sent(NUMBER, "7");
+    receipt(NUMBER, "7", "DELIVRD");
+    uint64_t second = sent(OTHER, "7");
+    receipt(NUMBER, "7", "UNDELIV"); /* again, of the first: the second is not meant */
+    assert_int_equal(outcome_of(first), DELIVERED);
+    assert_int_equal(outcome_of(second), OPEN);
+    assert_int_equal(count(COUNT_RECEIPTS_REPEATED), 1);
+    receipt(OTHER, "7", "DELIVRD");
+    assert_int_equal(outcome_of(second), DELIVERED);
+    world_release(&w);
+}
+
 static void test_number_is_not_compared_while_an_id_is_alone(void **state)
 {
     (void)state;
@@ -707,6 +723,7 @@ int main(void)
         cmocka_unit_test(test_id_with_leading_zeros),
         cmocka_unit_test(test_id_uuid_and_64_characters),
         cmocka_unit_test(test_one_carrier_gives_an_id_twice),
+        cmocka_unit_test(test_id_given_again_after_the_first_has_ended),
         cmocka_unit_test(test_number_is_not_compared_while_an_id_is_alone),
         cmocka_unit_test(test_receipt_before_submit_sm_resp),
         cmocka_unit_test(test_receipts_before_both_answers_that_give_the_same_id),
