@@ -69,10 +69,10 @@ struct status_rule {
     enum status_policy policy;
 };
 
-/* A sender with another rate than the carrier's `sender_rate`. */
+/* A sender with other limits than the carrier's `sender_rate` and `sender_daily`. */
 struct sender_limit {
     char sender[17];
-    uint32_t rate; /* 0: none */
+    uint32_t rate, daily; /* 0: none */
 };
 
 struct carrier_config {
@@ -91,6 +91,7 @@ struct carrier_config {
     uint32_t rate;         /* submit_sm in any sliding second, over all sessions */
     uint32_t session_rate; /* and over one session; 0: no limit of its own */
     uint32_t sender_rate;  /* and of one sender; 0: no limit of its own */
+    uint32_t sender_daily; /* submit_sm of one sender in a day of UTC; 0: no limit */
     struct sender_limit senders[SENDER_LIMITS_MAX];
     uint16_t sender_count;
     enum yes_no adapt; /* cut rate and window when the carrier refuses, and win them back */

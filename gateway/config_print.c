@@ -197,8 +197,11 @@ static void print_sender_limit(const struct sender_limit *limit, FILE *out)
     if (limit->rate != 0)
         fprintf(out, "    at most %" PRIu32 " submit_sm in any second of %s\n", limit->rate,
                 limit->sender);
-    else
-        fprintf(out, "    %s has no rate of its own\n", limit->sender);
+    if (limit->daily != 0)
+        fprintf(out, "    at most %" PRIu32 " submit_sm a day (UTC) of %s\n", limit->daily,
+                limit->sender);
+    if (limit->rate == 0 && limit->daily == 0)
+        fprintf(out, "    %s has no limit of its own\n", limit->sender);
 }
 
 static void print_carrier(const struct carrier_config *carrier, FILE *out)
@@ -221,6 +224,9 @@ static void print_carrier(const struct carrier_config *carrier, FILE *out)
     if (carrier->sender_rate != 0)
         fprintf(out, "    at most %" PRIu32 " submit_sm in any second of one sender\n",
                 carrier->sender_rate);
+    if (carrier->sender_daily != 0)
+        fprintf(out, "    at most %" PRIu32 " submit_sm a day (UTC) of one sender\n",
+                carrier->sender_daily);
     for (unsigned i = 0; i < carrier->sender_count; i++)
         print_sender_limit(&carrier->senders[i], out);
     fprintf(out, "    refused for its pace: the lane stands still%s\n",

@@ -1048,10 +1048,12 @@ static void read_limited_sender(struct reading *reading, yaml_node_t *node,
 #define SENDER_LIMIT(member) MEMBER(struct sender_limit, member)
 static const struct field sender_limit_fields[] = {
     {"sender", read_limited_sender, SENDER_LIMIT(sender), .required = true},
-    {"rate", read_number, SENDER_LIMIT(rate), 0, 1000000, &integer, .required = true},
+    {"rate", read_number, SENDER_LIMIT(rate), 0, 1000000, &integer},
+    {"daily", read_number, SENDER_LIMIT(daily), 0, 1000000000, &integer},
 };
 static const struct mapping sender_limit_mapping = MAPPING("a sender's limit", sender_limit_fields);
 
+/* What is not said is as for every sender: those keys stand before this one. */
 static void read_sender_limits(struct reading *reading, yaml_node_t *node,
                                const struct field *field, void *into)
 {
@@ -1061,6 +1063,8 @@ static void read_sender_limits(struct reading *reading, yaml_node_t *node,
     for (size_t i = 0; i < length_of(node); i++) {
         yaml_node_t *item = item_of(reading, node, i);
         struct sender_limit *limit = &carrier->senders[carrier->sender_count++];
+        *limit =
+            (struct sender_limit){.rate = carrier->sender_rate, .daily = carrier->sender_daily};
         read_mapping(reading, item, &sender_limit_mapping, limit);
         for (const struct sender_limit *l = carrier->senders; l < limit; l++)
             if (limit->sender[0] != '\0' && strcmp(l->sender, limit->sender) == 0)
@@ -1093,6 +1097,7 @@ static const struct field carrier_fields[] = {
     {"rate", read_number, CARRIER(rate), 1, 1000000, &integer, .required = true},
     {"session_rate", read_number, CARRIER(session_rate), 0, 1000000, &integer},
     {"sender_rate", read_number, CARRIER(sender_rate), 0, 1000000, &integer},
+    {"sender_daily", read_number, CARRIER(sender_daily), 0, 1000000000, &integer},
     {"senders", read_sender_limits, .max = SENDER_LIMITS_MAX},
     {"adapt", read_word, CARRIER(adapt), .with = no_yes_words},
     {"request_timeout", read_number, CARRIER(request_timeout_ms), 100, 600000, &duration},

@@ -86,7 +86,7 @@ static void dispatch_one(struct engine *e, struct carrier *c, struct carrier_lin
     m->link_index = (uint8_t)link->index;
     m->in_part = count < todo;
     if (m->flow->sender != NULL)
-        sender_reserve(m);
+        sender_reserve(e, m);
     else
         c->in_part[m->message_class] += m->in_part;
     wheel_cancel(&e->wheel, &m->timer);
@@ -159,8 +159,10 @@ static void dispatch_carrier(struct engine *e, struct carrier *c)
     c->paused = pause_bits(e, c);
     if (c->paused == 0)
         dispatch_classes(e, c);
-    if (c->senders_waiting > 0)
+    if (c->senders_waiting > c->senders_capped)
         c->paused |= PAUSE_SENDER_RATE;
+    if (c->senders_capped > 0)
+        c->paused |= PAUSE_SENDER_DAILY;
 }
 
 void dispatch_turn(struct engine *e)
@@ -190,7 +192,7 @@ uint64_t dispatch_next_us(struct engine *e)
         uint64_t at = UINT64_MAX;
         if (c->paused & PAUSE_THROTTLED)
             at = pacing_next_us(&c->pacing);
-        else if ((c->paused & ~(uint32_t)(PAUSE_RATE_CUT | PAUSE_SENDER_RATE)) == PAUSE_RATE)
+        else if ((c->paused & ~(uint32_t)(PAUSE_RATE_CUT | PAUSES_OF_SENDERS)) == PAUSE_RATE)
             at = throttle_next(&c->throttle, now_us,
                                queue_peek(&c->queue, ASSENT__V1__CLASS__OTP) != NULL);
         else if (c->paused & PAUSE_SESSION_RATE)

@@ -136,7 +136,7 @@ static uint64_t next_turn(struct engine *e)
         next = minimum(next, now_us + US_PER_MS);
     for (uint16_t i = 0; i < e->config->carrier_count; i++)
         for (int c = 0; c < CLASS_COUNT; c++)
-            if ((e->carriers[i].paused & ~(uint32_t)PAUSE_SENDER_RATE) == 0 &&
+            if ((e->carriers[i].paused & ~(uint32_t)PAUSES_OF_SENDERS) == 0 &&
                 !TAILQ_EMPTY(&e->carriers[i].queue.lanes[c].active))
                 next = minimum(next, now_us + US_PER_MS);
     if (e->draining)
@@ -352,8 +352,9 @@ void engine_carrier_status(const struct engine *engine, uint16_t index, struct i
 const char *pause_name(unsigned bit)
 {
     static const char *const names[PAUSE_REASONS] = {
-        "link_down", "throttled", "gate_away", "ledger",     "rate",         "window",
-        "draining",  "gate_busy", "rate_cut",  "window_cut", "session_rate", "sender_rate",
+        "link_down",    "throttled",   "gate_away",    "ledger",   "rate",
+        "window",       "draining",    "gate_busy",    "rate_cut", "window_cut",
+        "session_rate", "sender_rate", "sender_daily",
     };
     return bit < PAUSE_REASONS ? names[bit] : "unknown";
 }

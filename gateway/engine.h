@@ -179,8 +179,9 @@ enum pause_reason {
     PAUSE_WINDOW_CUT = 1 << 9,    /* with PAUSE_WINDOW: the window is, since the carrier refused */
     PAUSE_SESSION_RATE = 1 << 10, /* every session has used up its own rate */
     PAUSE_SENDER_RATE = 1 << 11,  /* texts of a sender wait for its own rate; others go on */
+    PAUSE_SENDER_DAILY = 1 << 12, /* texts of a sender wait for the next day */
 };
-#define PAUSE_REASONS 12
+#define PAUSE_REASONS 13
 const char *pause_name(unsigned bit); /* 0.. : "link_down" */
 
 /* A planted bug for the simulation's own test: the oracle must catch each. 0 in every real run; only
@@ -206,6 +207,7 @@ enum plant {
     PLANT_NO_FAILOVER,         /* P8: what waits at a carrier that is down stays */
     PLANT_CARRIER_OPT_OUT_LOST, /* P3: the carrier says that the recipient opted out: not kept */
     PLANT_SENDER_PARTS,         /* P7: a sender's rate lets in texts, not parts */
+    PLANT_SENDER_DAY_FORGOTTEN, /* P7: a restart forgets what a sender has written today */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -62,10 +62,14 @@ struct receipt_hint {
 /* One of our senders at a carrier that limits each; it stays, since its last second counts. */
 struct sender {
     struct throttle throttle;
-    uint32_t rate; /* 0: not limited any more */
+    uint32_t rate, daily; /* 0: not limited, or not any more */
+    uint32_t day;         /* of UTC, that these are about: */
+    uint32_t today;       /* written */
+    uint32_t recorded;    /* so many the ledger has counted ahead */
     char address[17];
     uint32_t in_part; /* messages before the wire that hold tokens for a few parts only */
     struct parking parking;
+    bool capped;              /* it waits for the next day */
     bool waits;               /* `timer` is set: flows may stand in `parking` */
     struct wheel_timer timer; /* when it may go on */
     struct carrier *carrier;
@@ -91,7 +95,7 @@ struct carrier {
         in_part[CLASS_COUNT]; /* messages before the wire that hold tokens for a few parts only */
     struct table senders; /* hash of the address to struct sender, where the carrier limits them */
     struct sender *unflushed;
-    uint32_t senders_waiting;
+    uint32_t senders_waiting, senders_capped; /* the second among the first: until the next day */
     uint64_t senders_since_us; /* a sender made soon after this may have written before */
     uint32_t paused;           /* bits of enum pause_reason, as of the last turn */
     struct session_counts odd; /* of sessions that ended */
@@ -370,11 +374,15 @@ bool may_send_again(const struct engine *e, const struct message *m);
 void message_join_flow(struct engine *e, struct message *m, const char *label);
 /* Of `room` what the sender of `m`, the head of its flow, may write. 0: its flow is parked. */
 uint32_t sender_room(struct engine *e, struct message *m, uint32_t room);
-void sender_reserve(struct message *m); /* m->reserved of its parts */
+void sender_reserve(struct engine *e, struct message *m); /* m->reserved of its parts */
 void sender_give_back(struct engine *e, struct message *m);
 void sender_write(struct engine *e, struct sender *s);
 void senders_turn(struct engine *e); /* those whose time has come take their turns again */
 void senders_flushed(struct carrier *c, uint64_t now_us);
+#define PAUSES_OF_SENDERS (PAUSE_SENDER_RATE | PAUSE_SENDER_DAILY)
+void sender_day_replay(struct engine *e, const Assent__V1__SenderDay *body);
+/* Fills the record of what it may have written; false: nothing to tell. `body` points into `s`. */
+bool sender_day_describe(const struct sender *s, Assent__V1__SenderDay *body);
 /* The carrier has other settings. */
 void senders_configure(struct engine *e, struct carrier *c);
 void senders_release(struct carrier *c);

@@ -227,6 +227,9 @@ static void replay_plain(struct engine *e, const Assent__V1__Event *event)
         reference_remember(e, event->seen_reference->hash, event->seen_reference->message,
                            event->seen_reference->seen_wall_ms);
         return;
+    case ASSENT__V1__EVENT__BODY_SENDER_DAY:
+        sender_day_replay(e, event->sender_day);
+        return;
     case ASSENT__V1__EVENT__BODY_SNAPSHOT_HEAD:
         e->projection.last_consent = event->snapshot_head->last_consent;
         return;
@@ -599,6 +602,20 @@ static void put_long_replies(struct snapshot *s)
     }
 }
 
+static void put_sender_days(struct snapshot *s, const struct carrier *c)
+{
+    size_t cursor = 0;
+    struct table_slot *slot;
+    while ((slot = table_next(&c->senders, &cursor)) != NULL) {
+        Assent__V1__SenderDay body;
+        Assent__V1__Event event = EVENT_INIT(s);
+        event.body_case = ASSENT__V1__EVENT__BODY_SENDER_DAY;
+        event.sender_day = &body;
+        if (sender_day_describe(table_slot_pointer(slot), &body))
+            put(s, &event, NULL);
+    }
+}
+
 static int by_id(const void *a, const void *b)
 {
     const struct message *const *x = a, *const *y = b;
@@ -632,6 +649,8 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
         put_scope(&s, "program", e->config->programs[i].name, e->program_scope[i]);
         put_scope(&s, "brand", e->config->programs[i].brand, e->brand_scope[i]);
     }
+    for (uint16_t i = 0; i < e->carrier_count; i++)
+        put_sender_days(&s, &e->carriers[i]);
     put_references(&s);
     put_opt_outs(&s);
     put_long_replies(&s);

@@ -351,6 +351,13 @@ static void say_config(struct sentence *s, const Assent__V1__Event *event)
         say(s, "%02x", event->config_loaded->sha256.data[i]);
 }
 
+static void say_sender_day(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__SenderDay *day = event->sender_day;
+    say(s, "sender %s: up to %u submit_sm of its day's cap at carrier %s", day->sender, day->count,
+        day->carrier);
+}
+
 static void say_carrier(struct sentence *s, const Assent__V1__Event *event)
 {
     const Assent__V1__CarrierState *state = event->carrier_state;
@@ -391,6 +398,7 @@ static const struct {
     {ASSENT__V1__EVENT__BODY_CARRIER_STATE, say_carrier},
     {ASSENT__V1__EVENT__BODY_GATE_STATE, say_gate},
     {ASSENT__V1__EVENT__BODY_CONFIG_LOADED, say_config},
+    {ASSENT__V1__EVENT__BODY_SENDER_DAY, say_sender_day},
 };
 
 const char *event_kind(const Assent__V1__Event *event)

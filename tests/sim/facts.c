@@ -99,7 +99,8 @@ static unsigned rank(int message_class)
 static bool waits_for_another(const struct world *w, const struct record *code,
                               const struct record *chosen)
 {
-    return w->plan.sender_rate != 0 && code->fact.program != chosen->fact.program;
+    return (w->plan.sender_rate != 0 || w->plan.sender_daily != 0) &&
+           code->fact.program != chosen->fact.program;
 }
 
 /* P8: an attempt is the moment of choice. A code that could have been chosen then must have been.

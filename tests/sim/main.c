@@ -51,6 +51,7 @@ static const struct {
     [PLANT_NO_FAILOVER] = {"no_failover", "P8"},
     [PLANT_CARRIER_OPT_OUT_LOST] = {"carrier_opt_out_lost", "P3"},
     [PLANT_SENDER_PARTS] = {"sender_parts", "P7"},
+    [PLANT_SENDER_DAY_FORGOTTEN] = {"sender_day_forgotten", "P7"},
 };
 
 /* ---- what the workers share ---- */

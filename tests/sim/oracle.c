@@ -348,6 +348,18 @@ static void check_rate(struct world *w, const struct connection *c)
                     "session");
 }
 
+static void check_sender_day(struct world *w, const struct connection *c, uint32_t program)
+{
+    uint32_t daily = w->config.carriers[c->carrier].sender_daily;
+    uint64_t day = world_wall_ms(w) / 86400000;
+    if (w->oracle.sender_days[c->carrier][program].day != day)
+        w->oracle.sender_days[c->carrier][program].count = 0;
+    w->oracle.sender_days[c->carrier][program].day = day;
+    if (++w->oracle.sender_days[c->carrier][program].count > daily && daily != 0)
+        world_fail(w, "P7", "%u submit_sm of a sender in a day, its cap is %u",
+                   w->oracle.sender_days[c->carrier][program].count, daily);
+}
+
 static void check_sender_rate(struct world *w, const struct connection *c, uint32_t program)
 {
     const struct carrier_config *config = &w->config.carriers[c->carrier];
@@ -639,6 +651,7 @@ static void submit_leaves(struct world *w, uint32_t connection, struct reader r,
         return;
     }
     check_sender_rate(w, w->wire.connections[connection], s.program);
+    check_sender_day(w, w->wire.connections[connection], s.program);
     TRACE(w, "gateway", "submit_sm %u to number %u of %s: %.40s", sequence, s.number,
           w->config.programs[s.program].name, s.plain);
     if (s.text != NONE)

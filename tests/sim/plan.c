@@ -169,6 +169,8 @@ static void draw_senders(struct plan *p, struct rng *rng)
 {
     if (rng_chance(rng, 300000))
         p->sender_rate = between(rng, 1, p->rate < 4 ? p->rate : 4);
+    if (rng_chance(rng, 200000))
+        p->sender_daily = between(rng, 3, 60);
 }
 
 static enum plan_kind kind_of(uint64_t seed)

@@ -373,6 +373,15 @@ static void look_whether_settled(struct world *w, struct event *e)
     world_at(w, SETTLE_EVERY_US, look_whether_settled, 0, 0, 0);
 }
 
+/* What waits for the next day would outlast the run. */
+static void lift_caps(struct world *w)
+{
+    for (uint32_t i = 0; i < w->plan.carriers; i++)
+        w->config.carriers[i].sender_daily = w->config.carriers[i].senders[0].daily = 0;
+    if (w->plan.sender_daily != 0)
+        reconfigure(w);
+}
+
 static void heal(struct world *w, struct event *e)
 {
     (void)e;
@@ -391,6 +400,7 @@ static void heal(struct world *w, struct event *e)
     redis_heal(w);
     if (w->config.carriers[1].retired)
         retire(w, false);
+    lift_caps(w);
     world_at(w, SETTLE_EVERY_US, look_whether_settled, 0, 0, 0);
 }
 
@@ -466,7 +476,8 @@ static void fill_ids(enum plan_ids ids, struct carrier_config *c)
 
 static struct sender_limit exception(const struct carrier_config *c)
 {
-    struct sender_limit limit = {.rate =
+    struct sender_limit limit = {.daily = c->sender_daily,
+                                 .rate =
                                      c->sender_rate * 2 < c->rate ? c->sender_rate * 2 : c->rate};
     snprintf(limit.sender, sizeof limit.sender, "%s", sketches[SIM_PROGRAMS - 1].sender);
     return limit;
@@ -489,6 +500,7 @@ static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t ind
     c->rate = w->plan.rate;
     c->session_rate = w->plan.session_rate;
     c->sender_rate = w->plan.sender_rate;
+    c->sender_daily = w->plan.sender_daily;
     if (c->sender_rate != 0)
         c->senders[c->sender_count++] = exception(c);
     c->request_timeout_ms = 2000 + (uint32_t)rng_below(&w->rng, 6000);

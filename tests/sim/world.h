@@ -55,6 +55,7 @@ struct plan {
     uint32_t rate, window, sessions;
     uint32_t session_rate; /* 0: none */
     uint32_t sender_rate;  /* 0: none; of the last program's sender twice as much */
+    uint32_t sender_daily; /* 0: none */
     uint32_t limit;  /* PLAN_PACE: submit_sm a second that the carrier takes, and tells nobody; */
     uint32_t bucket; /* how many it takes at once; 0: it counts the sliding second */
     enum bind_mode bind;
@@ -409,6 +410,10 @@ struct oracle {
     struct write_times session_writes[SIM_CARRIERS_MAX]
                                      [SIM_LINKS_MAX]; /* where it has its own rate */
     struct write_times sender_writes[SIM_CARRIERS_MAX][SIM_PROGRAMS]; /* a sender each */
+    struct {
+        uint64_t day;
+        uint32_t count;
+    } sender_days[SIM_CARRIERS_MAX][SIM_PROGRAMS];
     struct submit_seen *sent;
     size_t sent_count, sent_size;
     struct set other_gateways; /* opt-outs that are not ours to keep */

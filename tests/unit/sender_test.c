@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sender_rate` and `senders` of a carrier, through the whole engine: each sender's sliding second, parts
- * counted; who must wait holds up nobody else; new settings; the bit that says so. */
+/* `sender_rate`, `sender_daily` and `senders` of a carrier, through the whole engine: each sender's sliding
+ * second and day, parts counted; who must wait holds up nobody else; new settings, restarts; the bits. */
 #include "tests/unit/engine_fixture.h"
 
 #include <stdio.h>
@@ -342,6 +342,148 @@ static void test_over_a_restart_the_sender_keeps_its_rate(void **state)
     world_release(&w);
 }
 
+/* ---- the day ---- */
+
+#define DAY_MS 86400000ull
+
+static void begin_day(uint32_t daily, uint64_t before_midnight_ms)
+{
+    begin(0);
+    w.carrier.sender_daily = daily;
+    w.carrier.enquire_link_ms = 0;
+    w.now.wall_ms = 20834 * DAY_MS - before_midnight_ms;
+}
+
+static void test_a_sender_has_a_cap_for_its_day(void **state)
+{
+    (void)state;
+    begin_day(100, DAY_MS / 2);
+    except(LOGIN, 0);
+    w.carrier.senders[0].daily = 3;
+    start();
+    offers(150);
+    for (int i = 0; i < 5; i++)
+        submit("login", ASSENT__V1__CLASS__OTP, "", "Acme: 123456");
+    run(2000);
+    assert_int_equal(count_of(false, 0, UINT64_MAX), 100);
+    assert_int_equal(count_of(true, 0, UINT64_MAX), 3);
+    assert_int_equal(status().waiting[ASSENT__V1__CLASS__MARKETING], 50);
+    world_release(&w);
+}
+
+static void test_sender_daily_is_over_at_midnight(void **state)
+{
+    (void)state;
+    begin_day(10, 5000);
+    start();
+    offers(25);
+    run(4000);
+    assert_int_equal(seen_count, 10);
+    assert_int_equal(status().paused, PAUSE_SENDER_DAILY);
+    assert_string_equal(pause_name(__builtin_ctz(PAUSE_SENDER_DAILY)), "sender_daily");
+    run(1500);
+    assert_int_equal(seen_count, 20);
+    assert_int_equal(status().paused, PAUSE_SENDER_DAILY);
+    w.now.wall_ms += DAY_MS - 10000;
+    w.now.mono_us += 60 * US_PER_S;
+    run(20000);
+    assert_int_equal(seen_count, 25);
+    assert_int_equal(status().paused, 0);
+    world_release(&w);
+}
+
+static void test_what_waits_for_the_next_day_expires(void **state)
+{
+    (void)state;
+    begin_day(2, DAY_MS / 2);
+    start();
+    Assent__V1__Message message =
+        world_message("offers", ASSENT__V1__CLASS__MARKETING, "13035550001", "Acme: soup today");
+    message.ttl_ms = 2000;
+    for (int i = 0; i < 5; i++)
+        world_submit(&w, 0, &message);
+    run(3000);
+    assert_int_equal(seen_count, 2);
+    assert_int_equal(status().waiting[ASSENT__V1__CLASS__MARKETING], 0);
+    world_release(&w);
+}
+
+static void test_a_text_that_does_not_fit_the_day_is_not_begun(void **state)
+{
+    char text[400] = {0};
+    (void)state;
+    memset(text, 'x', sizeof text - 1); /* three parts */
+    begin_day(5, 3000);
+    start();
+    for (int n = 0; n < 2; n++)
+        submit("offers", ASSENT__V1__CLASS__MARKETING, "", text);
+    run(2000);
+    assert_int_equal(seen_count, 3);
+    run(2000);
+    assert_int_equal(seen_count, 6);
+    world_release(&w);
+}
+
+/* A restart may cost what was recorded ahead; it never lets more out. */
+static void test_sender_daily_is_kept_over_a_restart(void **state)
+{
+    static const uint32_t caps[] = {10, 640};
+    (void)state;
+    for (size_t i = 0; i < sizeof caps / sizeof *caps; i++) {
+        begin_day(caps[i], DAY_MS / 2);
+        start();
+        offers(caps[i] / 2);
+        run(1500);
+        assert_int_equal(seen_count, caps[i] / 2);
+        world_stop(&w);
+        world_start(&w);
+        offers(caps[i]);
+        run(3000);
+        assert_in_range(seen_count, caps[i] - caps[i] / 64 - 1, caps[i]);
+        world_stop(&w);
+        w.now.wall_ms += DAY_MS / 2;
+        world_start(&w);
+        run(3000);
+        assert_true(seen_count > caps[i]);
+        world_release(&w);
+    }
+}
+
+static struct engine *from_snapshot;
+
+static bool put_into_next(void *context, struct span public_part, struct span personal_part)
+{
+    const char *why;
+    (void)context;
+    assert_int_equal(engine_replay(from_snapshot, 0, public_part, personal_part, &why), ERR_OK);
+    return true;
+}
+
+static void test_sender_daily_is_kept_in_snapshots(void **state)
+{
+    struct hash_key key = {.k0 = 1, .k1 = 2};
+    (void)state;
+    begin_day(10, DAY_MS / 2);
+    start();
+    offers(15);
+    run(100);
+    assert_int_equal(seen_count, 10);
+    from_snapshot = engine_new(&w.config, &w.ports, &key, 1);
+    assert_true(engine_snapshot(w.engine, w.now, put_into_next, NULL));
+    world_stop(&w);
+    w.engine = from_snapshot;
+    engine_start(w.engine, w.now);
+    engine_on_store_up(w.engine, 0);
+    run(3000);
+    assert_int_equal(seen_count, 10);
+    assert_int_equal(status().paused, PAUSE_SENDER_DAILY);
+    w.now.wall_ms += DAY_MS / 2;
+    w.now.mono_us += 60 * US_PER_S;
+    run(5000);
+    assert_int_equal(seen_count, 15);
+    world_release(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +500,12 @@ int main(void)
         cmocka_unit_test(test_a_sender_rate_that_comes_and_goes),
         cmocka_unit_test(test_a_sender_rate_that_comes_in_the_middle),
         cmocka_unit_test(test_over_a_restart_the_sender_keeps_its_rate),
+        cmocka_unit_test(test_a_sender_has_a_cap_for_its_day),
+        cmocka_unit_test(test_sender_daily_is_over_at_midnight),
+        cmocka_unit_test(test_what_waits_for_the_next_day_expires),
+        cmocka_unit_test(test_a_text_that_does_not_fit_the_day_is_not_begun),
+        cmocka_unit_test(test_sender_daily_is_kept_over_a_restart),
+        cmocka_unit_test(test_sender_daily_is_kept_in_snapshots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
