@@ -352,6 +352,8 @@ void dispatch_turn(struct engine *e);
 void gate_turn(struct engine *e);
 void wire_turn(struct engine *e);
 uint64_t dispatch_next_us(struct engine *e);
+bool message_in_scopes(const struct engine *e, const struct message *m, const uint16_t *scopes,
+                       uint8_t count);
 uint8_t message_scopes(const struct engine *e, const struct message *m,
                        uint16_t out[CHECK_SCOPES_MAX]);
 /* An opt-out does not stop it: confirmation of an opt-out, help, emergency. */

@@ -62,8 +62,8 @@ static uint8_t reply_scopes(const struct engine *e, const struct reply *r, bool 
 
 /* ---- opting out ---- */
 
-static bool in_scopes(const struct engine *e, const struct message *m, const uint16_t *scopes,
-                      uint8_t count)
+bool message_in_scopes(const struct engine *e, const struct message *m, const uint16_t *scopes,
+                       uint8_t count)
 {
     uint16_t own[CHECK_SCOPES_MAX];
     uint8_t own_count = message_scopes(e, m, own);
@@ -92,7 +92,7 @@ static void cancel_waiting(struct engine *e, const struct opt_out *o, uint64_t c
     struct message *m = message_first_of_number(&e->messages, o->number), *next;
     for (; m != NULL; m = next) {
         next = m->next_same_number;
-        if (message_is_exempt(m) || !in_scopes(e, m, o->scopes, o->scope_count))
+        if (message_is_exempt(m) || !message_in_scopes(e, m, o->scopes, o->scope_count))
             continue;
         if (can_be_cancelled(e, m))
             message_end(e, m, ASSENT__V1__OUTCOME__CANCELLED, ASSENT__V1__REASON__STOP_CANCELLED,
@@ -108,7 +108,7 @@ static size_t list_in_flight(struct engine *e, const struct opt_out *o, uint64_t
     size_t count = 0;
     struct message *m = message_first_of_number(&e->messages, o->number);
     for (; m != NULL; m = m->next_same_number) {
-        if (message_is_exempt(m) || !in_scopes(e, m, o->scopes, o->scope_count))
+        if (message_is_exempt(m) || !message_in_scopes(e, m, o->scopes, o->scope_count))
             continue;
         if (can_be_cancelled(e, m))
             ++*ret_cancelled;

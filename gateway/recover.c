@@ -154,6 +154,17 @@ static void replay_of_message(struct engine *e, struct message *m, const Assent_
     }
 }
 
+/* What was accepted before the opt-out and is open still: it is not sent again, and what waits is
+ * cancelled, as it was or would have been in the life before. */
+static void replay_stop(struct engine *e, const struct consent_write *write)
+{
+    struct message *m = message_first_of_number(&e->messages, write->number);
+    for (; m != NULL; m = m->next_same_number)
+        if (m->id < write->sequence && !message_is_exempt(m) &&
+            message_in_scopes(e, m, write->scopes, write->scope_count))
+            m->stopped = true;
+}
+
 static void replay_opt_out(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
                            const Assent__V1__Personal *personal)
 {
@@ -161,6 +172,7 @@ static void replay_opt_out(struct engine *e, uint64_t sequence, const Assent__V1
     for (size_t i = 0; i < event->opted_out->n_scopes; i++)
         add_scope(write.scopes, &write.scope_count, (uint16_t)event->opted_out->scopes[i]);
     recent_add(e, &write, event->wall_ms);
+    replay_stop(e, &write);
 }
 
 static void replay_again(struct engine *e, const Assent__V1__Event *event,
@@ -180,6 +192,7 @@ static void replay_seen_opt_out(struct engine *e, const Assent__V1__SeenOptOut *
     for (size_t i = 0; i < body->n_scopes; i++)
         add_scope(write.scopes, &write.scope_count, (uint16_t)body->scopes[i]);
     recent_add(e, &write, body->wall_ms);
+    replay_stop(e, &write);
     if (body->confirmed)
         recent_mark(e, number, body->sequence);
 }
@@ -346,6 +359,9 @@ static void place(struct engine *e, struct message *m)
         settle_intent(e, m);
     } else {
         message_wait(e, m, false);
+        if (m->stopped)
+            message_end(e, m, ASSENT__V1__OUTCOME__CANCELLED, ASSENT__V1__REASON__STOP_CANCELLED, 0,
+                        0);
     }
 }
 
@@ -652,8 +668,8 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     for (uint16_t i = 0; i < e->carrier_count; i++)
         put_sender_days(&s, &e->carriers[i]);
     put_references(&s);
-    put_opt_outs(&s);
     put_long_replies(&s);
     put_messages(&s);
+    put_opt_outs(&s); /* they stop messages */
     return s.ok;
 }
