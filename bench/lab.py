@@ -7,6 +7,7 @@ left, and by the kernel should this process be killed. Only the standard library
 import ctypes
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -47,9 +48,16 @@ def quantile(values, q):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the kernel gives to outgoing connections: one of those could take it meanwhile, or
+    even be a connection to itself."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_for(what, condition, seconds=30, pause=0.05):
