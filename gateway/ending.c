@@ -47,23 +47,6 @@ void message_finish(struct engine *e, struct message *m, Assent__V1__Outcome out
     message_set_state(&e->messages, m, MESSAGE_ENDED);
 }
 
-void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
-                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause)
-{
-    Assent__V1__Ended body = ASSENT__V1__ENDED__INIT;
-    body.outcome = outcome;
-    body.reason = reason;
-    body.scope = scope;
-    body.cause = cause;
-    body.command_status = reason == ASSENT__V1__REASON__CARRIER_STATUS ? m->command_status : 0;
-    Assent__V1__Event event = EVENT_INIT(e);
-    event.program = e->program_scope[m->program];
-    event.message = m->id;
-    event.body_case = ASSENT__V1__EVENT__BODY_ENDED;
-    event.ended = &body;
-    record_event(e, &event, NULL);
-}
-
 void message_end(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause)
 {

@@ -324,6 +324,8 @@ Assent__V1__TextForm *record_form(const struct message *m, Assent__V1__TextForm 
 void record_sent(struct engine *e, struct message *m, uint8_t part, struct span carrier_id);
 void record_held(struct engine *e, struct message *m, Assent__V1__Reason reason);
 void record_deferred(struct engine *e, struct message *m);
+void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
+                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
 bool event_is_consent(const Assent__V1__Event *event);
 
 /* ---- admit.c ---- */
@@ -417,8 +419,6 @@ void message_leave_state(struct engine *e, struct message *m);
 void message_hold(struct engine *e, struct message *m, Assent__V1__Reason reason);
 void message_to_sent(struct engine *e, struct message *m);
 void message_in_doubt(struct engine *e, struct message *m, uint64_t until_us);
-void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
-                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
 uint16_t all_parts(const struct message *m);
 static inline struct carrier *message_carrier(struct engine *e, const struct message *m)
 {

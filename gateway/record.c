@@ -113,3 +113,19 @@ void record_deferred(struct engine *e, struct message *m)
     record_event(e, &event, NULL);
     m->intent = false;
 }
+
+void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
+                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause)
+{
+    Assent__V1__Ended body = ASSENT__V1__ENDED__INIT;
+    body.outcome = outcome;
+    body.reason = reason;
+    body.scope = scope;
+    body.cause = cause;
+    body.command_status = reason == ASSENT__V1__REASON__CARRIER_STATUS ? m->command_status : 0;
+    Assent__V1__Event event = EVENT_INIT(e);
+    message_event(e, m, &event);
+    event.body_case = ASSENT__V1__EVENT__BODY_ENDED;
+    event.ended = &body;
+    record_event(e, &event, NULL);
+}

@@ -7,10 +7,8 @@
 
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
+#include "proto/pack.h"
 
-enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_OCTETS = 2, WIRE_32 = 5 };
-
-#define VARINT_MAX         10                         /* octets of a 64-bit varint */
 #define WATCH_OVERHEAD_MAX (5 * (1 + 2 + VARINT_MAX)) /* tags and lengths around a watch event */
 
 enum frame_look frame_look(struct span stream, uint32_t max, struct span *ret_body)

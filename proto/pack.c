@@ -5,10 +5,6 @@
 
 #include "proto/base/check.h"
 
-enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_OCTETS = 2 };
-
-#define VARINT_MAX 10 /* octets of a 64-bit varint */
-
 struct packer {
     uint8_t *start, *at; /* what is packed begins at `at` and grows towards `start` */
     bool full;
