@@ -7,6 +7,16 @@
 #include "proto/base/limits.h"
 #include "proto/base/span.h"
 
+/* Scope numbers that mean the same everywhere. A brand's scope stands for its marketing, a program's for
+ * all that the program sends. A register's numbers are members of `optout` under its scope: one read more
+ * in the same command. */
+enum reserved_scope {
+    SCOPE_EVERYTHING = 0,
+    SCOPE_HOLD = 1,        /* litigators, legal hold, complaints: no recipient's START lifts it */
+    SCOPE_DO_NOT_CALL = 2, /* a national register */
+    SCOPE_REASSIGNED = 3,  /* the number may have a new owner; a consent given later lifts it */
+};
+
 enum verdict {
     VERDICT_UNKNOWN, /* error, timeout, or not understood: never send */
     VERDICT_PASS,

@@ -182,7 +182,8 @@ bool store_lookup(struct store *store, uint64_t cookie, uint64_t number, const u
 static uint16_t first_candidate(const char *name)
 {
     static const struct hash_key no_key = {0, 0};
-    return (uint16_t)(1 + hash64(&no_key, name, strlen(name)) % SCOPE_MAX);
+    return (uint16_t)(SCOPES_RESERVED +
+                      hash64(&no_key, name, strlen(name)) % (SCOPE_MAX + 1 - SCOPES_RESERVED));
 }
 
 bool store_resolve_scope(struct store *store, uint64_t cookie, const char *name)

@@ -237,7 +237,8 @@ static void take_resolve(struct store *store, const struct request *request,
     } else if (++resolve->tries == SCOPE_MAX || !store_has_room(store)) {
         resolved(store, resolve, 0);
     } else {
-        resolve->candidate = resolve->candidate == SCOPE_MAX ? 1 : resolve->candidate + 1;
+        resolve->candidate =
+            resolve->candidate == SCOPE_MAX ? SCOPES_RESERVED : resolve->candidate + 1;
         store_ask_scope(store, resolve);
     }
 }

@@ -69,14 +69,33 @@ static const char *const class_names[METRIC_CLASSES] = {"unspecified", "otp",   
 static const char *const outcome_names[METRIC_OUTCOMES] = {
     "open",       "delivered", "undeliverable", "rejected", "expired",
     "suppressed", "cancelled", "unknown",       "deleted",  "sent_no_receipt"};
-static const char *const reason_names[METRIC_REASONS] = {
-    "none",         "opted_out",         "no_opt_in",       "gate_away", "stop_cancelled",
-    "by_submitter", "time_to_live",      "carrier_status",  "link_lost", "no_answer",
-    "crash",        "confirmation_late", "program_removed", "throttled"};
+static const char *const reason_names[METRIC_REASONS] = {"none",
+                                                         "opted_out",
+                                                         "no_opt_in",
+                                                         "gate_away",
+                                                         "stop_cancelled",
+                                                         "by_submitter",
+                                                         "time_to_live",
+                                                         "carrier_status",
+                                                         "link_lost",
+                                                         "no_answer",
+                                                         "crash",
+                                                         "confirmation_late",
+                                                         "program_removed",
+                                                         "throttled",
+                                                         "sender_not_registered",
+                                                         "global_hold",
+                                                         "consent_too_old",
+                                                         "number_reassigned",
+                                                         "do_not_call",
+                                                         "quiet_hours",
+                                                         "frequency_cap",
+                                                         "content_refused",
+                                                         "do_not_originate"};
 
 _Static_assert(ASSENT__V1__CLASS__SERVICE + 1 == METRIC_CLASSES, "a name for each class");
 _Static_assert(ASSENT__V1__OUTCOME__SENT_NO_RECEIPT + 1 == METRIC_OUTCOMES, "for each outcome");
-_Static_assert(ASSENT__V1__REASON__THROTTLED + 1 == METRIC_REASONS, "for each reason");
+_Static_assert(ASSENT__V1__REASON__DO_NOT_ORIGINATE + 1 == METRIC_REASONS, "for each reason");
 
 const char *class_name(Assent__V1__Class message_class)
 {

@@ -58,6 +58,7 @@
 #define LEDGER_BATCH_OCTETS (64u << 20) /* gathered while an fsync runs; full means back-pressure */
 
 /* Consent */
+#define SCOPES_RESERVED      16 /* numbers below are not given to brands and programs; consent/gate.h */
 #define CHECK_SCOPES_MAX     3    /* global, brand, program */
 #define VERDICT_AGE_MAX_MS   50   /* P2: an older verdict is asked again */
 #define STORE_DEADLINE_MS    250  /* a reply that takes longer closes the connection */

@@ -130,7 +130,8 @@ static void drop_pending(struct redis_data *d, uint64_t key)
 static uint16_t name_number(const char *name)
 {
     static const struct hash_key key = {1, 2};
-    return (uint16_t)(1 + hash64(&key, name, strlen(name)) % SCOPE_MAX);
+    return (uint16_t)(SCOPES_RESERVED +
+                      hash64(&key, name, strlen(name)) % (SCOPE_MAX + 1 - SCOPES_RESERVED));
 }
 
 static uint16_t register_scope(struct redis_data *d, const char *name, uint16_t wanted)

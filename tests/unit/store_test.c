@@ -393,14 +393,14 @@ static void scope_numbers_stay_and_never_meet(void **state)
     (void)state;
     open_world();
     uint16_t acme = resolve("brand:Acme");
-    assert_true(acme >= 1 && acme <= SCOPE_MAX);
+    assert_true(acme >= SCOPES_RESERVED && acme <= SCOPE_MAX);
     assert_int_equal(resolve("brand:Acme"), acme);
     assert_int_not_equal(resolve("brand:Acme Bank"), acme);
 
     /* Somebody has its number and the next: it gets the one after. */
     redis_server_say(&redis, "FLUSHALL");
-    uint16_t second = acme == SCOPE_MAX ? 1 : acme + 1,
-             third = second == SCOPE_MAX ? 1 : second + 1;
+    uint16_t second = acme == SCOPE_MAX ? SCOPES_RESERVED : acme + 1,
+             third = second == SCOPE_MAX ? SCOPES_RESERVED : second + 1;
     char command[96];
     snprintf(command, sizeof command, "HSET assent:scopes %u x %u y", acme, second);
     redis_server_say(&redis, command);
