@@ -49,6 +49,7 @@ struct client_config {
 };
 
 enum yes_no { NO, YES };
+enum receipt_parts { RECEIPTS_OF_ALL, RECEIPT_OF_LAST };
 enum bind_mode { BIND_TRANSCEIVER, BIND_TRANSMITTER_RECEIVER };
 enum validity { VALIDITY_UNSAID, VALIDITY_RELATIVE, VALIDITY_ABSOLUTE };
 
@@ -102,6 +103,7 @@ struct carrier_config {
     uint32_t receipt_timeout_ms;  /* a message without its receipts ends so long after sending */
     enum id_form submit_id;       /* how ids are written in submit_sm_resp */
     enum id_form receipt_id;      /* and in receipts */
+    enum receipt_parts receipt_parts; /* which parts of a long message are to report */
     enum yes_no receipts_by_text; /* what reads like a receipt is one, marked or not */
     uint32_t refuse_status;       /* for a deliver_sm that cannot be stored; ESME_RSYSERR */
     uint32_t failover_after_ms;   /* unfit for so long, it is passed over */

@@ -107,6 +107,8 @@ static void print_ids(const struct carrier_config *carrier, FILE *out)
     if (carrier->submit_id != ID_RAW || carrier->receipt_id != ID_RAW)
         fprintf(out, "    writes message ids %s in answers and %s in receipts\n",
                 id_form_name(carrier->submit_id), id_form_name(carrier->receipt_id));
+    if (carrier->receipt_parts == RECEIPT_OF_LAST)
+        fprintf(out, "    is asked for the last part's receipt of a long message alone\n");
     if (carrier->receipts_by_text == YES)
         fprintf(out, "    what reads like a receipt is taken for one, whoever wrote it\n");
     if (carrier->refuse_status != ESME_RSYSERR)

@@ -895,6 +895,7 @@ static void read_routes(struct reading *reading, yaml_node_t *node, const struct
 }
 
 static const char *const id_words[] = {"raw", "hex", "dec", NULL};
+static const char *const receipt_parts_words[] = {"all", "last", NULL};
 /* The handsets' languages, as bits. */
 static void read_national(struct reading *reading, yaml_node_t *node, const struct field *field,
                           void *into)
@@ -1107,6 +1108,7 @@ static const struct field carrier_fields[] = {
     {"receipt_timeout", read_number, CARRIER(receipt_timeout_ms), 1000, TTL_MS_MAX, &duration},
     {"submit_id", read_word, CARRIER(submit_id), .with = id_words},
     {"receipt_id", read_word, CARRIER(receipt_id), .with = id_words},
+    {"receipt_parts", read_word, CARRIER(receipt_parts), .with = receipt_parts_words},
     {"receipts_by_text", read_word, CARRIER(receipts_by_text), .with = no_yes_words},
     {"refuse_status", read_number, CARRIER(refuse_status), 1, UINT32_MAX, &status_code},
     {"alphabet", read_word, CARRIER(text.alphabet), .with = alphabet_words},

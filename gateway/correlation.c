@@ -193,7 +193,8 @@ void correlate_drop(struct engine *e, struct message *m)
         m->correlations = c->next_of_message;
         take_out(e, c);
         uint64_t key = ended_key(c->hash, m->number);
-        *ended_slot(e, key) = key | (m->reported & 1u << (c->part - 1) ? HAD_RECEIPT : 0);
+        bool reported = ((m->reported | m->unasked) & 1u << (c->part - 1)) != 0;
+        *ended_slot(e, key) = key | (reported ? HAD_RECEIPT : 0);
         give_back(e, c);
     }
 }

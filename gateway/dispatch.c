@@ -356,6 +356,17 @@ static struct span make_validity(const struct engine *e, const struct message *m
     return span_of(text, TIME_TEXT_MAX);
 }
 
+/* Whether this part is to report; kept with the message, since the setting may be another one when its
+ * receipts come. */
+static bool ask_for_receipt(const struct engine *e, struct message *m, unsigned part)
+{
+    uint16_t bit = (uint16_t)(1u << (part - 1));
+    bool asks =
+        part == m->parts || e->config->carriers[m->carrier].receipt_parts == RECEIPTS_OF_ALL;
+    m->unasked = asks ? m->unasked & (uint16_t)~bit : m->unasked | bit;
+    return asks;
+}
+
 static enum err write_part(struct engine *e, struct message *m, struct session *session,
                            unsigned part)
 {
@@ -365,7 +376,7 @@ static enum err write_part(struct engine *e, struct message *m, struct session *
     struct sm_out out = {
         .service_type = span_from_string(e->config->carriers[m->carrier].service_type),
         .validity_period = make_validity(e, m, validity),
-        .registered_delivery = 1,
+        .registered_delivery = ask_for_receipt(e, m, part),
     };
     make_addresses(e, m, &out);
     if (!text_fill(message_text(m), &plan, (uint8_t)part, (uint16_t)m->id, &storage, &out))

@@ -54,6 +54,7 @@ struct message {
     uint16_t client; /* index, or CLIENT_OPERATOR */
     uint16_t carrier;
     uint16_t todo, flying, done, reported; /* parts, one bit each */
+    uint16_t unasked; /* parts that were not to report: the last one does for them */
     uint16_t text_length;
     uint16_t depth;     /* ON_WIRE: unanswered requests of its session when it was written */
     uint8_t link_index; /* INTENT..ON_WIRE: the session that takes its parts */

@@ -85,15 +85,23 @@ void receipt_apply(struct engine *e, struct message *m, uint8_t part, uint8_t st
 
 static bool is_complete(const struct message *m)
 {
-    return m->state == MESSAGE_SENT && m->reported == all_parts(m);
+    return m->state == MESSAGE_SENT && (all_parts(m) & ~(m->reported | m->unasked)) == 0;
+}
+
+/* A part that was to report has an id by which it could. */
+static bool has_reporter(const struct message *m)
+{
+    const struct correlation *c = m->correlations;
+    while (c != NULL && m->unasked & 1u << (c->part - 1))
+        c = c->next_of_message;
+    return c != NULL;
 }
 
 static Assent__V1__Outcome outcome_of(const struct message *m)
 {
     if (m->worst_receipt != 0)
         return outcome_of_receipt(m->worst_receipt);
-    return m->correlations != NULL ? ASSENT__V1__OUTCOME__DELIVERED
-                                   : ASSENT__V1__OUTCOME__SENT_NO_RECEIPT;
+    return has_reporter(m) ? ASSENT__V1__OUTCOME__DELIVERED : ASSENT__V1__OUTCOME__SENT_NO_RECEIPT;
 }
 
 void receipts_settle(struct engine *e, struct message *m)

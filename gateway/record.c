@@ -78,6 +78,7 @@ void record_sent(struct engine *e, struct message *m, uint8_t part, struct span 
     body.part = part;
     body.carrier_message_id = id;
     body.carrier = UNCONST(e->carriers[m->carrier].config->name);
+    body.receipt_unasked = (m->unasked & 1u << (part - 1)) != 0;
     body.verdict_wall_ms = e->now.wall_ms - (e->now.mono_us - m->verdict_us) / US_PER_MS;
     Assent__V1__Event event = EVENT_INIT(e);
     message_event(e, m, &event);

@@ -86,6 +86,8 @@ static void replay_sent(struct engine *e, struct message *m, const Assent__V1__S
     uint16_t bit = (uint16_t)(1u << (body->part - 1));
     m->done |= bit;
     m->todo &= (uint16_t)~bit;
+    if (body->receipt_unasked)
+        m->unasked |= bit;
     if (body->carrier_message_id[0] == '\0')
         m->reported |= bit;
     else
@@ -485,6 +487,7 @@ static void put_part(struct snapshot *s, const struct message *m, uint8_t part)
     Assent__V1__Sent body = ASSENT__V1__SENT__INIT;
     body.part = part;
     body.carrier_message_id = id;
+    body.receipt_unasked = (m->unasked & 1u << (part - 1)) != 0;
     Assent__V1__Event event = EVENT_INIT(s);
     event.body_case = ASSENT__V1__EVENT__BODY_SENT;
     event.sent = &body;

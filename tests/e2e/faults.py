@@ -149,11 +149,6 @@ def read_as_written(c):
     assert texts == {c.text}, (c.name, texts)
 
 
-def last_part_tells(c):
-    """That the last part arrived is all that is known: no receipt for the whole, in its time."""
-    c.ended(NO_RECEIPT=len(c.messages))
-
-
 def survived(c):
     """An outcome of a receipt is that of a message which the carrier took."""
     assert c.count(DELIVERED) > len(c.messages) / 2, c.messages.values()
@@ -192,7 +187,7 @@ CASES = {
     "intermediate-receipt": Case(["intermediate-receipt:70%"], delivered, sim=["--receipt-delay", "100ms"]),
     "unknown-receipt": Case(["unknown-receipt:50%"], delivered),
     "receipt-other-session": Case(["receipt-other-session"], delivered, {"sessions": 3}),
-    "receipt-last-part": Case(["receipt-last-part"], last_part_tells, text=LONG),
+    "receipt-last-part": Case(["receipt-last-part"], delivered, {"receipt_parts": "last"}, text=LONG),
     "receipt-flood": Case(["receipt-flood:3000"], delivered),
     # receipts: how they are written
     "receipt-in-data-sm": Case(["receipt-in-data-sm:50%"], mixed, sim=UNDELIVERED),

@@ -294,6 +294,7 @@ static const struct {
 struct taken { /* a message that the carrier took */
     uint16_t carrier;
     uint32_t id, number, program, text;
+    bool asked; /* for a receipt */
 };
 
 static void plan_receipt(struct world *w, const struct taken *t, uint64_t after_us, uint64_t state)
@@ -305,8 +306,8 @@ static void plan_receipts(struct world *w, const struct taken *t, uint64_t answe
 {
     const struct plan *p = &w->plan;
     struct rng *rng = &w->wire_rng;
-    if (rng_chance(rng, p->receipt_lost))
-        return;
+    if (rng_chance(rng, p->receipt_lost) || (!t->asked && rng_chance(rng, 800000)))
+        return; /* some report unasked */
     uint64_t after_us = answer_us + 20000 + rng_below(rng, 5 * US_PER_S);
     if (rng_chance(rng, p->receipt_early))
         after_us = rng_below(rng, answer_us);
@@ -371,7 +372,8 @@ static void message(void *context, struct session *session, const struct pdu_hea
                           .id = give_id(w, c->carrier, taken_text),
                           .number = number,
                           .program = program,
-                          .text = taken_text};
+                          .text = taken_text,
+                          .asked = body->registered_delivery != 0};
     if (fate.answered)
         world_at(w, fate.delay_us, respond, c->index, header->sequence_number,
                  (uint64_t)fate.command_status << 32 | taken.id);
@@ -451,6 +453,7 @@ static void make_receipt(struct world *w, struct event *e)
                     .program = t.program,
                     .carrier = t.carrier,
                     .receipt_of = t.text,
+                    .unasked = !t.asked,
                     .outcome = receipt_states[e->a].outcome,
                     .receipt = draw_receipt(w, t.id, receipt_states[e->a].message_state)};
     snprintf(mo.text, sizeof mo.text, "receipt for %u, message_state %u", t.id,

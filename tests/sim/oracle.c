@@ -495,7 +495,8 @@ static bool read_submit(struct world *w, struct reader r, struct submit_seen *s)
     read_u16(&r);
     skip_string(&r, skipped, sizeof skipped);
     skip_string(&r, skipped, sizeof skipped);
-    read_u16(&r);
+    s->registered_delivery = read_u8(&r);
+    read_u8(&r);
     s->data_coding = read_u8(&r);
     read_u8(&r);
     struct span text = read_span(&r, read_u8(&r));
@@ -508,6 +509,7 @@ static bool read_submit(struct world *w, struct reader r, struct submit_seen *s)
         if (strcmp(source + (source[0] == '+'), w->config.programs[p].senders[0]) == 0)
             s->program = p;
     s->part = (s->esm_class & ESM_UDHI) && text.length > 5 ? text.data[5] - 1u : 0;
+    s->last = !((s->esm_class & ESM_UDHI) && text.length > 5) || text.data[4] == s->part + 1;
     oracle_plain(text, s->esm_class, s->data_coding, s->plain);
     s->reference = (s->esm_class & ESM_UDHI) && text.length > 5 ? text.data[3] : 0;
     s->text = text_index(s->plain);
@@ -641,6 +643,16 @@ static void receipt_handed(struct world *w, const struct mo *mo)
         t->blurred = twin->blurred = true;
 }
 
+/* Every part is to report, or the last one alone where the carrier is set so. */
+static void check_asked(struct world *w, const struct submit_seen *s)
+{
+    uint16_t carrier = w->wire.connections[s->connection]->carrier;
+    bool expected = s->last || !(w->plan.last_receipts >> carrier & 1);
+    if ((s->registered_delivery != 0) != expected)
+        world_fail(w, "P5", "part %u to number %u %s for its receipt", s->part + 1, s->number,
+                   expected ? "is not asked" : "is asked");
+}
+
 static void submit_leaves(struct world *w, uint32_t connection, struct reader r, uint32_t sequence)
 {
     struct submit_seen s = {.connection = connection, .sequence = sequence};
@@ -652,6 +664,7 @@ static void submit_leaves(struct world *w, uint32_t connection, struct reader r,
     }
     check_sender_rate(w, w->wire.connections[connection], s.program);
     check_sender_day(w, w->wire.connections[connection], s.program);
+    check_asked(w, &s);
     TRACE(w, "gateway", "submit_sm %u to number %u of %s: %.40s", sequence, s.number,
           w->config.programs[s.program].name, s.plain);
     if (s.text != NONE)
@@ -727,7 +740,7 @@ static void half_answered(struct world *w, struct mo *mo)
 
 static void receipt_answered(struct world *w, const struct mo *mo)
 {
-    if (mo->receipt_of == NONE || mo->outcome == ASSENT__V1__OUTCOME__OUTCOME_OPEN)
+    if (mo->receipt_of == NONE || mo->unasked || mo->outcome == ASSENT__V1__OUTCOME__OUTCOME_OPEN)
         return;
     struct text *t = &w->people.texts[mo->receipt_of];
     if (t->receipt != 0)
@@ -1034,19 +1047,31 @@ static void check_said(struct world *w, const struct text *t, const struct recor
                    (unsigned long long)t->id, outcome, said);
 }
 
+/* One receipt alone decides what becomes of it: each part was written once and taken, and one is to
+ * report. */
+static bool ends_by_one_receipt(const struct world *w, const struct text *t, const struct record *r)
+{
+    uint32_t parts = r->fact.part, all = ((1u << parts) - 1) << 1;
+    const struct part_write *p = &t->parts[0];
+    bool last_alone =
+        p->writes > 0 && w->plan.last_receipts >> w->wire.connections[p->connection]->carrier & 1;
+    for (uint32_t i = 0; i < parts; i++)
+        if (t->parts[i].writes != 1 || !t->parts[i].taken)
+            return false;
+    return (parts == 1 || last_alone) && (r->progress.sent_parts & all) == all && !t->no_id;
+}
+
 /* A receipt that was answered is never forgotten: the message that it belongs to ended so. */
 static void check_receipts(struct world *w)
 {
     for (uint32_t i = 0; i < w->people.text_count; i++) {
         const struct text *t = &w->people.texts[i];
         const struct record *r = disk_accepted(w, t->id);
-        const struct part_write *p = &t->parts[0];
         if (t->told && r != NULL)
             check_said(w, t, r);
         if (contradicts(t) || is_blurred(w, t))
             continue;
-        if (!t->told || r == NULL || r->fact.part != 1 || t->receipt == 0 || t->no_id ||
-            p->writes != 1 || !p->taken || r->progress.sent_parts == 0 ||
+        if (!t->told || r == NULL || t->receipt == 0 || !ends_by_one_receipt(w, t, r) ||
             r->progress.ended_at < t->receipt_at - 1)
             continue;
         if (r->progress.outcome != t->receipt)

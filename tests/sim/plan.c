@@ -104,6 +104,7 @@ static void draw_chaos(struct plan *p, struct rng *rng)
     draw_people(p, rng);
     p->ids = (enum plan_ids)rng_below(rng, IDS_KINDS);
     p->id_repeated = maybe(rng, 200000);
+    p->last_receipts = between(rng, 0, (1u << SIM_CARRIERS_MAX) - 1);
 }
 
 /* P7's other half: under a healthy backlog, with some recipients whom Redis denies, the rate is

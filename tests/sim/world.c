@@ -512,6 +512,7 @@ static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t ind
     fill_routes(w, c, index);
     fill_statuses(c);
     fill_ids(w->plan.ids, c);
+    c->receipt_parts = w->plan.last_receipts >> index & 1 ? RECEIPT_OF_LAST : RECEIPTS_OF_ALL;
 }
 
 static void fill_config(struct world *w)

@@ -61,6 +61,7 @@ struct plan {
     enum bind_mode bind;
     enum plan_routes routes;
     enum plan_ids ids;
+    uint32_t last_receipts; /* bits by carrier: the last part of a long text alone is to report */
     uint64_t outage_us; /* mean time between a carrier's outages; 0 never */
     uint64_t reload_us; /* mean time between new configurations; 0 never */
 
@@ -235,6 +236,7 @@ struct mo {
     uint32_t program; /* whose sender it goes to */
     uint16_t carrier;
     uint32_t receipt_of; /* text, or NONE */
+    bool unasked;        /* a receipt that decides nothing by itself */
     int outcome;         /* that a receipt tells */
     struct receipt_facts receipt;
     bool done, in_flight;
@@ -393,6 +395,8 @@ struct submit_seen { /* a submit_sm as it left */
     uint32_t connection, sequence, number, program, part;
     uint32_t text; /* index, or NONE for a service text */
     int service;
+    bool last; /* of its parts */
+    uint8_t registered_delivery;
     uint8_t esm_class, data_coding, reference;
     char plain[PLAIN_SIZE];
 };

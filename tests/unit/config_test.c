@@ -245,6 +245,7 @@ static const struct fault faults[] = {
     {"rate: 500", "submit_id: octal", 26, "allowed: raw, hex, dec"},
     {"rate: 500", "receipt_id: 16", 26, "allowed: raw, hex, dec"},
     {"rate: 500", "receipts_by_text: maybe", 26, "allowed: no, yes"},
+    {"rate: 500", "receipt_parts: first", 26, "allowed: all, last"},
     {"rate: 500", "refuse_status: 0", 26, "a command_status like 0x08 from 0x01 to 0xffffffff"},
     {"rate: 500", "refuse_status: 0x123456789", 26, "a command_status like 0x08"},
     {"rate: 500", "refuse_status: 0x", 26, "a command_status like 0x08"},
@@ -333,11 +334,13 @@ static void test_receipt_settings(void **state)
     (void)state;
     struct config *config =
         load(with("rate: 500", "rate: 500\n    submit_id: hex\n    receipt_id: dec\n"
-                               "    receipts_by_text: yes\n    refuse_status: 0x64"));
+                               "    receipts_by_text: yes\n    refuse_status: 0x64\n"
+                               "    receipt_parts: last"));
     assert_non_null(config);
     assert_int_equal(config->carriers[0].submit_id, ID_HEX);
     assert_int_equal(config->carriers[0].receipt_id, ID_DEC);
     assert_int_equal(config->carriers[0].receipts_by_text, YES);
+    assert_int_equal(config->carriers[0].receipt_parts, RECEIPT_OF_LAST);
     assert_int_equal(config->carriers[0].refuse_status, 0x64);
     config_free(config);
 }
@@ -475,6 +478,7 @@ static void test_deployed_file_tells_defaults(void **state)
     assert_int_equal(shown->validity, carrier.validity);
     assert_int_equal(shown->receipt_id, carrier.receipt_id);
     assert_int_equal(shown->receipts_by_text, carrier.receipts_by_text);
+    assert_int_equal(shown->receipt_parts, carrier.receipt_parts);
     assert_int_equal(shown->refuse_status, carrier.refuse_status);
     assert_int_equal(config->clients[0].uid, 1001);
     config_free(config);

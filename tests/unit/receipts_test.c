@@ -520,6 +520,87 @@ static void test_long_message_with_a_part_that_needs_no_receipt(void **state)
     world_release(&w);
 }
 
+static uint8_t asked[WORLD_SUBMITS];
+static size_t asked_count;
+
+static void look_whether_asked(const struct sm_body *body)
+{
+    asked[asked_count++] = body->registered_delivery;
+}
+
+static void begin_with_last_part_alone(void)
+{
+    begin(ID_RAW, ID_RAW);
+    w.carrier.receipt_parts = RECEIPT_OF_LAST;
+    w.on_submit = look_whether_asked;
+    asked_count = 0;
+}
+
+static void test_long_message_only_one_parts_receipt_asked(void **state)
+{
+    (void)state;
+    begin_with_last_part_alone();
+    uint64_t delivered = submit(NUMBER, long_text()), failed = submit(NUMBER, long_text());
+    submit(OTHER, "code 123456");
+    assert_int_equal(asked_count, 5);
+    assert_memory_equal(asked, "\0\1\0\1\1", 5);
+    receipt(NUMBER, "id2", "DELIVRD");
+    assert_int_equal(outcome_of(delivered), DELIVERED);
+    receipt(NUMBER, "id4", "UNDELIV");
+    assert_int_equal(outcome_of(failed), UNDELIVERED);
+    world_release(&w);
+}
+
+static void test_long_message_receipt_of_a_part_that_was_not_asked(void **state)
+{
+    (void)state;
+    begin_with_last_part_alone();
+    uint64_t one = submit(NUMBER, long_text()), two = submit(NUMBER, long_text());
+    receipt(NUMBER, "id1", "DELIVRD"); /* before the one that ends it */
+    assert_int_equal(outcome_of(one), OPEN);
+    receipt(NUMBER, "id2", "DELIVRD");
+    receipt(NUMBER, "id1", "UNDELIV"); /* after it */
+    assert_int_equal(outcome_of(one), DELIVERED);
+    receipt(NUMBER, "id3", "UNDELIV"); /* a text without its beginning has not arrived */
+    receipt(NUMBER, "id4", "DELIVRD");
+    assert_int_equal(outcome_of(two), UNDELIVERED);
+    world_pass(&w, EARLY_MS);
+    assert_int_equal(count(COUNT_RECEIPTS_UNMATCHED), 0);
+    assert_int_equal(count(COUNT_RECEIPTS_REPEATED), 1);
+    world_release(&w);
+}
+
+static void test_long_message_whose_last_part_has_no_id(void **state)
+{
+    (void)state;
+    begin_with_last_part_alone();
+    w.silent = true;
+    w.carrier.window = 1;
+    uint64_t id = submit(NUMBER, long_text());
+    respond(&w.submits[0], "44");
+    for (int i = 0; i < 20 && w.submit_count < 2; i++)
+        world_pass(&w, 10);
+    respond(&w.submits[1], "");
+    assert_int_equal(outcome_of(id), NO_RECEIPT);
+    world_release(&w);
+}
+
+static void test_long_message_only_one_receipt_asked_before_a_restart_and_new_settings(void **state)
+{
+    (void)state;
+    begin_with_last_part_alone();
+    uint64_t one = submit(NUMBER, long_text()), two = submit(OTHER, long_text());
+    receipt(OTHER, "id3", "UNDELIV");
+    w.carrier.receipt_parts = RECEIPTS_OF_ALL; /* what was written before is not asked again */
+    world_stop(&w);
+    world_start(&w);
+    receipt(NUMBER, "id2", "DELIVRD");
+    assert_int_equal(outcome_of(one), DELIVERED);
+    receipt(OTHER, "id4", "DELIVRD");
+    assert_int_equal(outcome_of(two), UNDELIVERED);
+    world_release(&w);
+}
+
 static void test_submit_sm_resp_without_id_expects_no_receipt(void **state)
 {
     (void)state;
@@ -742,6 +823,11 @@ int main(void)
         cmocka_unit_test(test_long_message_fails_with_its_part),
         cmocka_unit_test(test_long_message_with_only_one_receipt_given),
         cmocka_unit_test(test_long_message_with_a_part_that_needs_no_receipt),
+        cmocka_unit_test(test_long_message_only_one_parts_receipt_asked),
+        cmocka_unit_test(test_long_message_receipt_of_a_part_that_was_not_asked),
+        cmocka_unit_test(test_long_message_whose_last_part_has_no_id),
+        cmocka_unit_test(
+            test_long_message_only_one_receipt_asked_before_a_restart_and_new_settings),
         cmocka_unit_test(test_submit_sm_resp_without_id_expects_no_receipt),
         cmocka_unit_test(test_receipts_are_matched_after_a_restart),
         cmocka_unit_test(test_new_id_settings_hold_for_messages_sent_before),
