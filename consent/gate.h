@@ -75,4 +75,22 @@ struct consent_state {
     uint8_t token_sha256[32];
 };
 
+/* What happens at most once in its time over all gateways on this Redis: a key with a time-to-live that
+ * the first to ask takes. */
+enum once_kind { ONCE_HELP, ONCE_QUESTION, ONCE_KINDS };
+
+enum once_answer {
+    ONCE_UNKNOWN, /* Redis is away, or did not say */
+    ONCE_OURS,    /* taken now, by who asked */
+    ONCE_TAKEN,   /* before, by whomever */
+};
+
+struct once {
+    uint64_t cookie; /* given back with the answer */
+    enum once_kind kind;
+    uint16_t scope;
+    uint64_t number;
+    uint64_t ttl_ms;
+};
+
 #endif

@@ -19,6 +19,7 @@
  *   assent:scopes           hash: scope number -> name
  *   optin:{B} optout:{B}    sets of scope << 50 | number
  *   pending:{B}:KEY         "REQUEST HEX-SHA256" with a time-to-live, KEY = scope << 50 | number
+ *   once:{B}:KIND:KEY       the node that was first, with a time-to-live
  *   applied:NODE            ledger position of the newest consent write of that node
  *
  * Thread: the loop's. */
@@ -55,6 +56,8 @@ struct store_handlers {
     void (*looked_up)(void *context, uint64_t cookie, bool ok, const struct consent_state *state);
     /* Answer to store_resolve_scope(): number 0 when away. */
     void (*scope_resolved)(void *context, uint64_t cookie, uint16_t number);
+    /* Answer to store_once(). */
+    void (*once_answered)(void *context, uint64_t cookie, enum once_answer answer);
 };
 
 /* Connects from the loop; no handler runs before this returns. NULL when the URL or the password
@@ -73,6 +76,8 @@ MUST_CHECK bool store_lookup(struct store *store, uint64_t cookie, uint64_t numb
 /* The number that belongs to `name`, taking a free one (hash of the name, then the next) when it has
  * none yet. Race-free between gateways: HSETNX. */
 MUST_CHECK bool store_resolve_scope(struct store *store, uint64_t cookie, const char *name);
+/* Whether this is the first time in `ttl_ms`, over all gateways; from now on it is not. */
+MUST_CHECK bool store_once(struct store *store, const struct once *once);
 
 /* Sends what was asked since the last call: once a loop turn. */
 void store_flush(struct store *store);

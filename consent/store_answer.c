@@ -259,6 +259,9 @@ void store_take(struct store *store, const struct resp_reply *reply)
     case REQUEST_RESOLVE:
         take_resolve(store, request, reply);
         return;
+    case REQUEST_ONCE:
+        store_take_once(store, request, reply);
+        return;
     case REQUEST_GREETING:
         store_pop(store);
         store_take_greeting(store, reply);

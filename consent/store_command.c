@@ -61,17 +61,31 @@ static void put_bucket_key(struct writer *w, const char *family, uint32_t bucket
     LITERAL(w, "}\r\n");
 }
 
-static void put_pending_key(struct writer *w, uint32_t bucket, uint64_t key)
+#define FAMILY_MAX 16 /* octets of "pending", "once" and the like, and of a kind of once */
+
+/* FAMILY:{BUCKET}:KIND:KEY, without "KIND:" where it is NULL. */
+static void put_number_key(struct writer *w, const char *family, uint32_t bucket, const char *kind,
+                           uint64_t key)
 {
-    char key_text[sizeof "pending:{}:" + (2 * (size_t)DECIMAL_MAX)], digits[DECIMAL_MAX];
+    char key_text[2 * FAMILY_MAX + sizeof ":{}::" + 2 * (size_t)DECIMAL_MAX], digits[DECIMAL_MAX];
     struct writer text = writer_over(key_text, sizeof key_text);
-    LITERAL(&text, "pending:{");
+    write_octets(&text, family, strlen(family));
+    LITERAL(&text, ":{");
     char *at = decimal(bucket, digits);
     write_octets(&text, at, (size_t)(digits + DECIMAL_MAX - at));
     LITERAL(&text, "}:");
+    if (kind != NULL) {
+        write_octets(&text, kind, strlen(kind));
+        LITERAL(&text, ":");
+    }
     at = decimal(key, digits);
     write_octets(&text, at, (size_t)(digits + DECIMAL_MAX - at));
     put_octets(w, key_text, writer_length(&text));
+}
+
+static void put_pending_key(struct writer *w, uint32_t bucket, uint64_t key)
+{
+    put_number_key(w, "pending", bucket, NULL, key);
 }
 
 static void put_members(struct writer *w, uint64_t number, const uint16_t *scopes, uint8_t count)
@@ -206,6 +220,18 @@ unsigned command_write(struct writer *w, const struct consent_write *write, cons
     put_decimal(w, write->sequence);
     LITERAL(w, "*1\r\n$4\r\nEXEC\r\n");
     return commands + 1;
+}
+
+void command_once(struct writer *w, const struct once *once, const char *node, uint32_t buckets)
+{
+    static const char *const kinds[ONCE_KINDS] = {
+        [ONCE_HELP] = "help", [ONCE_QUESTION] = "question"};
+    LITERAL(w, "*6\r\n$3\r\nSET\r\n");
+    put_number_key(w, "once", store_bucket(once->number, buckets), kinds[once->kind],
+                   consent_key(once->scope, once->number));
+    put_text(w, node);
+    LITERAL(w, "$2\r\nNX\r\n$2\r\nPX\r\n");
+    put_decimal(w, once->ttl_ms ? once->ttl_ms : 1); /* Redis refuses 0 */
 }
 
 void command_resolve(struct writer *w, uint16_t scope, const char *name)

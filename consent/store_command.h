@@ -31,6 +31,9 @@ void command_lookup(struct writer *w, uint64_t number, const uint16_t *scopes, u
 unsigned command_write(struct writer *w, const struct consent_write *write, const char *node,
                        uint32_t buckets);
 
+/* SET once:{B}:KIND:KEY NODE NX PX TTL. */
+void command_once(struct writer *w, const struct once *once, const char *node, uint32_t buckets);
+
 /* HSETNX and HGET of the scope registry. */
 void command_resolve(struct writer *w, uint16_t scope, const char *name);
 

@@ -37,6 +37,7 @@ enum request_kind {
     REQUEST_WRITE,
     REQUEST_LOOKUP,
     REQUEST_RESOLVE,
+    REQUEST_ONCE,
     REQUEST_GREETING,
 };
 
@@ -49,7 +50,7 @@ struct resolve {
 
 struct request {
     union {
-        uint64_t cookie;         /* check, lookup */
+        uint64_t cookie;         /* check, lookup, once */
         uint64_t sequence;       /* write */
         struct resolve *resolve; /* owned */
     };
@@ -137,6 +138,10 @@ void store_on_deadline(evutil_socket_t fd, short what, void *store);
 /* store_answer.c: one reply for the oldest request. Not when the store has been lost by it. */
 void store_take(struct store *store, const struct resp_reply *reply);
 void store_ask_scope(struct store *store, struct resolve *resolve);
+
+/* store_once.c */
+void store_take_once(struct store *store, const struct request *request,
+                     const struct resp_reply *reply);
 
 /* store_handshake.c */
 void store_greet(struct store *store);

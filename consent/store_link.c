@@ -138,6 +138,9 @@ static void fail_requests(struct store *store)
             store->handlers.scope_resolved(store->context, request.resolve->cookie, 0);
             free(request.resolve);
             break;
+        case REQUEST_ONCE:
+            store->handlers.once_answered(store->context, request.cookie, ONCE_UNKNOWN);
+            break;
         case REQUEST_WRITE:
         case REQUEST_GREETING:
             break;

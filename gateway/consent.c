@@ -78,6 +78,23 @@ bool inquiry_ask(struct engine *e, struct inquiry *q)
                                   e->program_scope[program]);
 }
 
+bool inquiry_ask_once(struct engine *e, struct inquiry *q, enum once_kind kind, uint16_t scope,
+                      uint64_t ttl_ms)
+{
+    struct once once = {
+        .cookie = q->cookie, .kind = kind, .scope = scope, .number = q->number, .ttl_ms = ttl_ms};
+    return gate_is_open(e) && e->inquiries.count <= INQUIRIES_MAX &&
+           e->ports->store_once(e->ports->context, &once);
+}
+
+void engine_on_once(struct engine *e, uint64_t cookie, enum once_answer answer, struct instant now)
+{
+    e->now = now;
+    struct inquiry *q = table_find_pointer(&e->inquiries, cookie);
+    if (q != NULL)
+        q->once_answered(e, q, answer);
+}
+
 /* ---- shared by the calls ---- */
 
 /* Program index and number of a call, or a refusal already sent. */

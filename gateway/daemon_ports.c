@@ -116,6 +116,12 @@ static bool port_store_resolve_scope(void *context, uint64_t cookie, const char 
     return store_resolve_scope(daemon->store, cookie, name);
 }
 
+static bool port_store_once(void *context, const struct once *once)
+{
+    struct daemon *daemon = context;
+    return store_once(daemon->store, once);
+}
+
 static void port_store_flush(void *context)
 {
     struct daemon *daemon = context;
@@ -165,6 +171,12 @@ static void store_scope_resolved(void *context, uint64_t cookie, uint16_t number
     engine_on_scope_resolved(daemon->engine, cookie, number, clock_now());
 }
 
+static void store_once_answered(void *context, uint64_t cookie, enum once_answer answer)
+{
+    struct daemon *daemon = context;
+    engine_on_once(daemon->engine, cookie, answer, clock_now());
+}
+
 const struct store_handlers daemon_store_handlers = {
     .up = store_up,
     .down = store_down,
@@ -172,6 +184,7 @@ const struct store_handlers daemon_store_handlers = {
     .written = store_written,
     .looked_up = store_looked_up,
     .scope_resolved = store_scope_resolved,
+    .once_answered = store_once_answered,
 };
 
 /* Links --------------------------------------------------------------------------------------- */
@@ -334,6 +347,7 @@ void daemon_ports_init(struct daemon *daemon)
         .store_write = port_store_write,
         .store_lookup = port_store_lookup,
         .store_resolve_scope = port_store_resolve_scope,
+        .store_once = port_store_once,
         .store_flush = port_store_flush,
         .link_open = port_link_open,
         .link_flush = port_link_flush,

@@ -61,6 +61,8 @@ void engine_on_looked_up(struct engine *engine, uint64_t cookie, bool ok,
                          const struct consent_state *state, struct instant now);
 void engine_on_scope_resolved(struct engine *engine, uint64_t cookie, uint16_t number,
                               struct instant now);
+void engine_on_once(struct engine *engine, uint64_t cookie, enum once_answer answer,
+                    struct instant now);
 
 /* Links. */
 void engine_on_link_up(struct engine *engine, uint16_t carrier, uint16_t link, struct instant now);

@@ -591,6 +591,8 @@ struct inquiry {
     char language[9];
     char token[65];
     char *evidence;
+    /* inquiry_ask_once(): what its answer does; it frees the inquiry */
+    void (*once_answered)(struct engine *e, struct inquiry *q, enum once_answer answer);
     /* INQUIRY_SHOW */
     Assent__V1__ProgramConsent *shown;
 };
@@ -598,6 +600,10 @@ struct inquiry *inquiry_new(struct engine *e, enum inquiry_kind kind);
 void inquiry_free(struct engine *e, struct inquiry *q);
 /* Asks Redis about programs[at]; false when it is away. */
 bool inquiry_ask(struct engine *e, struct inquiry *q);
+/* Asks whether it is the first time in `ttl_ms` over all gateways that this happens to q->number in `scope`;
+ * q->once_answered goes on. False, and nothing was asked: Redis is away. */
+bool inquiry_ask_once(struct engine *e, struct inquiry *q, enum once_kind kind, uint16_t scope,
+                      uint64_t ttl_ms);
 /* The second step of a double opt-in: record, Redis, welcome text. */
 struct opt_in_proof {
     uint16_t program;

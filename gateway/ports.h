@@ -35,6 +35,7 @@ struct ports {
     bool (*store_lookup)(void *context, uint64_t cookie, uint64_t number, const uint16_t *scopes,
                          uint8_t scope_count, uint16_t opt_in_scope);
     bool (*store_resolve_scope)(void *context, uint64_t cookie, const char *name);
+    bool (*store_once)(void *context, const struct once *once);
     void (*store_flush)(void *context);
 
     /* Carrier links, named by carrier and link index (below sessions * 2). */

@@ -86,6 +86,11 @@ static bool store_resolve_scope(void *context, uint64_t cookie, const char *name
     return alive(context) && redis_resolve(context, cookie, name);
 }
 
+static bool store_once(void *context, const struct once *once)
+{
+    return alive(context) && redis_once(context, once);
+}
+
 static void store_flush(void *context)
 {
     if (alive(context))
@@ -150,6 +155,7 @@ void ports_fill(struct world *w)
         .store_write = store_write,
         .store_lookup = store_lookup,
         .store_resolve_scope = store_resolve_scope,
+        .store_once = store_once,
         .store_flush = store_flush,
         .link_open = link_open,
         .link_flush = link_flush,

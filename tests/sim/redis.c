@@ -12,7 +12,7 @@
 #define BACKOFF_MIN_US 10000
 #define BACKOFF_MAX_US 1000000
 
-enum command_kind { COMMAND_CHECK, COMMAND_WRITE, COMMAND_LOOKUP, COMMAND_RESOLVE };
+enum command_kind { COMMAND_CHECK, COMMAND_WRITE, COMMAND_LOOKUP, COMMAND_RESOLVE, COMMAND_ONCE };
 
 struct command {
     enum command_kind kind;
@@ -25,6 +25,8 @@ struct command {
         uint16_t opt_in_scope;
         char name[NAME_OCTETS_MAX + 16];
     } ask;
+    struct once once;
+    enum once_answer first;
     struct check_result result;
     struct verdict_seen seen;
     struct consent_state state;
@@ -228,6 +230,23 @@ static void execute_lookup(struct world *w, struct command *c)
     memcpy(c->state.token_sha256, p->token_sha256, sizeof p->token_sha256);
 }
 
+static void execute_once(struct world *w, struct command *c)
+{
+    struct redis_data *d = &w->redis.now;
+    uint64_t key = consent_key(c->once.scope, c->once.number), now_ms = world_wall_ms(w);
+    size_t i = 0;
+    while (i < d->once_count && (d->onces[i].key != key || d->onces[i].kind != c->once.kind))
+        i++;
+    c->first = i < d->once_count && d->onces[i].expires_wall_ms > now_ms ? ONCE_TAKEN : ONCE_OURS;
+    if (c->first == ONCE_TAKEN)
+        return;
+    CHECK(i < sizeof d->onces / sizeof d->onces[0]);
+    d->once_count += i == d->once_count;
+    d->onces[i].key = key;
+    d->onces[i].kind = c->once.kind;
+    d->onces[i].expires_wall_ms = now_ms + c->once.ttl_ms;
+}
+
 static void execute_up_to(struct world *w, size_t end)
 {
     struct redis *r = &w->redis;
@@ -245,6 +264,9 @@ static void execute_up_to(struct world *w, size_t end)
             break;
         case COMMAND_RESOLVE:
             c->resolved = register_scope(&r->now, c->ask.name, name_number(c->ask.name));
+            break;
+        case COMMAND_ONCE:
+            execute_once(w, c);
             break;
         }
     }
@@ -281,6 +303,9 @@ static void tell(struct world *w, struct command command)
     case COMMAND_RESOLVE:
         engine_on_scope_resolved(w->engine, c->ask.cookie, c->resolved, now);
         break;
+    case COMMAND_ONCE:
+        engine_on_once(w->engine, c->once.cookie, c->first, now);
+        break;
     }
 }
 
@@ -296,6 +321,8 @@ static void fail_command(struct world *w, struct command *c)
         engine_on_looked_up(w->engine, c->ask.cookie, false, &nothing, now);
     } else if (c->kind == COMMAND_RESOLVE) {
         engine_on_scope_resolved(w->engine, c->ask.cookie, 0, now);
+    } else if (c->kind == COMMAND_ONCE) {
+        engine_on_once(w->engine, c->once.cookie, ONCE_UNKNOWN, now);
     }
 }
 
@@ -469,6 +496,15 @@ bool redis_resolve(struct world *w, uint64_t cookie, const char *name)
         return false;
     c->ask.cookie = cookie;
     snprintf(c->ask.name, sizeof c->ask.name, "%s", name);
+    return true;
+}
+
+bool redis_once(struct world *w, const struct once *once)
+{
+    struct command *c = add_command(w, COMMAND_ONCE);
+    if (c == NULL)
+        return false;
+    c->once = *once;
     return true;
 }
 

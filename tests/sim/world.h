@@ -181,6 +181,11 @@ struct redis_data {
     uint16_t scope_numbers[SIM_PROGRAMS * 2];
     size_t scope_count;
     uint64_t applied;
+    struct { /* keys that only the first may take, until they expire */
+        uint64_t key, expires_wall_ms;
+        enum once_kind kind;
+    } onces[SIM_NUMBERS_MAX * SIM_PROGRAMS * ONCE_KINDS];
+    size_t once_count;
 };
 
 struct command;
@@ -210,6 +215,7 @@ bool redis_write(struct world *world, const struct consent_write *write);
 bool redis_lookup(struct world *world, uint64_t cookie, uint64_t number, const uint16_t *scopes,
                   uint8_t scope_count, uint16_t opt_in_scope);
 bool redis_resolve(struct world *world, uint64_t cookie, const char *name);
+bool redis_once(struct world *world, const struct once *once);
 void redis_flush(struct world *world);
 void redis_opt_out(struct world *world, uint64_t key); /* another gateway's */
 uint16_t scope_brand(struct world *world, uint32_t program);

@@ -62,6 +62,9 @@ struct world {
     struct consent_write last_write;
     uint64_t lookups[64];
     size_t lookup_count;
+    enum once_answer once; /* to every question of it */
+    uint64_t onces[64];
+    size_t once_count;
     uint64_t scope_cookies[8];
     size_t scope_count;
     uint16_t next_scope;
@@ -167,6 +170,13 @@ static bool world_lookup(void *context, uint64_t cookie, uint64_t number, const 
     struct world *w = context;
     (void)number, (void)scopes, (void)scope_count, (void)opt_in_scope;
     w->lookups[w->lookup_count++] = cookie;
+    return true;
+}
+
+static bool world_once(void *context, const struct once *once)
+{
+    struct world *w = context;
+    w->onces[w->once_count++] = once->cookie;
     return true;
 }
 
@@ -360,6 +370,12 @@ static void world_settle(struct world *w)
             busy = true;
         }
         w->check_count = 0;
+        size_t onces = w->once_count;
+        w->once_count = 0;
+        for (size_t i = 0; i < onces; i++) {
+            engine_on_once(w->engine, w->onces[i], w->once, w->now);
+            busy = true;
+        }
         size_t lookups = w->lookup_count;
         w->lookup_count = 0;
         for (size_t i = 0; i < lookups; i++) {
@@ -392,6 +408,7 @@ static void world_init(struct world *w)
                         .room = LEDGER_BATCH_OCTETS,
                         .verdict = VERDICT_PASS,
                         .added = true,
+                        .once = ONCE_OURS,
                         .now = {.mono_us = 1000 * US_PER_S, .wall_ms = 1800000000000ull}};
     world_of_peer = w;
     config_defaults(&w->config);
@@ -434,6 +451,7 @@ static void world_init(struct world *w)
                               .store_write = world_write,
                               .store_lookup = world_lookup,
                               .store_resolve_scope = world_resolve,
+                              .store_once = world_once,
                               .store_flush = world_nothing,
                               .link_open = world_open,
                               .link_flush = world_flush,

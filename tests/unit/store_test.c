@@ -44,6 +44,8 @@ struct world {
     struct consent_state state;
     size_t scopes;
     uint16_t scope;
+    size_t onces;
+    enum once_answer once;
 };
 
 static struct world world;
@@ -101,6 +103,14 @@ static void on_scope(void *context, uint64_t cookie, uint16_t number)
     w->scope = number;
 }
 
+static void on_once(void *context, uint64_t cookie, enum once_answer answer)
+{
+    struct world *w = context;
+    assert_int_equal(cookie, 99);
+    w->onces++;
+    w->once = answer;
+}
+
 static void open_world_at(const char *url, const char *password)
 {
     static const struct store_handlers handlers = {.up = on_up,
@@ -108,7 +118,8 @@ static void open_world_at(const char *url, const char *password)
                                                    .checked = on_checked,
                                                    .written = on_written,
                                                    .looked_up = on_looked_up,
-                                                   .scope_resolved = on_scope};
+                                                   .scope_resolved = on_scope,
+                                                   .once_answered = on_once};
     struct store_config config = {
         .url = url, .password = password, .node = "gw1", .buckets = BUCKETS};
     memset(&world, 0, sizeof world);
@@ -301,6 +312,34 @@ static void a_write_is_acknowledged_after_the_checks_before_it(void **state)
     assert_int_equal(world.answered_at_write, 3);
     assert_int_equal(world.by_verdict[VERDICT_PASS], 3);
     assert_int_equal(world.by_verdict[VERDICT_OPTED_OUT], 3);
+    close_world();
+}
+
+static enum once_answer once(enum once_kind kind, uint64_t number, uint64_t ttl_ms)
+{
+    struct once question = {
+        .cookie = 99, .kind = kind, .scope = 9, .number = number, .ttl_ms = ttl_ms};
+    size_t before = world.onces;
+    assert_true(store_once(world.store, &question));
+    store_flush(world.store);
+    RUN_UNTIL(world.onces == before + 1);
+    return world.once;
+}
+
+static void only_the_first_is_first(void **state)
+{
+    (void)state;
+    open_world();
+    assert_int_equal(once(ONCE_HELP, NUMBER, 60000), ONCE_OURS);
+    assert_int_equal(once(ONCE_HELP, NUMBER, 60000), ONCE_TAKEN);
+    assert_int_equal(once(ONCE_QUESTION, NUMBER, 30), ONCE_OURS);
+    assert_int_equal(once(ONCE_HELP, NUMBER + 1, 60000), ONCE_OURS);
+    run_for_ms(60);
+    assert_int_equal(once(ONCE_QUESTION, NUMBER, 0), ONCE_OURS);
+    kill(redis.pid, SIGSTOP);
+    assert_int_equal(once(ONCE_HELP, NUMBER + 2, 60000), ONCE_UNKNOWN);
+    assert_false(store_once(world.store, &(struct once){.number = NUMBER}));
+    kill(redis.pid, SIGCONT);
     close_world();
 }
 
@@ -1117,6 +1156,7 @@ int main(void)
         WITH_REDIS(writes_are_idempotent_and_say_what_was_new),
         WITH_REDIS(an_opt_out_leaves_the_opt_in_for_start),
         WITH_REDIS(a_write_is_acknowledged_after_the_checks_before_it),
+        WITH_REDIS(only_the_first_is_first),
         WITH_REDIS(a_pending_question_is_kept_for_its_time),
         WITH_REDIS(a_pending_value_of_somebody_else_is_not_understood),
         WITH_REDIS(scope_numbers_stay_and_never_meet),
