@@ -170,7 +170,7 @@ static void opted_out_at_carrier(struct engine *e, const struct message *m, uint
                         .text = "",
                         .evidence = "",
                         .program = m->program};
-    add_scope(o.scopes, &o.scope_count, stop_scope(e, m->program));
+    add_stop_scopes(e, o.scopes, &o.scope_count, m->program);
     opt_out_apply(e, &o);
 }
 

@@ -69,12 +69,23 @@ void inquiry_free(struct engine *e, struct inquiry *q)
     free(q);
 }
 
+/* What may deny a program's marketing, in the order in which it is told. */
+#define SHOWN_SCOPES 4
+static void shown_scopes(const struct engine *e, uint16_t program, uint16_t out[SHOWN_SCOPES])
+{
+    out[0] = SCOPE_EVERYTHING;
+    out[1] = SCOPE_HOLD;
+    out[2] = e->brand_scope[program];
+    out[3] = e->program_scope[program];
+}
+
 bool inquiry_ask(struct engine *e, struct inquiry *q)
 {
     uint16_t program = q->programs[q->at];
-    uint16_t scopes[CHECK_SCOPES_MAX] = {0, e->brand_scope[program], e->program_scope[program]};
+    uint16_t scopes[SHOWN_SCOPES];
+    shown_scopes(e, program, scopes);
     return gate_is_open(e) && e->inquiries.count <= INQUIRIES_MAX &&
-           e->ports->store_lookup(e->ports->context, q->cookie, q->number, scopes, CHECK_SCOPES_MAX,
+           e->ports->store_lookup(e->ports->context, q->cookie, q->number, scopes, SHOWN_SCOPES,
                                   e->program_scope[program]);
 }
 
@@ -137,7 +148,7 @@ static bool resolve(struct engine *e, uint16_t client, uint64_t call, const char
 
 static bool opted_out(const struct consent_state *state)
 {
-    for (int i = 0; i < CHECK_SCOPES_MAX; i++)
+    for (int i = 0; i < SHOWN_SCOPES; i++)
         if (state->opted_out[i])
             return true;
     return false;
@@ -251,8 +262,9 @@ static void request_question(struct engine *e, struct inquiry *q)
 static void request_looked_up(struct engine *e, struct inquiry *q, const struct consent_state *s)
 {
     uint16_t scope = e->program_scope[q->programs[0]];
-    uint16_t scopes[CHECK_SCOPES_MAX] = {0, e->brand_scope[q->programs[0]], scope};
-    if (opted_out(s) || deny_find(e, q->number, scopes, CHECK_SCOPES_MAX) >= 0)
+    uint16_t scopes[SHOWN_SCOPES];
+    shown_scopes(e, q->programs[0], scopes);
+    if (opted_out(s) || deny_find(e, q->number, scopes, SHOWN_SCOPES) >= 0)
         reply_with(e, q->call, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION, "opted_out",
                    "opted out: only START from the handset lifts it; nothing was sent", 0);
     else if (s->opt_in || projection_pending(e, WRITE_OPT_IN, q->number, scope))
@@ -403,7 +415,10 @@ void engine_opt_out(struct engine *e, uint16_t client, uint64_t call,
         .evidence = in->evidence,
         .program = program,
     };
-    add_scope(o.scopes, &o.scope_count, in->everything ? 0 : stop_scope(e, (uint16_t)program));
+    if (in->everything)
+        add_scope(o.scopes, &o.scope_count, SCOPE_EVERYTHING);
+    else
+        add_stop_scopes(e, o.scopes, &o.scope_count, (uint16_t)program);
     reply_state(e, call, "opted_out", opt_out_apply(e, &o));
 }
 
@@ -454,12 +469,13 @@ static void show_one(struct engine *e, struct inquiry *q, const struct consent_s
     uint16_t program = q->programs[q->at];
     const struct program_config *config = &e->config->programs[program];
     Assent__V1__ProgramConsent *shown = &q->shown[q->at++];
-    uint16_t scopes[CHECK_SCOPES_MAX] = {0, e->brand_scope[program], e->program_scope[program]};
-    static const char *const kinds[] = {"everything", "brand ", "program "};
-    const char *names[] = {"", config->brand, config->name};
+    uint16_t scopes[SHOWN_SCOPES];
+    shown_scopes(e, program, scopes);
+    static const char *const kinds[SHOWN_SCOPES] = {"everything", "hold", "brand ", "program "};
+    const char *names[SHOWN_SCOPES] = {"", "", config->brand, config->name};
     assent__v1__program_consent__init(shown);
     shown->program = UNCONST(config->name);
-    for (int i = 0; i < CHECK_SCOPES_MAX; i++)
+    for (int i = 0; i < SHOWN_SCOPES; i++)
         if (s->opted_out[i] || deny_find(e, q->number, &scopes[i], 1) >= 0)
             add_denial(shown, kinds[i], names[i]);
     const char *consent = config->opt_in == OPT_IN_SINGLE ? "single" : "confirmed";

@@ -208,13 +208,18 @@ uint64_t dispatch_next_us(struct engine *e)
 
 /* ---- gate ---- */
 
+/* A brand's scope stands for its marketing: a code or a receipt of the same brand still goes out. */
 uint8_t message_scopes(const struct engine *e, const struct message *m,
                        uint16_t out[CHECK_SCOPES_MAX])
 {
-    out[0] = 0;
-    out[1] = e->brand_scope[m->program];
-    out[2] = e->program_scope[m->program];
-    return 3;
+    uint8_t count = 0;
+    out[count++] = SCOPE_EVERYTHING;
+    out[count++] = SCOPE_HOLD;
+    if (m->message_class == ASSENT__V1__CLASS__MARKETING ||
+        m->message_class == ASSENT__V1__CLASS__SERVICE)
+        out[count++] = e->brand_scope[m->program];
+    out[count++] = e->program_scope[m->program];
+    return count;
 }
 
 static void clear(struct engine *e, struct message *m)
@@ -271,6 +276,11 @@ static void suppress(struct engine *e, struct message *m, Assent__V1__Reason rea
     message_end(e, m, ASSENT__V1__OUTCOME__SUPPRESSED, reason, scope, 0);
 }
 
+static Assent__V1__Reason denied_reason(uint16_t scope)
+{
+    return scope == SCOPE_HOLD ? ASSENT__V1__REASON__GLOBAL_HOLD : ASSENT__V1__REASON__OPTED_OUT;
+}
+
 /* Bulk in the pipeline is kept to what adds a millisecond to the shortest time in which Redis answers,
  * be it on this machine or far away: a code's question or the opt-out of a STOP then never stands long
  * behind a campaign's, and verdicts do not grow too old to be used. The shortest time is forgotten by
@@ -304,7 +314,7 @@ static void checked(struct engine *e, const struct check_result *result)
         message_set_state(&e->messages, m, MESSAGE_CLEARED);
         return;
     case VERDICT_OPTED_OUT:
-        suppress(e, m, ASSENT__V1__REASON__OPTED_OUT, result->scope);
+        suppress(e, m, denied_reason(result->scope), result->scope);
         return;
     case VERDICT_NO_OPT_IN:
         suppress(e, m, ASSENT__V1__REASON__NO_OPT_IN, 0);
@@ -459,7 +469,7 @@ static void wire_one(struct engine *e, struct message *m)
         uint8_t count = message_scopes(e, m, scopes);
         int denied = deny_find(e, m->number, scopes, count);
         if (denied >= 0 && e->plant != PLANT_DENY_NOT_CONSULTED) {
-            suppress(e, m, ASSENT__V1__REASON__OPTED_OUT, (uint16_t)denied);
+            suppress(e, m, denied_reason((uint16_t)denied), (uint16_t)denied);
             return;
         }
         if (e->now.mono_us > m->verdict_us + VERDICT_AGE_MAX_MS * US_PER_MS) {

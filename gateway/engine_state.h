@@ -356,6 +356,7 @@ void wire_turn(struct engine *e);
 uint64_t dispatch_next_us(struct engine *e);
 bool message_in_scopes(const struct engine *e, const struct message *m, const uint16_t *scopes,
                        uint8_t count);
+/* The scopes whose opt-outs deny it, by its class. */
 uint8_t message_scopes(const struct engine *e, const struct message *m,
                        uint16_t out[CHECK_SCOPES_MAX]);
 /* An opt-out does not stop it: confirmation of an opt-out, help, emergency. */
@@ -556,8 +557,8 @@ struct opt_out {
     int program; /* -1: none */
 };
 uint64_t opt_out_apply(struct engine *e, const struct opt_out *o);
-/* Scope that a STOP to this program reaches. */
-uint16_t stop_scope(const struct engine *e, uint16_t program);
+/* Adds the scopes that a STOP to this program reaches; false: no room. */
+bool add_stop_scopes(const struct engine *e, uint16_t *scopes, uint8_t *count, uint16_t program);
 bool add_scope(uint16_t *scopes, uint8_t *count, uint16_t scope);
 
 /* ---- consent.c ---- */

@@ -30,17 +30,19 @@ bool add_scope(uint16_t *scopes, uint8_t *count, uint16_t scope)
     return true;
 }
 
-uint16_t stop_scope(const struct engine *e, uint16_t program)
+/* A brand's scope ends its marketing, the program's own all that the program sends. */
+bool add_stop_scopes(const struct engine *e, uint16_t *scopes, uint8_t *count, uint16_t program)
 {
     switch (e->config->programs[program].stop_reach) {
     case REACH_BRAND:
-        return e->brand_scope[program];
+        return add_scope(scopes, count, e->brand_scope[program]) &&
+               add_scope(scopes, count, e->program_scope[program]);
     case REACH_PROGRAM:
-        return e->program_scope[program];
+        return add_scope(scopes, count, e->program_scope[program]);
     case REACH_GLOBAL:
         break;
     }
-    return 0;
+    return add_scope(scopes, count, SCOPE_EVERYTHING);
 }
 
 /* Where an address serves several programs, STOP ends them all; where it serves none that is known,
@@ -52,7 +54,7 @@ static uint8_t reply_scopes(const struct engine *e, const struct reply *r, bool 
     if (everything || r->program_count == 0)
         add_scope(scopes, &count, 0);
     for (uint16_t i = 0; i < r->program_count && !everything; i++)
-        if (!add_scope(scopes, &count, stop_scope(e, r->programs[i]))) {
+        if (!add_stop_scopes(e, scopes, &count, r->programs[i])) {
             count = 0;
             add_scope(scopes, &count, 0);
             break;

@@ -59,7 +59,7 @@
 
 /* Consent */
 #define SCOPES_RESERVED      16 /* numbers below are not given to brands and programs; consent/gate.h */
-#define CHECK_SCOPES_MAX     3    /* global, brand, program */
+#define CHECK_SCOPES_MAX     6    /* everything, hold, brand, program, and two registers */
 #define VERDICT_AGE_MAX_MS   50   /* P2: an older verdict is asked again */
 #define STORE_DEADLINE_MS    250  /* a reply that takes longer closes the connection */
 #define STOP_HOLD_MS         1000 /* P3: deliver_sm_resp waits this long for Redis */

@@ -115,14 +115,23 @@ void oracle_release(struct oracle *o)
 
 /* ---- scopes ---- */
 
+/* Bits by program of what may be sent: its marketing, and above that all else. */
+#define ALL_ELSE 16
+
+static uint32_t bit_of(uint32_t program, int message_class)
+{
+    return 1u << (program + (message_class == ASSENT__V1__CLASS__MARKETING ? 0 : ALL_ELSE));
+}
+
 static uint32_t reach(const struct world *w, uint32_t program, bool everything)
 {
     const struct program_config *of = &w->config.programs[program];
     uint32_t mask = 0;
     for (uint32_t p = 0; p < SIM_PROGRAMS; p++) {
         bool same_brand = strcmp(w->config.programs[p].brand, of->brand) == 0;
-        if (everything || of->stop_reach == REACH_GLOBAL || p == program ||
-            (of->stop_reach == REACH_BRAND && same_brand))
+        if (everything || of->stop_reach == REACH_GLOBAL || p == program)
+            mask |= 1u << p | 1u << (p + ALL_ELSE);
+        else if (of->stop_reach == REACH_BRAND && same_brand)
             mask |= 1u << p;
     }
     return mask;
@@ -148,8 +157,8 @@ static uint64_t stop_key(struct world *w, uint32_t program, uint32_t number, boo
 
 static bool denied_in(struct world *w, const struct set *opt_out, uint32_t program, uint64_t number)
 {
-    return set_has(opt_out, consent_key(0, number)) ||
-           set_has(opt_out, consent_key(scope_brand(w, program), number)) ||
+    return set_has(opt_out, consent_key(SCOPE_EVERYTHING, number)) ||
+           set_has(opt_out, consent_key(SCOPE_HOLD, number)) ||
            set_has(opt_out, consent_key(scope_program(w, program), number));
 }
 
@@ -185,6 +194,9 @@ void oracle_executed_check(struct world *w, const struct check *check,
         if (denied_in(w, &d->opt_out, p, check->number))
             continue;
         ret_seen->allows_other |= 1u << p;
+        if (set_has(&d->opt_out, consent_key(scope_brand(w, p), check->number)))
+            continue;
+        ret_seen->allows_question |= 1u << p;
         if (set_has(&d->opt_in, consent_key(scope_program(w, p), check->number)))
             ret_seen->allows_marketing |= 1u << p;
     }
@@ -206,15 +218,21 @@ void oracle_told_verdict(struct world *w, const struct verdict_seen *seen)
     o->verdicts[o->verdict_count++].told_us = w->now_us;
 }
 
-static bool use_verdict(struct world *w, const struct submit_seen *s, bool marketing,
+static uint32_t allowed(const struct verdict_seen *v, int message_class)
+{
+    if (message_class == ASSENT__V1__CLASS__MARKETING)
+        return v->allows_marketing;
+    return message_class == ASSENT__V1__CLASS__SERVICE ? v->allows_question : v->allows_other;
+}
+
+static bool use_verdict(struct world *w, const struct submit_seen *s, int message_class,
                         uint32_t used_by)
 {
     struct oracle *o = &w->oracle;
     for (size_t i = 0; i < o->verdict_count; i++) {
         struct verdict_seen *v = &o->verdicts[i];
-        uint32_t allows = marketing ? v->allows_marketing : v->allows_other;
         if (v->number != s->number || v->told_us + VERDICT_AGE_US < w->now_us ||
-            v->used_by != used_by || !(allows >> s->program & 1))
+            v->used_by != used_by || !(allowed(v, message_class) >> s->program & 1))
             continue;
         v->used_by = s->text;
         return true;
@@ -222,9 +240,9 @@ static bool use_verdict(struct world *w, const struct submit_seen *s, bool marke
     return false;
 }
 
-static void check_verdict(struct world *w, const struct submit_seen *s, bool marketing)
+static void check_verdict(struct world *w, const struct submit_seen *s, int message_class)
 {
-    if (use_verdict(w, s, marketing, s->text) || use_verdict(w, s, marketing, NONE))
+    if (use_verdict(w, s, message_class, s->text) || use_verdict(w, s, message_class, NONE))
         return;
     world_fail(w, "P1", "#%d to number %u of %s written without a fresh pass from Redis",
                (int)s->text, s->number, w->config.programs[s->program].name);
@@ -232,13 +250,13 @@ static void check_verdict(struct world *w, const struct submit_seen *s, bool mar
 
 /* ---- P2 ---- */
 
-static void check_not_stopped(struct world *w, const struct submit_seen *s)
+static void check_not_stopped(struct world *w, const struct submit_seen *s, int message_class)
 {
     const struct subscriber *sub = &w->oracle.subscribers[s->number];
-    if (sub->denied >> s->program & 1)
+    if (sub->denied & bit_of(s->program, message_class))
         world_fail(w, "P2", "#%d to number %u of %s written after the answer to a STOP",
                    (int)s->text, s->number, w->config.programs[s->program].name);
-    if (sub->read_life == w->life && sub->read >> s->program & 1)
+    if (sub->read_life == w->life && sub->read & bit_of(s->program, message_class))
         world_fail(w, "P3", "#%d to number %u of %s written although a STOP had been read",
                    (int)s->text, s->number, w->config.programs[s->program].name);
 }
@@ -531,8 +549,8 @@ static void judge_text(struct world *w, const struct submit_seen *s)
                    w->config.programs[t->program].name);
     if (t->cancel_told)
         world_fail(w, "P5", "#%u written after its cancellation", s->text);
-    check_verdict(w, s, t->message_class == ASSENT__V1__CLASS__MARKETING);
-    check_not_stopped(w, s);
+    check_verdict(w, s, t->message_class);
+    check_not_stopped(w, s, t->message_class);
     check_intent(w, t, s);
     if (w->plan.kind == PLAN_PACE) {
         note_order(w, s);
@@ -556,12 +574,12 @@ static void judge_service(struct world *w, struct submit_seen *s)
     case ASSENT__V1__SERVICE_KIND__HELP_REPLY:
         break;
     case ASSENT__V1__SERVICE_KIND__OPT_IN_QUESTION:
-        check_verdict(w, s, false);
-        check_not_stopped(w, s);
+        check_verdict(w, s, ASSENT__V1__CLASS__SERVICE);
+        check_not_stopped(w, s, ASSENT__V1__CLASS__MARKETING);
         break;
     case ASSENT__V1__SERVICE_KIND__WELCOME:
     case ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN:
-        check_not_stopped(w, s);
+        check_not_stopped(w, s, ASSENT__V1__CLASS__MARKETING);
         break;
     default:
         world_fail(w, "P1", "a text that nobody submitted: %s", s->plain);
@@ -700,7 +718,7 @@ static void check_cancelled(struct world *w, const struct mo *mo, uint32_t mask)
             f->message_class == ASSENT__V1__CLASS__SERVICE || r->appended_us >= mo->handed_us)
             continue;
         for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
-            if ((mask >> p & 1) && scope_program(w, p) == f->program)
+            if ((mask & bit_of(p, f->message_class)) && scope_program(w, p) == f->program)
                 world_fail(w, "P2", "message %llu to number %u still waits after its STOP",
                            (unsigned long long)i, mo->number);
     }

@@ -384,11 +384,12 @@ struct verdict_seen {
     uint32_t number;
     uint32_t used_by; /* text index, or NONE */
     uint64_t told_us;
-    uint32_t allows_marketing, allows_other; /* bits by program: what Redis held when it answered */
+    /* bits by program: what Redis held when it answered */
+    uint32_t allows_marketing, allows_question, allows_other;
 };
 
 struct subscriber {  /* what a subscriber and the carrier know about their consent */
-    uint32_t denied; /* bits by program: a STOP was answered and not lifted */
+    uint32_t denied; /* bits by program and kind: a STOP was answered and not lifted */
     uint32_t read;   /* the same, from the moment its octets were read; void after a crash */
     uint32_t read_life;
     struct set opted_out; /* scopes of the STOPs since the last START */
