@@ -347,7 +347,55 @@ def honest_run(lab, where, seconds):
 # --- receipts in order and at random
 
 def measure_receipts(new_lab, quick):
+    """By the engine alone, and end to end."""
     messages, rounds = pick(quick, (1_000_000, 5), (50_000, 2))
+    result = engine_receipts(new_lab, messages, rounds)
+    result["end_to_end"] = receipts_end_to_end(new_lab, *pick(quick, (1_000_000, 3), (50_000, 2)))
+    return result
+
+
+def receipts_end_to_end(new_lab, messages, rounds):
+    """All messages are open when the carrier gives their receipts: in the order of sending and at random by
+    turns, to one gateway. A rate counts from the first receipt to the last one's answer, all durable; beside
+    it what it costs the gateway, since the carrier and the disk have their share in the rate."""
+    runs = {"in_order": [], "at_random": []}
+    with new_lab() as lab:
+        lab.start_redis()
+        lab.start_carrier("--subscribers", "none", "--hold-receipts", messages, "--held-order", "by-turns",
+                          "--receipt-delay", "3s", "--deliver-window", 10_000)
+        lab.start_gateway()
+        for _ in range(rounds):
+            for each in runs:
+                runs[each].append(held_run(lab, messages))
+    result = {"open": messages, "runs": runs}
+    for each in runs:
+        result[f"{each}_per_second"] = median([run["per_second"] for run in runs[each]])
+        result[f"{each}_cpu_us"] = median([run["cpu_us"] for run in runs[each]])
+    result["share"] = result["at_random_per_second"] / result["in_order_per_second"]
+    say(f"receipts end to end: {thousands(result['in_order_per_second'])}/s in order, "
+        f"{thousands(result['at_random_per_second'])}/s at random, {result['share']:.1%}; processor "
+        f"{result['in_order_cpu_us']:.2f} and {result['at_random_cpu_us']:.2f} us")
+    return result
+
+
+def held_run(lab, messages):
+    load = lab.submit("--program", "login", "--class", "otp", "--text", "Your code is 000000.", "--messages", messages,
+                      "--calls", 8)
+    if load["refused"]:
+        raise Failed(f"{load['refused']} messages were refused: {load['codes']}")
+    wait_for("all are sent", lambda: lab.metric("assent_awaiting_receipt") == messages, 60, pause=0.1)
+    clocks = Clocks(assentd=lab.gateway)  # its receipts come 3 s after the last one was sent
+    wait_for("every receipt", lambda: lab.metric("assent_open_messages") == 0, 300, pause=0.1)
+    wait_for("the last answer", lambda: lab.report()["receipts"]["made"] == lab.report()["receipts"]["answered"], 10)
+    report = lab.report()
+    if report["deliveries"]["redelivered"]:
+        raise Failed(f"{report['deliveries']['redelivered']} receipts had to be sent again")
+    times = report["times_us"]
+    return {"per_second": messages / ((times["last_receipt"] - times["held_given"]) / 1e6),
+            "cpu_us": clocks.microseconds_each(messages)["assentd"]}
+
+
+def engine_receipts(new_lab, messages, rounds):
     with new_lab() as lab:
         bench = lab.spawn("receipts", lab.build / "receipt-bench", "--messages", messages, "--rounds", rounds)
         wait_for("the last receipt", lambda: not bench.running(), 600)

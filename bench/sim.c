@@ -39,10 +39,21 @@ static void drop_item(struct sim *sim, uint32_t index)
     schedule_give_back(&sim->schedule, index);
 }
 
-static void make_ready(struct sim *sim, uint32_t index)
+static void push_ready(void *context, uint32_t index)
 {
+    struct sim *sim = context;
     uint16_t account = schedule_item(&sim->schedule, index)->deliver.account;
     item_list_push(&sim->schedule, &sim->accounts[account].ready, index);
+}
+
+static void make_ready(struct sim *sim, uint32_t index)
+{
+    if (!sim_hold_take(&sim->hold, &sim->schedule, index)) {
+        push_ready(sim, index);
+    } else if (sim_hold_is_full(&sim->hold)) {
+        sim_hold_give(&sim->hold, &sim->schedule, &sim->rng, push_ready, sim);
+        sim->pace.held_given_us = clock_mono_us();
+    }
 }
 
 static void on_due(void *context, uint32_t index)
@@ -706,6 +717,7 @@ struct sim *sim_new(const struct sim_options *options, struct event_base *base)
     sim_take_time(sim);
     sim->started_us = sim->now_us;
     schedule_init(&sim->schedule, sim->now_us);
+    sim->hold = (struct sim_hold){.most = options->hold_receipts, .order = options->held_order};
     if (start(sim))
         return sim;
     sim_free(sim);
@@ -739,6 +751,7 @@ void sim_free(struct sim *sim)
     sim_log_close(sim->log);
     sim_pcap_close(sim->pcap);
     carrier_model_free(sim->model);
+    sim_hold_release(&sim->hold);
     schedule_release(&sim->schedule);
     free(sim->stop_latencies);
     free(sim);

@@ -13,6 +13,7 @@
 #include "bench/faults.h"
 #include "bench/receipt_text.h"
 #include "bench/schedule.h"
+#include "bench/sim_hold.h"
 #include "bench/sim_log.h"
 #include "bench/sim_pcap.h"
 #include "smpp/link.h"
@@ -33,6 +34,8 @@ struct sim_options {
     uint64_t seed;
     struct carrier_config carrier;
     uint32_t stop_within;
+    uint32_t hold_receipts;
+    int held_order;
     struct faults faults;
     bool list_faults;
     enum id_spelling answer_ids, receipt_ids;
@@ -77,6 +80,7 @@ struct sim_counts {
 struct sim_pace {
     /* Monotonic; 0: none yet. A receipt counts when it is answered. */
     uint64_t first_submit_us, last_submit_us, last_receipt_us;
+    uint64_t held_given_us;           /* receipts that were kept back, all at once */
     uint32_t by_second[PACE_SECONDS]; /* submit_sm, from the first one on */
 };
 
@@ -103,6 +107,7 @@ struct sim {
     uint32_t *stop_latencies; /* microseconds from the STOP's last sending to its answer */
     size_t stop_latency_count;
     struct schedule schedule;
+    struct sim_hold hold;
     struct faults faults;
     uint64_t submits, last_message_id, unknown_ids; /* for faults */
 };

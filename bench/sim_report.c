@@ -39,7 +39,7 @@ static uint64_t percentile(const struct sim *sim, unsigned percent)
 
 static uint64_t waiting(const struct sim *sim)
 {
-    uint64_t sum = sim->schedule.waiting;
+    uint64_t sum = sim->schedule.waiting + sim->hold.count;
     for (size_t i = 0; i < sim->account_count; i++)
         sum += sim->accounts[i].ready.count;
     return sum;
@@ -59,7 +59,8 @@ static void print_pace(FILE *file, const struct sim_pace *pace)
 {
     size_t seconds = 0;
     PRINT_GROUP(file, "times_us", {"first_submit", pace->first_submit_us},
-                {"last_submit", pace->last_submit_us}, {"last_receipt", pace->last_receipt_us});
+                {"last_submit", pace->last_submit_us}, {"last_receipt", pace->last_receipt_us},
+                {"held_given", pace->held_given_us});
     for (size_t i = 0; i < PACE_SECONDS; i++)
         if (pace->by_second[i] > 0)
             seconds = i + 1;
