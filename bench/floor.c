@@ -24,7 +24,7 @@
 
 #include "proto/base/hash.h" /* hash_mix() alone: the gateway's buckets */
 
-#define BUCKETS         (1u << 18)
+#define BUCKETS         (1u << 16)
 #define SCOPE_BRAND     1
 #define SCOPE_PROGRAM   2
 #define FIRST_NUMBER    15550000000ull /* 11 digits, made up */

@@ -41,8 +41,8 @@ struct check_result {
 };
 
 enum consent_write_kind {
-    WRITE_OPT_OUT,      /* SADD optout for every scope */
-    WRITE_OPT_IN,       /* SADD optin of scopes[0]; DEL pending */
+    WRITE_OPT_OUT,      /* SADD optout for every scope; HSET days where `day` is given */
+    WRITE_OPT_IN,       /* SADD optin of scopes[0]; DEL pending; HSET days where `day` is given */
     WRITE_PENDING,      /* SET pending of scopes[0] with a time-to-live */
     WRITE_DROP_PENDING, /* decline */
     WRITE_LIFT_OPT_OUT, /* START: SREM optout for every scope */
@@ -52,14 +52,16 @@ enum consent_write_kind {
 
 #define WRITE_SCOPES_MAX 16
 
-/* One consent event on its way into Redis: one MULTI, which also stores `sequence` as this node's
- * applied position. Writes are applied in the order of their sequence; each is idempotent. */
+/* One consent event on its way into Redis: in a MULTI, which also stores the last `sequence` in it as
+ * this node's applied position. Writes are applied in the order of their sequence; each is
+ * idempotent. */
 struct consent_write {
     enum consent_write_kind kind;
     uint64_t sequence;
     uint64_t number;
     uint16_t scopes[WRITE_SCOPES_MAX];
     uint8_t scope_count;
+    uint16_t day; /* since 1970, kept for scopes[0]: of the consent, or of the new owner; 0: none */
     uint64_t expires_wall_ms;        /* WRITE_PENDING */
     uint8_t token_sha256[32];        /* WRITE_PENDING */
     uint64_t request;                /* WRITE_PENDING: sequence of the request (survives replay) */

@@ -153,13 +153,7 @@ bool store_write(struct store *store, const struct consent_write *write)
 {
     if (store->state != STORE_UP || !store_has_room(store))
         return false;
-    struct writer w = store_command_room(store);
-    unsigned commands = command_write(&w, write, store->node, store->buckets);
-    store_command_done(store, &w);
-    struct request *request = store_push(store, REQUEST_WRITE);
-    request->sequence = write->sequence;
-    request->count = (uint8_t)commands;
-    request->opt_out = write->kind == WRITE_OPT_OUT;
+    store_join_batch(store, write);
     return true;
 }
 

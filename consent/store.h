@@ -12,12 +12,15 @@
  *   VERDICT_UNKNOWN for that check, and the others go on.
  * - Octets from Redis cannot crash or grow this process: a guard bounds arrays and strings before the
  *   parser sees them.
- * - A check asked and a write handed over leave in one write(2) a turn: store_flush().
+ * - A check asked and a write handed over leave in one write(2) a turn: store_flush(). Writes that are
+ *   handed over one behind the other share a MULTI, up to STORE_BATCH_WRITES: an import of 300,000 numbers
+ *   a second is as many commands, and Redis has a STOP of another gateway between two of them.
  *
- * Keys (B = hash of the number modulo the bucket count, 2^18 unless Redis says otherwise)
+ * Keys (B = hash of the number modulo the bucket count, 2^16 where nothing else is set)
  *   assent:buckets          bucket count, written once; a mismatch with the setting refuses
  *   assent:scopes           hash: scope number -> name
  *   optin:{B} optout:{B}    sets of scope << 50 | number
+ *   days:{B}                hash: scope << 50 | number -> day since 1970, where a write has one
  *   pending:{B}:KEY         "REQUEST HEX-SHA256" with a time-to-live, KEY = scope << 50 | number
  *   once:{B}:KIND:KEY       the node that was first, with a time-to-live
  *   applied:NODE            ledger position of the newest consent write of that node

@@ -90,7 +90,29 @@ static void take_check(struct store *store, const struct request *request,
         finish_check(store, request);
 }
 
-/* +OK, +QUEUED for each command, then the array of EXEC. Any error means that the write has not
+/* Tells each write of a batch what its commands were answered: those in `reply`, behind the array. */
+static void tell_written(struct store *store, const struct write_batch *batch,
+                         const struct resp_reply *reply)
+{
+    const struct resp_value *value = &reply->values[1];
+    for (uint16_t i = 0; i < batch->count; i++) {
+        bool added = batch->writes[i].opt_out && value->integer > 0;
+        value += batch->writes[i].commands;
+        store->handlers.written(store->context, batch->writes[i].sequence, added);
+    }
+}
+
+/* The first command of an opt-out counts what it has added. */
+static bool counts_are_there(const struct write_batch *batch, const struct resp_reply *reply)
+{
+    size_t at = 1;
+    for (uint16_t i = 0; i < batch->count; at += batch->writes[i++].commands)
+        if (batch->writes[i].opt_out && reply->values[at].type != RESP_INTEGER)
+            return false;
+    return true;
+}
+
+/* +OK, +QUEUED for each command, then the array of EXEC. Any error means that nothing of the batch has
  * happened; it comes again from the ledger after the next `up`. */
 static void take_write(struct store *store, const struct request *request,
                        const struct resp_reply *reply)
@@ -101,7 +123,9 @@ static void take_write(struct store *store, const struct request *request,
             store_lose_to_error(store, reply->values[i].text);
             return;
         }
-    if (a->step <= request->count) {
+    const struct write_batch *batch = request->batch;
+    unsigned commands = batch->commands + 1u; /* and the position */
+    if (a->step <= commands) {
         const char *word = a->step == 0 ? "OK" : "QUEUED";
         if (reply->values[0].type != RESP_STATUS || !resp_text_is(&reply->values[0], word))
             store_lose(store, NOT_UNDERSTOOD);
@@ -109,16 +133,15 @@ static void take_write(struct store *store, const struct request *request,
             a->step++;
         return;
     }
-    if (reply->values[0].type != RESP_ARRAY || reply->count != 1u + request->count ||
-        (request->opt_out && reply->values[1].type != RESP_INTEGER)) {
+    if (reply->values[0].type != RESP_ARRAY || reply->count != 1u + commands ||
+        !counts_are_there(batch, reply)) {
         store_lose(store, NOT_UNDERSTOOD);
         return;
     }
-    uint64_t sequence = request->sequence;
-    bool added = request->opt_out && reply->values[1].integer > 0;
+    struct write_batch told = *batch;
     store_pop(store);
     store_deliver(store); /* checks asked before it are answered before it */
-    store->handlers.written(store->context, sequence, added);
+    tell_written(store, &told, reply);
 }
 
 static bool hex_digit(uint8_t c, uint8_t *ret_value)

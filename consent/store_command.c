@@ -171,6 +171,18 @@ static void put_scope_name(struct writer *w, const struct consent_write *write)
     put_octets(w, write->name, strnlen(write->name, sizeof write->name));
 }
 
+/* The day that belongs to the first scope's member. */
+static unsigned put_day(struct writer *w, const struct consent_write *write, uint32_t bucket)
+{
+    if (write->day == 0)
+        return 0;
+    LITERAL(w, "*4\r\n$4\r\nHSET\r\n");
+    put_bucket_key(w, "days", bucket);
+    put_decimal(w, consent_key(write->scopes[0], write->number));
+    put_decimal(w, write->day);
+    return 1;
+}
+
 /* An opt-out leaves the opt-in where it is: deny wins, so it cannot pass, and START, which returns
  * to what was before, has only to lift the opt-out. */
 static unsigned put_write(struct writer *w, const struct consent_write *write, uint32_t bucket)
@@ -179,7 +191,7 @@ static unsigned put_write(struct writer *w, const struct consent_write *write, u
     case WRITE_OPT_OUT:
         put_set_command(w, "SADD", "optout", bucket, write->number, write->scopes,
                         write->scope_count);
-        return 1;
+        return 1 + put_day(w, write, bucket);
     case WRITE_LIFT_OPT_OUT:
         put_set_command(w, "SREM", "optout", bucket, write->number, write->scopes,
                         write->scope_count);
@@ -187,7 +199,7 @@ static unsigned put_write(struct writer *w, const struct consent_write *write, u
     case WRITE_OPT_IN:
         put_set_command(w, "SADD", "optin", bucket, write->number, write->scopes, 1);
         put_del_pending(w, write, bucket);
-        return 2;
+        return 2 + put_day(w, write, bucket);
     case WRITE_PENDING:
         put_set_pending(w, write, bucket);
         return 1;
@@ -204,22 +216,28 @@ static unsigned put_write(struct writer *w, const struct consent_write *write, u
     return 0;
 }
 
-unsigned command_write(struct writer *w, const struct consent_write *write, const char *node,
-                       uint32_t buckets)
+void command_batch_begin(struct writer *w)
+{
+    LITERAL(w, "*1\r\n$5\r\nMULTI\r\n");
+}
+
+unsigned command_write(struct writer *w, const struct consent_write *write, uint32_t buckets)
 {
     CHECK(write->kind == WRITE_POSITION ||
           (write->scope_count >= 1 && write->scope_count <= WRITE_SCOPES_MAX));
-    LITERAL(w, "*1\r\n$5\r\nMULTI\r\n");
-    unsigned commands = put_write(w, write, store_bucket(write->number, buckets));
+    return put_write(w, write, store_bucket(write->number, buckets));
+}
+
+void command_batch_end(struct writer *w, const char *node, uint64_t sequence)
+{
     size_t node_length = strlen(node);
     LITERAL(w, "*3\r\n$3\r\nSET\r\n");
     put_header(w, '$', sizeof "applied:" - 1 + node_length);
     LITERAL(w, "applied:");
     write_octets(w, node, node_length);
     LITERAL(w, "\r\n");
-    put_decimal(w, write->sequence);
+    put_decimal(w, sequence);
     LITERAL(w, "*1\r\n$4\r\nEXEC\r\n");
-    return commands + 1;
 }
 
 void command_once(struct writer *w, const struct once *once, const char *node, uint32_t buckets)

@@ -48,24 +48,33 @@ struct resolve {
     char name[];
 };
 
+/* Writes of one MULTI, in their order. */
+struct write_batch {
+    uint16_t count, commands;
+    struct {
+        uint64_t sequence;
+        uint8_t commands;
+        bool opt_out; /* its first command adds to the opt-outs */
+    } writes[STORE_BATCH_WRITES];
+};
+
 struct request {
     union {
-        uint64_t cookie;         /* check, lookup, once */
-        uint64_t sequence;       /* write */
-        struct resolve *resolve; /* owned */
+        uint64_t cookie;           /* check, lookup, once */
+        struct write_batch *batch; /* write; owned */
+        struct resolve *resolve;   /* owned */
     };
     uint64_t wire_end; /* octets of this connection up to its end */
     uint32_t asked_ms; /* low bits of the monotonic clock */
     uint8_t kind;      /* enum request_kind */
-    uint8_t count;     /* check, lookup: opt-out scopes; write: commands inside MULTI */
+    uint8_t count;     /* check, lookup: opt-out scopes */
     bool need_opt_in;
-    bool opt_out; /* a write that adds to the opt-outs */
     uint16_t scopes[CHECK_SCOPES_MAX];
 };
 
 /* How far the oldest request has been answered. */
 struct answer {
-    uint8_t step;
+    uint16_t step;
     bool unknown; /* an error that concerns this request alone */
     bool denied;
     bool opted_in;
@@ -104,7 +113,9 @@ struct store {
 
     struct request *ring;
     size_t head, count, checks, resolves;
-    struct answer answer; /* of ring[head] */
+    size_t writes;            /* in batches */
+    struct write_batch *open; /* of the newest request, while writes may still join it; or NULL */
+    struct answer answer;     /* of ring[head] */
     struct check_result results[STORE_RESULTS_MAX];
     size_t result_count;
 
@@ -132,6 +143,8 @@ void store_result(struct store *store, const struct request *request, enum verdi
                   uint16_t scope);
 void store_become_up(struct store *store);
 void store_close_connection(struct store *store);
+/* Adds to the batch that is open, or opens one. Anything else that is asked closes it. */
+void store_join_batch(struct store *store, const struct consent_write *write);
 void store_on_retry(evutil_socket_t fd, short what, void *store);
 void store_on_deadline(evutil_socket_t fd, short what, void *store);
 

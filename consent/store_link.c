@@ -27,17 +27,19 @@
 
 /* ---- Requests ---- */
 
+/* For a batch's begin, write and end, and one command behind it. */
 bool store_output_has_room(const struct store *store)
 {
-    return buffer_length(&store->out) + COMMAND_OCTETS_MAX <= STORE_OUTPUT_MAX;
+    return buffer_length(&store->out) + 4 * COMMAND_OCTETS_MAX <= STORE_OUTPUT_MAX;
 }
 
 bool store_has_room(const struct store *store)
 {
-    return store->count - store->checks < STORE_OTHERS_MAX && store_output_has_room(store);
+    return store->count - store->checks + store->writes < STORE_OTHERS_MAX &&
+           store_output_has_room(store);
 }
 
-struct writer store_command_room(struct store *store)
+static struct writer writer_of_command(struct store *store)
 {
     uint8_t *room = buffer_reserve(&store->out, COMMAND_OCTETS_MAX);
     CHECK(room != NULL);
@@ -49,6 +51,59 @@ void store_command_done(struct store *store, const struct writer *w)
     CHECK(!w->failed);
     buffer_commit(&store->out, writer_length(w));
     store->asked_octets += writer_length(w);
+}
+
+static struct request *newest(struct store *store)
+{
+    size_t at = store->head + store->count - 1;
+    return &store->ring[at < STORE_REQUESTS_MAX ? at : at - STORE_REQUESTS_MAX];
+}
+
+static void close_batch(struct store *store)
+{
+    struct write_batch *batch = store->open;
+    if (batch == NULL)
+        return;
+    store->open = NULL;
+    struct writer w = writer_of_command(store);
+    command_batch_end(&w, store->node, batch->writes[batch->count - 1].sequence);
+    store_command_done(store, &w);
+    newest(store)->wire_end = store->asked_octets;
+}
+
+struct writer store_command_room(struct store *store)
+{
+    close_batch(store);
+    return writer_of_command(store);
+}
+
+static void open_batch(struct store *store)
+{
+    struct writer w = store_command_room(store);
+    command_batch_begin(&w);
+    store_command_done(store, &w);
+    struct request *request = store_push(store, REQUEST_WRITE);
+    request->wire_end = UINT64_MAX; /* it has not left whole before it is closed */
+    store->open = request->batch = check_malloc(sizeof *request->batch);
+    request->batch->count = request->batch->commands = 0;
+}
+
+void store_join_batch(struct store *store, const struct consent_write *write)
+{
+    if (store->open == NULL)
+        open_batch(store);
+    struct write_batch *batch = store->open;
+    struct writer w = writer_of_command(store);
+    unsigned commands = command_write(&w, write, store->buckets);
+    store_command_done(store, &w);
+    batch->writes[batch->count].sequence = write->sequence;
+    batch->writes[batch->count].commands = (uint8_t)commands;
+    batch->writes[batch->count].opt_out = write->kind == WRITE_OPT_OUT;
+    batch->count++;
+    store->writes++;
+    batch->commands = (uint16_t)(batch->commands + commands);
+    if (batch->count == STORE_BATCH_WRITES)
+        close_batch(store);
 }
 
 /* After its command is in the buffer. */
@@ -72,6 +127,10 @@ void store_pop(struct store *store)
     CHECK(store->count > 0);
     if (store->ring[store->head].kind == REQUEST_CHECK)
         store->checks--;
+    if (store->ring[store->head].kind == REQUEST_WRITE) {
+        store->writes -= store->ring[store->head].batch->count;
+        free(store->ring[store->head].batch);
+    }
     store->popped_octets = store->ring[store->head].wire_end;
     store->count--;
     if (++store->head == STORE_REQUESTS_MAX)
@@ -114,6 +173,7 @@ void store_close_connection(struct store *store)
     store->reader = NULL;
     buffer_consume(&store->in, buffer_length(&store->in));
     buffer_consume(&store->out, buffer_length(&store->out));
+    store->open = NULL;
     store->asked_octets = store->sent_octets = 0;
     store->turn_ms = 0;
     store->write_error = 0;
@@ -326,6 +386,7 @@ void store_flush(struct store *store)
     store->turn_ms = 0;
     if (store->state == STORE_AWAY || store->state == STORE_CONNECTING)
         return;
+    close_batch(store);
     if (buffer_length(&store->out) > 0)
         send_output(store);
     if (store->count > 0)

@@ -20,7 +20,7 @@
 
 void config_defaults(struct config *config)
 {
-    config->redis_buckets = 262144;
+    config->redis_buckets = 65536;
     config->max_open_messages = 4000000;
     config->max_memory_octets = 2ull << 30;
     config->max_references = 4000000;

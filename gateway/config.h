@@ -128,7 +128,7 @@ struct config {
     char data_dir[4096 - 64];
     char redis_url[256];
     char redis_password[256]; /* "" for none */
-    uint32_t redis_buckets;   /* a power of two; 262144 */
+    uint32_t redis_buckets;   /* a power of two; 65536 */
     struct listener_config *listeners;
     uint16_t listener_count;
     char http_address[256]; /* "" for none */

@@ -66,11 +66,12 @@
 #define DENY_GRACE_MS        1000 /* a number stays in the deny set so long after Redis has it */
 #define CONFIRMATION_MAX_MS  (5 * 60 * 1000) /* P4: later than this, never */
 #define CONSENT_PENDING_MS   (24ull * 3600 * 1000)
-#define STORE_REPLY_ELEMENTS 64           /* array elements in one RESP reply */
+#define STORE_REPLY_ELEMENTS 256          /* array elements in one RESP reply: a batch's EXEC */
+#define STORE_BATCH_WRITES   64           /* writes in one MULTI; others wait for it */
 #define STORE_BULK_MAX       (64u << 10)  /* octets in one RESP bulk string */
 #define STORE_CHECKS_MAX     65536        /* checks in flight; above it nothing is asked */
 #define STORE_OTHERS_MAX     8192         /* writes, lookups and the like in flight */
-#define STORE_REPLY_VALUES   256          /* values in one RESP reply, all levels together */
+#define STORE_REPLY_VALUES   512          /* values in one RESP reply, all levels together */
 #define STORE_REPLY_DEPTH    4            /* arrays in arrays; ROLE needs 3 */
 #define STORE_REPLY_LINE     1024         /* octets of a status, error or length line */
 #define STORE_REPLY_MAX      (256u << 10) /* octets of one whole RESP reply */
@@ -126,6 +127,7 @@
 #define THROTTLE_GUARD_MS    10 /* the carrier's second is measured with another clock and jitter */
 
 static_assert(1000000000000000ull < (1ull << 50), "a number must fit 50 bits");
+static_assert(STORE_BATCH_WRITES * 3 + 1 <= STORE_REPLY_ELEMENTS, "EXEC answers each command");
 static_assert(TEXT_OCTETS_MAX + 1024 < LEDGER_RECORD_MAX, "an accepted message must fit a record");
 
 #endif

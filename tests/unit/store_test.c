@@ -39,6 +39,7 @@ struct world {
     size_t writes;
     uint64_t sequence;
     bool added;
+    size_t added_count;
     size_t lookups;
     bool lookup_ok;
     struct consent_state state;
@@ -83,6 +84,7 @@ static void on_written(void *context, uint64_t sequence, bool added)
     w->writes++;
     w->sequence = sequence;
     w->added = added;
+    w->added_count += added;
     w->answered_at_write = w->answered;
 }
 
@@ -290,6 +292,99 @@ static void an_opt_out_leaves_the_opt_in_for_start(void **state)
     write.sequence = 3;
     put(write);
     assert_int_equal(ask(make_check(1, NUMBER, true)).verdict, VERDICT_PASS);
+    close_world();
+}
+
+static void put_many(uint64_t first, uint64_t number, size_t count)
+{
+    struct consent_write write = {.kind = WRITE_OPT_OUT, .scopes = {5}, .scope_count = 1};
+    for (size_t i = 0; i < count; i++) {
+        write.sequence = first + i;
+        write.number = number + i;
+        assert_true(store_write(world.store, &write));
+    }
+}
+
+/* One more than a batch holds, and two of them were there: each write has its own answer, the last one
+ * is the position. */
+static void writes_share_a_batch(void **state)
+{
+    (void)state;
+    open_world();
+    put_many(1, NUMBER + 3, 1);
+    put_many(2, NUMBER + STORE_BATCH_WRITES, 1);
+    store_flush(world.store);
+    RUN_UNTIL(world.writes == 2);
+    put_many(10, NUMBER, STORE_BATCH_WRITES + 1);
+    store_flush(world.store);
+    RUN_UNTIL(world.writes == 2 + STORE_BATCH_WRITES + 1);
+    assert_int_equal(world.added_count, 2 + STORE_BATCH_WRITES - 1);
+    assert_int_equal(world.sequence, 10 + STORE_BATCH_WRITES);
+    close_world();
+    open_world();
+    assert_int_equal(world.applied, 10 + STORE_BATCH_WRITES);
+    close_world();
+}
+
+/* What is asked between two writes ends their batch, so that it sees the one and not the other. */
+static void a_question_ends_a_batch(void **state)
+{
+    (void)state;
+    open_world();
+    struct check check = make_check(1, NUMBER + 1, false);
+    check.scopes[0] = 5;
+    put_many(1, NUMBER, 1);
+    assert_true(store_check(world.store, &check));
+    put_many(2, NUMBER + 1, 1);
+    check.cookie = 2;
+    assert_true(store_check(world.store, &check));
+    store_flush(world.store);
+    RUN_UNTIL(world.answered == 2 && world.writes == 2);
+    assert_int_equal(world.by_verdict[VERDICT_PASS], 1);
+    assert_int_equal(world.by_verdict[VERDICT_OPTED_OUT], 1);
+    assert_int_equal(world.answered_at_write, 1);
+    close_world();
+}
+
+/* A batch that cannot be carried out leaves nothing behind, not even the writes that could be. */
+static void a_refused_batch_leaves_nothing(void **state)
+{
+    (void)state;
+    open_world();
+    redis_server_say(&redis, "CONFIG SET maxmemory 1");
+    struct consent_write lift = {.kind = WRITE_LIFT_OPT_OUT,
+                                 .sequence = 1,
+                                 .number = NUMBER,
+                                 .scopes = {5},
+                                 .scope_count = 1};
+    put_many(1, NUMBER, 1);
+    lift.sequence = 2;
+    assert_true(store_write(world.store, &lift));
+    store_flush(world.store);
+    RUN_UNTIL(world.downs >= 1);
+    assert_memory_equal(world.why, "OOM", 3);
+    assert_int_equal(world.writes, 0);
+    redis_server_say(&redis, "CONFIG SET maxmemory 0");
+    RUN_UNTIL(world.ups == 2);
+    assert_int_equal(world.applied, 0);
+    close_world();
+}
+
+/* The day goes with the member it is of. */
+static void a_day_is_kept_with_its_member(void **state)
+{
+    (void)state;
+    open_world();
+    put((struct consent_write){.kind = WRITE_OPT_IN,
+                               .sequence = 1,
+                               .number = NUMBER,
+                               .scopes = {17},
+                               .scope_count = 1,
+                               .day = 20778});
+    char command[128];
+    snprintf(command, sizeof command, "HGET days:{%u} %llu", store_bucket(NUMBER, BUCKETS),
+             (unsigned long long)consent_key(17, NUMBER));
+    assert_string_equal(redis_server_say(&redis, command), "$5\r\n20778\r\n");
     close_world();
 }
 
@@ -714,11 +809,11 @@ static void full_means_refused(void **state)
         .kind = WRITE_OPT_OUT, .number = 999999999999999, .scope_count = WRITE_SCOPES_MAX};
     for (uint16_t i = 0; i < WRITE_SCOPES_MAX; i++)
         write.scopes[i] = (uint16_t)(16383 - i);
-    for (uint64_t i = 1; i <= STORE_OTHERS_MAX; i++) {
-        write.sequence = i;
-        assert_true(store_write(world.store, &write));
-    }
-    assert_false(store_write(world.store, &write));
+    uint64_t taken = 0;
+    while (write.sequence = taken + 1, store_write(world.store, &write))
+        taken++;
+    assert_true(taken <= STORE_OTHERS_MAX);
+    assert_true(taken + STORE_OTHERS_MAX / STORE_BATCH_WRITES >= STORE_OTHERS_MAX);
     store_flush(world.store);
     RUN_UNTIL(world.downs >= 1);
     assert_all_answered_once(STORE_CHECKS_MAX);
@@ -1020,7 +1115,7 @@ static void the_guard_bounds_everything(void **state)
     sprintf(at, "*1\r\n:1\r\n");
     assert_int_equal(measure(text, &length), RESP_BAD);
 
-    at = text + sprintf(text, "*%d\r\n", STORE_REPLY_ELEMENTS); /* 1 + 64 * 4 values */
+    at = text + sprintf(text, "*%d\r\n", STORE_REPLY_ELEMENTS); /* 1 + 256 * 4 values */
     for (int i = 0; i < STORE_REPLY_ELEMENTS; i++)
         at += sprintf(at, "*3\r\n:1\r\n:1\r\n:1\r\n");
     assert_int_equal(measure(text, &length), RESP_BAD);
@@ -1155,6 +1250,10 @@ int main(void)
         WITH_REDIS(every_count_of_scopes_is_asked_as_it_is),
         WITH_REDIS(writes_are_idempotent_and_say_what_was_new),
         WITH_REDIS(an_opt_out_leaves_the_opt_in_for_start),
+        WITH_REDIS(writes_share_a_batch),
+        WITH_REDIS(a_question_ends_a_batch),
+        WITH_REDIS(a_refused_batch_leaves_nothing),
+        WITH_REDIS(a_day_is_kept_with_its_member),
         WITH_REDIS(a_write_is_acknowledged_after_the_checks_before_it),
         WITH_REDIS(only_the_first_is_first),
         WITH_REDIS(a_pending_question_is_kept_for_its_time),
