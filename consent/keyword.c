@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The four steps from a folded text to its meaning: the whole message, the first word or a phrase,
- * one edit from a keyword, an ordinary reply. The rows of consent/data/keywords.inc are folded once,
- * at the first call (one thread), into two hash tables: whole messages, and phrases by their first
- * word; nothing is allocated after that. */
+ * one edit from a keyword, an ordinary reply. A set's rows are folded once into two hash tables: whole
+ * messages, and phrases by their first word; matching allocates nothing. Of rows that fold to the same
+ * the first counts, and a program's rows come before ours. */
 #include "consent/keyword.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "consent/keyword_fold.h"
+#include "consent/keyword_rows.h"
 #include "proto/base/check.h"
 
-#define POINTS_MAX   24   /* characters of a keyword that typos are looked for in */
-#define TYPO_LETTERS 4    /* shorter keywords have none: too much else is one edit away */
-#define SLOTS        1024 /* of each table; a power of two, over twice the rows */
-#define ROWS_MAX     400
+#define POINTS_MAX   24 /* characters of a keyword that typos are looked for in */
+#define TYPO_LETTERS 4  /* shorter keywords have none: too much else is one edit away */
+#define TYPO_LONG    6  /* a first word counts, whatever its edit, from so many letters on */
+#define LOAD         2  /* slots a row, at least */
+#define ARGS(span)   (int)(span).length, (const char *)(span).data
 
 enum word_kind { WORD_KEYWORD, WORD_ORDINARY, WORD_POLITE };
 enum phrase_kind { PHRASE_REVOKES, PHRASE_MENTIONS, PHRASE_CUE };
@@ -21,19 +24,27 @@ enum phrase_kind { PHRASE_REVOKES, PHRASE_MENTIONS, PHRASE_CUE };
 struct word {
     enum word_kind kind;
     enum meaning meaning;
-    const char *language;
+    const char *language; /* the first of the row's */
+    bool shared;          /* the row has several */
     const char *rule;
     const char *typo_rule;
-    const char *text; /* folded and compact from here on */
+    const char *text; /* folded and compact */
     size_t length;
     bool joined;
-    size_t point_count; /* 0: no typos of this one */
+};
+
+/* An opt-out keyword that typos are looked for of. */
+struct typo {
+    size_t count;
     int32_t points[POINTS_MAX];
+    size_t letter_count;
+    const struct word *word;
 };
 
 struct phrase {
     enum phrase_kind kind;
     const char *language;
+    bool shared;
     const char *rule;
     const char *text; /* folded, words with one space between */
     size_t length;
@@ -41,58 +52,26 @@ struct phrase {
     struct phrase *next; /* with the same hash of the first word, or in the list of loose ones */
 };
 
-static struct word words[] = {
-#define KEYWORD(meaning, language, id, text, version, source)                                      \
-    {WORD_KEYWORD,                                                                                 \
-     MEANING_##meaning,                                                                            \
-     language,                                                                                     \
-     "keyword/" id "@" #version,                                                                   \
-     "typo/" id "@" #version,                                                                      \
-     text,                                                                                         \
-     0,                                                                                            \
-     false,                                                                                        \
-     0,                                                                                            \
-     {0}},
-#define ORDINARY(text) {WORD_ORDINARY, MEANING_REPLY, "", "", "", text, 0, false, 0, {0}},
-#define POLITE(text)   {WORD_POLITE, MEANING_REPLY, "", "", "", text, 0, false, 0, {0}},
-#define PHRASE(language, id, text, version)
-#define MENTION(language, id, text, version)
-#define CUE(language, text)
-#include "consent/data/keywords.inc"
-#undef KEYWORD
-#undef ORDINARY
-#undef POLITE
-#undef PHRASE
-#undef MENTION
-#undef CUE
+struct keyword_set {
+    struct word *words;
+    struct typo *typos;
+    uint64_t *typo_letters; /* a bit for each letter that it has: one edit changes two at most */
+    struct phrase *phrases;
+    size_t word_count, typo_count, phrase_count;
+    const struct word **word_slots;
+    struct phrase **phrase_slots;
+    uint32_t mask;                     /* slots - 1 */
+    struct phrase *loose_phrases[256]; /* one open word, by its first octet */
+    struct phrase *joined_phrases;     /* scripts without spaces: anywhere in the compact form */
+    bool has_commands;                 /* a row has a #, for any number */
 };
 
-static struct phrase phrases[] = {
-#define KEYWORD(meaning, language, id, text, version, source)
-#define ORDINARY(text)
-#define POLITE(text)
-#define PHRASE(language, id, text, version)                                                        \
-    {PHRASE_REVOKES, language, "phrase/" id "@" #version, text, 0, false, false, false, NULL},
-#define MENTION(language, id, text, version)                                                       \
-    {PHRASE_MENTIONS, language, "mention/" id "@" #version, text, 0, false, false, false, NULL},
-#define CUE(language, text) {PHRASE_CUE, language, "", text, 0, false, false, false, NULL},
-#include "consent/data/keywords.inc"
-#undef KEYWORD
-#undef ORDINARY
-#undef POLITE
-#undef PHRASE
-#undef MENTION
-#undef CUE
+static const enum meaning meanings[ROW_KINDS] = {
+    [ROW_OPT_OUT] = MEANING_OPT_OUT, [ROW_OPT_OUT_ALL] = MEANING_OPT_OUT_ALL,
+    [ROW_OPT_IN] = MEANING_OPT_IN,   [ROW_CONFIRM] = MEANING_CONFIRM,
+    [ROW_DECLINE] = MEANING_DECLINE, [ROW_HELP] = MEANING_HELP,
+    [ROW_CANCEL] = MEANING_CANCEL,   [ROW_REPLY] = MEANING_REPLY,
 };
-
-#define WORD_COUNT   (sizeof words / sizeof *words)
-#define PHRASE_COUNT (sizeof phrases / sizeof *phrases)
-static_assert(WORD_COUNT <= ROWS_MAX && 2 * WORD_COUNT < SLOTS, "the table of words fills up");
-
-static const struct word *word_slots[SLOTS];
-static struct phrase *phrase_slots[SLOTS];
-static struct phrase *loose_phrases;  /* one open word: compared with each word's beginning */
-static struct phrase *joined_phrases; /* scripts without spaces: anywhere in the compact form */
 
 /* ---- Tables ---- */
 
@@ -104,10 +83,10 @@ static uint32_t hash_text(const char *text, size_t length)
     return h ^ h >> 15;
 }
 
-static const struct word *find_word(const char *text, size_t length)
+static const struct word *find_word(const struct keyword_set *set, const char *text, size_t length)
 {
     for (uint32_t i = hash_text(text, length);; i++) {
-        const struct word *word = word_slots[i & (SLOTS - 1)];
+        const struct word *word = set->word_slots[i & set->mask];
         if (word == NULL || (word->length == length && memcmp(word->text, text, length) == 0))
             return word;
     }
@@ -127,23 +106,82 @@ static const char *copy_text(const char *text, size_t length)
     return copy;
 }
 
-static void add_word(struct word *word, struct fold *fold)
+/* "keyword/stop@1"; a row with an owner is "program/offers/stop-now@1a2b3c4d". */
+static const char *make_rule(const char *what, const struct keyword_row *row)
 {
-    fold_text(fold, span_from_string(word->text));
+    char rule[KEYWORD_RULE_SIZE];
+    int length;
+    if (row->owner.length > 0)
+        length = snprintf(rule, sizeof rule, "program/%.*s/%.*s@%.*s", ARGS(row->owner),
+                          ARGS(row->id), ARGS(row->version));
+    else
+        length =
+            snprintf(rule, sizeof rule, "%s/%.*s@%.*s", what, ARGS(row->id), ARGS(row->version));
+    CHECK(length > 0 && (size_t)length < sizeof rule);
+    return copy_text(rule, (size_t)length);
+}
+
+static const char *first_language(struct span languages, bool *ret_shared)
+{
+    const uint8_t *comma = memchr(languages.data, ',', languages.length);
+    *ret_shared = comma != NULL;
+    return copy_text((const char *)languages.data,
+                     comma ? (size_t)(comma - languages.data) : languages.length);
+}
+
+static uint64_t letters_of(const int32_t *points, size_t count)
+{
+    uint64_t letters = 0;
+    for (size_t i = 0; i < count; i++)
+        letters |= 1ull << (points[i] & 63);
+    return letters;
+}
+
+static void add_typo(struct keyword_set *set, const struct word *word)
+{
+    struct typo *typo = &set->typos[set->typo_count];
+    typo->word = word;
+    typo->count = fold_decode(span_of(word->text, word->length), typo->points, POINTS_MAX,
+                              &typo->letter_count);
+    if (typo->count > POINTS_MAX || typo->letter_count < TYPO_LETTERS)
+        return;
+    set->typo_letters[set->typo_count++] = letters_of(typo->points, typo->count);
+}
+
+/* "stop #" keeps its sign: folding would drop it. */
+static void fold_command(struct fold *fold, struct span text)
+{
+    fold_text(fold, text);
+    if (text.data[text.length - 1] == '#') {
+        fold->compact[fold->compact_length++] = '#';
+        fold->compact[fold->compact_length] = '\0';
+    }
+}
+
+static void add_word(struct keyword_set *set, const struct keyword_row *row, struct fold *fold)
+{
+    fold_command(fold, row->text);
+    CHECK(fold->compact_length > 0);
+    if (find_word(set, fold->compact, fold->compact_length) != NULL)
+        return; /* a program has it already */
+    struct word *word = &set->words[set->word_count++];
+    word->kind = row->kind == ROW_ORDINARY ? WORD_ORDINARY
+                 : row->kind == ROW_POLITE ? WORD_POLITE
+                                           : WORD_KEYWORD;
+    word->meaning = word->kind == WORD_KEYWORD ? meanings[row->kind] : MEANING_REPLY;
+    word->language = first_language(row->languages, &word->shared);
+    word->rule = word->kind == WORD_KEYWORD ? make_rule("keyword", row) : copy_text("", 0);
+    word->typo_rule = is_opt_out(word) ? make_rule("typo", row) : copy_text("", 0);
     word->text = copy_text(fold->compact, fold->compact_length);
     word->length = fold->compact_length;
     word->joined = fold->joined;
-    CHECK(word->length > 0 && find_word(word->text, word->length) == NULL); /* one row a form */
-    if (is_opt_out(word)) {
-        size_t letters, count = fold_decode(span_of(word->text, word->length), word->points,
-                                            POINTS_MAX, &letters);
-        if (count <= POINTS_MAX && letters >= TYPO_LETTERS)
-            word->point_count = count;
-    }
+    set->has_commands |= word->text[word->length - 1] == '#';
+    if (is_opt_out(word))
+        add_typo(set, word);
     uint32_t i = hash_text(word->text, word->length);
-    while (word_slots[i & (SLOTS - 1)] != NULL)
+    while (set->word_slots[i & set->mask] != NULL)
         i++;
-    word_slots[i & (SLOTS - 1)] = word;
+    set->word_slots[i & set->mask] = word;
 }
 
 /* Where the word that begins at `at` ends. */
@@ -154,15 +192,25 @@ static size_t word_end(const char *text, size_t length, size_t at)
     return at;
 }
 
+/* At the end: the first row of a list is asked first. */
 static void link_phrase(struct phrase *phrase, struct phrase **list)
 {
-    phrase->next = *list;
+    while (*list != NULL)
+        list = &(*list)->next;
     *list = phrase;
 }
 
-static void add_phrase(struct phrase *phrase, struct fold *fold)
+static void add_phrase(struct keyword_set *set, const struct keyword_row *row, struct fold *fold)
 {
-    struct span text = span_from_string(phrase->text);
+    struct phrase *phrase = &set->phrases[set->phrase_count++];
+    struct span text = row->text;
+    phrase->kind = row->kind == ROW_REVOKES    ? PHRASE_REVOKES
+                   : row->kind == ROW_MENTIONS ? PHRASE_MENTIONS
+                                               : PHRASE_CUE;
+    phrase->language = first_language(row->languages, &phrase->shared);
+    phrase->rule = row->kind == ROW_CUE
+                       ? copy_text("", 0)
+                       : make_rule(row->kind == ROW_REVOKES ? "phrase" : "mention", row);
     phrase->at_start = text.data[0] == '^';
     phrase->at_end = text.data[text.length - 1] == '$';
     phrase->open = text.data[text.length - 1] == '*';
@@ -172,24 +220,97 @@ static void add_phrase(struct phrase *phrase, struct fold *fold)
     size_t first = word_end(phrase->text, phrase->length, 0);
     CHECK(first > 0);
     if (fold->joined)
-        link_phrase(phrase, &joined_phrases);
+        link_phrase(phrase, &set->joined_phrases);
     else if (first == phrase->length && phrase->open)
-        link_phrase(phrase, &loose_phrases);
+        link_phrase(phrase, &set->loose_phrases[(uint8_t)phrase->text[0]]);
     else
-        link_phrase(phrase, &phrase_slots[hash_text(phrase->text, first) & (SLOTS - 1)]);
+        link_phrase(phrase, &set->phrase_slots[hash_text(phrase->text, first) & set->mask]);
 }
 
-static void build_tables(void)
+static void add_row(struct keyword_set *set, const struct keyword_row *row, struct fold *fold)
 {
-    static bool built;
-    static struct fold fold;
-    if (built)
+    switch (row->kind) {
+    case ROW_REVOKES:
+    case ROW_MENTIONS:
+    case ROW_CUE:
+        add_phrase(set, row, fold);
         return;
-    for (size_t i = 0; i < WORD_COUNT; i++)
-        add_word(&words[i], &fold);
-    for (size_t i = 0; i < PHRASE_COUNT; i++)
-        add_phrase(&phrases[i], &fold);
-    built = true;
+    case ROW_OPT_OUT:
+    case ROW_OPT_OUT_ALL:
+    case ROW_OPT_IN:
+    case ROW_CONFIRM:
+    case ROW_DECLINE:
+    case ROW_HELP:
+    case ROW_CANCEL:
+    case ROW_REPLY:
+    case ROW_POLITE:
+    case ROW_ORDINARY:
+        add_word(set, row, fold);
+        return;
+    case ROW_KINDS:
+        break;
+    }
+    CHECK(false);
+}
+
+struct keyword_set *keyword_set_new(const struct keyword_row *rows, size_t count)
+{
+    static struct fold fold;
+    struct span data = keyword_data();
+    size_t most = count + keyword_row_count(data), slots = 64;
+    while (slots < most * LOAD)
+        slots *= 2;
+    struct keyword_set *set = check_calloc(1, sizeof *set);
+    set->words = check_calloc(most, sizeof *set->words);
+    set->typos = check_calloc(most, sizeof *set->typos);
+    set->typo_letters = check_calloc(most, sizeof *set->typo_letters);
+    set->phrases = check_calloc(most, sizeof *set->phrases);
+    set->word_slots = check_calloc(slots, sizeof *set->word_slots);
+    set->phrase_slots = check_calloc(slots, sizeof *set->phrase_slots);
+    set->mask = (uint32_t)slots - 1;
+    for (size_t i = 0; i < count; i++)
+        add_row(set, &rows[i], &fold);
+    struct keyword_row row;
+    const char *why = NULL;
+    while (keyword_row_next(&data, &row, &why))
+        add_row(set, &row, &fold);
+    CHECK(why == NULL); /* the data is ours */
+    return set;
+}
+
+#define FREE(text) free((char *)(uintptr_t)(text))
+
+void keyword_set_free(struct keyword_set *set)
+{
+    if (set == NULL)
+        return;
+    for (size_t i = 0; i < set->word_count; i++) {
+        FREE(set->words[i].language);
+        FREE(set->words[i].rule);
+        FREE(set->words[i].typo_rule);
+        FREE(set->words[i].text);
+    }
+    for (size_t i = 0; i < set->phrase_count; i++) {
+        FREE(set->phrases[i].language);
+        FREE(set->phrases[i].rule);
+        FREE(set->phrases[i].text);
+    }
+    free(set->words);
+    free(set->typos);
+    free(set->typo_letters);
+    free(set->phrases);
+    free(set->word_slots);
+    free(set->phrase_slots);
+    free(set);
+}
+
+/* Our own words alone; made at the first call. */
+static const struct keyword_set *own_words(void)
+{
+    static struct keyword_set *set;
+    if (set == NULL)
+        set = keyword_set_new(NULL, 0);
+    return set;
 }
 
 /* ---- Step 2: the first word, phrases, clauses ---- */
@@ -197,27 +318,33 @@ static void build_tables(void)
 struct found {
     const char *language;
     const char *rule; /* NULL: nothing */
+    bool shared;
 };
 
 struct findings {
-    struct found revokes, mentions;
+    struct found revokes, mentions, cancels;
     bool cue;
 };
 
-static void note(struct found *found, const char *language, const char *rule)
+static void note(struct found *found, const char *language, bool shared, const char *rule)
 {
     if (found->rule == NULL)
-        *found = (struct found){language, rule};
+        *found = (struct found){language, rule, shared};
+}
+
+static void note_word(struct found *found, const struct word *word)
+{
+    note(found, word->language, word->shared, word->rule);
 }
 
 static void note_phrase(struct findings *f, const struct phrase *phrase)
 {
     switch (phrase->kind) {
     case PHRASE_REVOKES:
-        note(&f->revokes, phrase->language, phrase->rule);
+        note(&f->revokes, phrase->language, phrase->shared, phrase->rule);
         return;
     case PHRASE_MENTIONS:
-        note(&f->mentions, phrase->language, phrase->rule);
+        note(&f->mentions, phrase->language, phrase->shared, phrase->rule);
         return;
     case PHRASE_CUE:
         f->cue = true;
@@ -237,46 +364,53 @@ static bool phrase_is_at(const struct phrase *phrase, const struct fold *fold, s
     return phrase->open || next == '\0' || next == ' ' || next == FOLD_CLAUSE;
 }
 
-static void find_phrases(struct findings *f, const struct fold *fold)
+static void find_phrases(const struct keyword_set *set, struct findings *f, const struct fold *fold)
 {
     for (size_t at = 0; at < fold->words_length;) {
         size_t end = word_end(fold->words, fold->words_length, at);
-        uint32_t slot = hash_text(fold->words + at, end - at) & (SLOTS - 1);
-        for (const struct phrase *p = phrase_slots[slot]; p != NULL; p = p->next)
+        uint32_t slot = hash_text(fold->words + at, end - at) & set->mask;
+        for (const struct phrase *p = set->phrase_slots[slot]; p != NULL; p = p->next)
             if (phrase_is_at(p, fold, at))
                 note_phrase(f, p);
-        for (const struct phrase *p = loose_phrases; p != NULL; p = p->next)
+        for (const struct phrase *p = set->loose_phrases[(uint8_t)fold->words[at]]; p != NULL;
+             p = p->next)
             if (phrase_is_at(p, fold, at))
                 note_phrase(f, p);
         at = end + 1;
     }
     if (!fold->joined)
         return;
-    for (const struct phrase *p = joined_phrases; p != NULL; p = p->next)
+    for (const struct phrase *p = set->joined_phrases; p != NULL; p = p->next)
         if (strstr(fold->compact, p->text) != NULL)
             note_phrase(f, p);
 }
 
-static void find_first_word(struct findings *f, const struct fold *fold)
+static void find_first_word(const struct keyword_set *set, struct findings *f,
+                            const struct fold *fold)
 {
     size_t end = word_end(fold->words, fold->words_length, 0);
-    const struct word *word = find_word(fold->words, end);
+    const struct word *word = find_word(set, fold->words, end);
     if (is_opt_out(word))
-        note(&f->revokes, word->language, word->rule);
-    for (size_t i = 0; fold->joined && i < WORD_COUNT; i++)
-        if (words[i].joined && is_opt_out(&words[i]) && fold->compact_length >= words[i].length &&
-            memcmp(fold->compact, words[i].text, words[i].length) == 0)
-            note(&f->revokes, words[i].language, words[i].rule);
+        note_word(&f->revokes, word);
+    else if (word != NULL && word->meaning == MEANING_CANCEL)
+        note_word(&f->cancels, word);
+    for (size_t i = 0; fold->joined && i < set->word_count; i++) {
+        word = &set->words[i];
+        if (word->joined && is_opt_out(word) && fold->compact_length >= word->length &&
+            memcmp(fold->compact, word->text, word->length) == 0)
+            note_word(&f->revokes, word);
+    }
 }
 
 /* The opt-out keyword that [at, end) of the words is, spaces and polite words before it aside. */
-static const struct word *clause_keyword(const struct fold *fold, size_t at, size_t end)
+static const struct word *clause_keyword(const struct keyword_set *set, const struct fold *fold,
+                                         size_t at, size_t end)
 {
     char compact[64];
     size_t length = 0;
     while (at < end) {
         size_t stop = word_end(fold->words, end, at), count = stop - at;
-        const struct word *word = length == 0 ? find_word(fold->words + at, count) : NULL;
+        const struct word *word = length == 0 ? find_word(set, fold->words + at, count) : NULL;
         if (word == NULL || word->kind != WORD_POLITE) {
             if (length + count > sizeof compact)
                 return NULL;
@@ -285,18 +419,18 @@ static const struct word *clause_keyword(const struct fold *fold, size_t at, siz
         }
         at = stop + 1;
     }
-    const struct word *word = find_word(compact, length);
+    const struct word *word = find_word(set, compact, length);
     return is_opt_out(word) ? word : NULL;
 }
 
-static void find_clauses(struct findings *f, const struct fold *fold)
+static void find_clauses(const struct keyword_set *set, struct findings *f, const struct fold *fold)
 {
     for (size_t at = 0; at < fold->words_length;) {
         const char *next = memchr(fold->words + at, FOLD_CLAUSE, fold->words_length - at);
         size_t end = next ? (size_t)(next - fold->words) : fold->words_length;
-        const struct word *word = clause_keyword(fold, at, end);
+        const struct word *word = clause_keyword(set, fold, at, end);
         if (word != NULL)
-            note(&f->revokes, word->language, word->rule);
+            note_word(&f->revokes, word);
         at = end + 1;
     }
 }
@@ -329,70 +463,133 @@ static size_t drop_emphasis(int32_t *points, size_t count)
     return kept;
 }
 
-static const struct word *find_typo(const struct fold *fold)
+/* A word that begins a sentence is a typo of a short keyword only where it can hardly be another word:
+ * the same letters, or a digit among them. */
+static bool is_no_word(const struct typo *typo, bool same_letters, bool has_digit)
+{
+    return typo->letter_count >= TYPO_LONG || same_letters || has_digit;
+}
+
+static bool two_bits_at_most(uint64_t bits)
+{
+    bits &= bits - 1;
+    return (bits & (bits - 1)) == 0;
+}
+
+static const struct word *find_typo_of(const struct keyword_set *set, struct span text, bool alone)
+{
+    int32_t points[2 * POINTS_MAX];
+    size_t letter_count, count = fold_decode(text, points, 2 * POINTS_MAX, &letter_count);
+    if (count > 2 * POINTS_MAX || letter_count == 0)
+        return NULL;
+    count = drop_emphasis(points, count);
+    uint64_t letters = letters_of(points, count);
+    for (size_t i = 0; i < set->typo_count; i++) {
+        uint64_t changed = letters ^ set->typo_letters[i];
+        if (!two_bits_at_most(changed))
+            continue;
+        const struct typo *typo = &set->typos[i];
+        if (one_edit(points, count, typo->points, typo->count) &&
+            (alone || is_no_word(typo, changed == 0, letter_count < count)))
+            return typo->word;
+    }
+    return NULL;
+}
+
+static const struct word *find_typo(const struct keyword_set *set, const struct fold *fold)
 {
     bool one_word = fold->words_length == fold->compact_length;
     bool spelled = fold->words_length + 1 == 2 * fold->compact_length; /* s t p o */
-    if (!one_word && !spelled)
+    if (one_word || spelled)
+        return find_typo_of(set, span_of(fold->compact, fold->compact_length), true);
+    struct span first = span_of(fold->words, word_end(fold->words, fold->words_length, 0));
+    if (first.length < TYPO_LETTERS ||
+        find_word(set, (const char *)first.data, first.length) != NULL)
         return NULL;
-    int32_t points[2 * POINTS_MAX];
-    size_t letters, count = fold_decode(span_of(fold->compact, fold->compact_length), points,
-                                        2 * POINTS_MAX, &letters);
-    if (count > 2 * POINTS_MAX || letters == 0)
-        return NULL;
-    count = drop_emphasis(points, count);
-    for (size_t i = 0; i < WORD_COUNT; i++)
-        if (words[i].point_count > 0 &&
-            one_edit(points, count, words[i].points, words[i].point_count))
-            return &words[i];
-    return NULL;
+    return find_typo_of(set, first, false);
 }
 
 /* ---- The four steps ---- */
 
-static struct keyword_match matched(enum meaning meaning, const char *language, const char *rule)
+static const struct keyword_match ordinary = {
+    .meaning = MEANING_REPLY, .language = "", .rule = "", .step = 4};
+
+static struct keyword_match matched(enum meaning meaning, const struct found *found, unsigned step)
 {
-    return (struct keyword_match){.meaning = meaning, .language = language, .rule = rule};
+    return (struct keyword_match){.meaning = meaning,
+                                  .language = found->language,
+                                  .rule = found->rule,
+                                  .shared = found->shared,
+                                  .step = (uint8_t)step};
 }
 
 static struct keyword_match match_whole(const struct word *word, bool pending)
 {
     bool answer = word->meaning == MEANING_CONFIRM || word->meaning == MEANING_DECLINE;
-    if (word->meaning == MEANING_REPLY || (answer && !pending))
-        return matched(MEANING_REPLY, "", "");
-    return matched(word->meaning, word->language, word->rule);
+    if (word->kind != WORD_KEYWORD || (answer && !pending))
+        return ordinary;
+    return matched(word->meaning, &(struct found){word->language, word->rule, word->shared}, 1);
 }
 
-static struct keyword_match match_parts(const struct fold *fold)
+static struct keyword_match match_parts(const struct keyword_set *set, const struct fold *fold)
 {
     struct findings f = {0};
-    find_first_word(&f, fold);
-    find_phrases(&f, fold);
-    find_clauses(&f, fold);
-    const struct found *found = f.revokes.rule ? &f.revokes : &f.mentions;
-    if (found->rule != NULL && f.cue)
-        return matched(MEANING_REVIEW, found->language, found->rule);
+    unsigned step = 2;
+    find_first_word(set, &f, fold);
+    find_phrases(set, &f, fold);
+    find_clauses(set, &f, fold);
+    if (f.revokes.rule == NULL && f.cancels.rule != NULL)
+        return matched(MEANING_CANCEL, &f.cancels, 2);
+    if (f.revokes.rule == NULL) {
+        const struct word *typo = find_typo(set, fold);
+        if (typo != NULL) {
+            note(&f.revokes, typo->language, typo->shared, typo->typo_rule);
+            step = 3;
+        }
+    }
     if (f.revokes.rule != NULL)
-        return matched(MEANING_OPT_OUT_INTENT, f.revokes.language, f.revokes.rule);
-    const struct word *typo = find_typo(fold);
-    if (typo != NULL)
-        return matched(MEANING_OPT_OUT_INTENT, typo->language, typo->typo_rule);
-    return matched(MEANING_REPLY, "", "");
+        return matched(f.cue ? MEANING_REVIEW : MEANING_OPT_OUT_INTENT, &f.revokes, step);
+    if (f.mentions.rule != NULL && f.cue)
+        return matched(MEANING_REVIEW, &f.mentions, 2);
+    return ordinary;
+}
+
+/* A command of a program with a number behind it: "stop 12345" is its "stop #". */
+static const struct word *find_command(const struct keyword_set *set, const struct fold *fold)
+{
+    char command[64];
+    size_t length = fold->compact_length;
+    while (length > 0 && fold->compact[length - 1] >= '0' && fold->compact[length - 1] <= '9')
+        length--;
+    if (length == fold->compact_length || length + 1 > sizeof command)
+        return NULL;
+    memcpy(command, fold->compact, length);
+    command[length] = '#';
+    return find_word(set, command, length + 1);
+}
+
+struct keyword_match keyword_match_in(const struct keyword_set *set, struct span utf8, bool pending)
+{
+    static const struct found question_mark = {"en", "keyword/question-mark@1", true};
+    struct fold fold;
+    if (set == NULL)
+        set = own_words();
+    if (utf8.length > KEYWORD_TEXT_MAX)
+        return ordinary;
+    fold_text(&fold, utf8);
+    if (fold.question)
+        return matched(MEANING_HELP, &question_mark, 1);
+    if (fold.compact_length == 0)
+        return ordinary;
+    const struct word *word = find_word(set, fold.compact, fold.compact_length);
+    if (word == NULL && set->has_commands)
+        word = find_command(set, &fold);
+    return word != NULL ? match_whole(word, pending) : match_parts(set, &fold);
 }
 
 struct keyword_match keyword_match(struct span utf8, bool pending)
 {
-    struct fold fold;
-    build_tables();
-    if (utf8.length > KEYWORD_TEXT_MAX)
-        return matched(MEANING_REPLY, "", "");
-    fold_text(&fold, utf8);
-    if (fold.question)
-        return matched(MEANING_HELP, "en", "keyword/question-mark@1");
-    if (fold.compact_length == 0)
-        return matched(MEANING_REPLY, "", "");
-    const struct word *word = find_word(fold.compact, fold.compact_length);
-    return word != NULL ? match_whole(word, pending) : match_parts(&fold);
+    return keyword_match_in(NULL, utf8, pending);
 }
 
 size_t keyword_canonical(struct span utf8, char *out, size_t size)
@@ -421,6 +618,7 @@ const char *meaning_name(enum meaning meaning)
         [MEANING_DECLINE] = "decline",
         [MEANING_OPT_IN] = "opt_in",
         [MEANING_HELP] = "help",
+        [MEANING_CANCEL] = "cancel",
     };
     return names[meaning];
 }

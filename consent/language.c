@@ -5,14 +5,6 @@
 
 #include "proto/number.h"
 
-/* Words that are sent in more than one of the languages that we answer in. */
-static const char *const shared_rules[] = {
-    "keyword/stop@",          "typo/stop@",       "keyword/stop-all@",
-    "typo/stop-all@",         "keyword/start@",   "typo/start@",
-    "keyword/info@",          "keyword/contact@", "keyword/unstop@",
-    "keyword/question-mark@",
-};
-
 /* Country codes (ITU-T E.164) of countries with one official language, of those that we answer in. No
  * code is the beginning of another. */
 static const struct {
@@ -20,9 +12,18 @@ static const struct {
     const char *codes;
 } countries[] = {
     {"ar", " 20 218 249 962 963 965 966 967 968 970 971 973 974 "},
+    {"de", " 43 49 423 "},
     {"en", " 44 61 64 "},
     {"es", " 34 51 52 53 54 56 57 58 502 503 504 505 506 507 591 593 595 598 "},
     {"fr", " 33 221 223 225 226 227 228 229 241 242 243 262 377 508 590 594 596 687 689 "},
+    {"id", " 62 "},
+    {"it", " 39 378 "},
+    {"ja", " 81 "},
+    {"ko", " 82 "},
+    {"nl", " 31 597 "},
+    {"pt", " 55 238 239 244 258 351 "},
+    {"tr", " 90 "},
+    {"zh", " 86 "},
 };
 
 static bool has_code(const char *codes, const char *digits, size_t length)
@@ -47,8 +48,5 @@ const char *language_of_number(uint64_t number)
 
 const char *language_of_reply(const struct keyword_match *match, uint64_t number)
 {
-    for (size_t i = 0; i < sizeof shared_rules / sizeof *shared_rules; i++)
-        if (strncmp(match->rule, shared_rules[i], strlen(shared_rules[i])) == 0)
-            return language_of_number(number);
-    return match->language;
+    return match->shared ? language_of_number(number) : match->language;
 }

@@ -1,42 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consent/reply.h"
 
+#include <stdlib.h>
+
+#include "consent/data.h"
 #include "proto/base/check.h"
 
-struct reply {
-    Assent__V1__ServiceKind kind;
-    const char *language;
-    const char *text;
+#define LANGUAGES_MAX 32
+#define KINDS         8
+#define TEXT_MAX      512
+
+struct reply_texts {
+    char language[9];
+    const char *texts[KINDS]; /* by Assent__V1__ServiceKind; NULL: none */
 };
 
-#define REPLY(kind, language, text) {ASSENT__V1__SERVICE_KIND__##kind, language, text},
-static const struct reply replies[] = {
-#include "consent/data/replies.inc"
-};
-#undef REPLY
+static struct reply_texts table[LANGUAGES_MAX]; /* English first */
+static size_t language_count;
 
-/* English stands first of each kind. */
+static const char *const kind_names[KINDS] = {
+    [ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION] = "opt_out_confirmation",
+    [ASSENT__V1__SERVICE_KIND__HELP_REPLY] = "help_reply",
+    [ASSENT__V1__SERVICE_KIND__OPT_IN_QUESTION] = "opt_in_question",
+    [ASSENT__V1__SERVICE_KIND__WELCOME] = "welcome",
+    [ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN] = "opt_in_again",
+};
+
+/* ---- the table, read at the first call (one thread) ---- */
+
+static struct reply_texts *texts_of(struct span language)
+{
+    for (size_t i = 0; i < language_count; i++)
+        if (span_equal(language, span_from_string(table[i].language)))
+            return &table[i];
+    CHECK(language_count < LANGUAGES_MAX && language.length < sizeof table->language);
+    struct reply_texts *added = &table[language_count++];
+    memcpy(added->language, language.data, language.length);
+    return added;
+}
+
+static int kind_named(struct span name)
+{
+    for (int i = 0; i < KINDS; i++)
+        if (kind_names[i] != NULL && span_equal(name, span_from_string(kind_names[i])))
+            return i;
+    return -1;
+}
+
+static void read_table(void)
+{
+    struct span data = span_of(data_replies, data_replies_length), line;
+    while (data_line(&data, &line)) {
+        struct span kind, language, version, text;
+        CHECK(data_column(&line, &kind) && data_column(&line, &language) &&
+              data_column(&line, &version) && data_column(&line, &text) && line.length == 0);
+        int index = kind_named(kind);
+        CHECK(index >= 0 && text.length > 0 && text.length < TEXT_MAX);
+        char *copy = check_malloc(text.length + 1);
+        memcpy(copy, text.data, text.length);
+        copy[text.length] = '\0';
+        struct reply_texts *texts = texts_of(language);
+        CHECK(texts->texts[index] == NULL);
+        texts->texts[index] = copy;
+    }
+    CHECK(language_count > 0 && strcmp(table[0].language, "en") == 0);
+}
+
+static const struct reply_texts *find_language(const char *language)
+{
+    if (language_count == 0)
+        read_table();
+    for (size_t i = 0; i < language_count; i++)
+        if (strcmp(table[i].language, language) == 0)
+            return &table[i];
+    return NULL;
+}
+
 static const char *find_text(Assent__V1__ServiceKind kind, const char *language)
 {
-    const char *english = NULL;
-    for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
-        if (replies[i].kind != kind)
-            continue;
-        if (strcmp(replies[i].language, language) == 0)
-            return replies[i].text;
-        if (english == NULL)
-            english = replies[i].text;
-    }
-    CHECK(english != NULL); /* not a kind of reply */
-    return english;
+    const struct reply_texts *texts = find_language(language);
+    if (texts == NULL || texts->texts[kind] == NULL)
+        texts = &table[0];
+    CHECK(texts->texts[kind] != NULL); /* not a kind of reply */
+    return texts->texts[kind];
 }
 
 bool reply_has_language(const char *language)
 {
-    for (size_t i = 0; i < sizeof replies / sizeof *replies; i++)
-        if (strcmp(replies[i].language, language) == 0)
-            return true;
-    return false;
+    return find_language(language) != NULL;
+}
+
+const char *reply_language(size_t index)
+{
+    (void)find_language("en");
+    return index < language_count ? table[index].language : NULL;
 }
 
 struct filling {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gateway's own texts (opt-out confirmation, help, opt-in question, welcome, answer to START), by language, with
- * {brand}, {program} and {contact} filled in. Data in consent/data/replies.*. */
+/* The gateway's own texts (opt-out confirmation, help, opt-in question, welcome, answer to START), by
+ * language, with {brand}, {program} and {contact} filled in. Data in consent/data/replies.tsv. */
 #ifndef CONSENT_REPLY_H
 #define CONSENT_REPLY_H
 
@@ -22,5 +22,8 @@ size_t reply_text(Assent__V1__ServiceKind kind, const char *language,
 
 /* True for a language that has texts of its own. */
 bool reply_has_language(const char *language);
+
+/* The languages in turn, English first; NULL behind the last. */
+const char *reply_language(size_t index);
 
 #endif

@@ -304,6 +304,7 @@ static void act(struct engine *e, struct reply *r, const struct keyword_match *m
     case MEANING_REVIEW:
     case MEANING_CONFIRM:
     case MEANING_DECLINE:
+    case MEANING_CANCEL:
         reply_ordinary(e, r, match);
         return;
     }

@@ -11,6 +11,16 @@
 
 #define CANONICAL_MAX 8192
 
+static const char *const step_words[] = {"", "the whole message is a keyword",
+                                         "its first word, a clause of it or a phrase",
+                                         "one edit from a keyword", "none: an ordinary reply"};
+
+static const char *version_of(const char *rule)
+{
+    const char *at = strrchr(rule, '@');
+    return at ? at + 1 : "";
+}
+
 static void print_json(const struct keyword_match *match, const char *canonical,
                        const char *outcome)
 {
@@ -18,6 +28,8 @@ static void print_json(const struct keyword_match *match, const char *canonical,
     json_object_set_new(object, "canonical", json_string(canonical));
     json_object_set_new(object, "outcome", json_string(outcome));
     json_object_set_new(object, "rule", json_string(match->rule));
+    json_object_set_new(object, "version", json_string(version_of(match->rule)));
+    json_object_set_new(object, "step", json_integer(match->step));
     json_object_set_new(object, "language", json_string(match->language));
     json_line(object, stdout);
 }
@@ -56,8 +68,8 @@ int consent_explain(const struct cli *cli, int argc, char **argv)
         print_json(&match, canonical, outcome);
         return EXIT_DONE;
     }
-    printf("canonical  %s\nrule       %s\nlanguage   %s\noutcome    \"%s\"\n", canonical,
-           match.rule[0] ? match.rule : "none: an ordinary reply",
+    printf("canonical  %s\nrule       %s\nstep       %d: %s\nlanguage   %s\noutcome    \"%s\"\n",
+           canonical, match.rule[0] ? match.rule : "none", match.step, step_words[match.step],
            match.language[0] ? match.language : "-", outcome);
     return EXIT_DONE;
 }

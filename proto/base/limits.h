@@ -80,6 +80,7 @@
 #define STORE_BACKOFF_MAX_MS 1000
 #define STORE_INTSET_MIN     512  /* set-max-intset-entries below this costs memory: warned */
 #define KEYWORD_TEXT_MAX     1600 /* octets of a reply; longer ones are ordinary replies */
+#define KEYWORD_ID_MAX       32   /* octets of the id of a row of words */
 
 /* SMPP */
 #define PDU_MAX            65536u /* octets, bound; command_length above it ends the session */

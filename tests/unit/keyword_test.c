@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "consent/keyword.h"
+#include "consent/keyword_rows.h"
 #include "proto/base/clock.h"
 #include "proto/base/limits.h"
 
@@ -59,33 +60,139 @@ static void the_vectors_hold(void **state)
     assert_int_equal(wrong, 0);
 }
 
+static bool is_answer(enum row_kind kind)
+{
+    return kind == ROW_CONFIRM || kind == ROW_DECLINE;
+}
+
+static const char *text_of(struct span span)
+{
+    static char text[256];
+    assert_true(span.length < sizeof text);
+    memcpy(text, span.data, span.length);
+    text[span.length] = '\0';
+    return text;
+}
+
+static void keyword_row_is_reached(const struct keyword_row *row)
+{
+    static const enum meaning meanings[ROW_KINDS] = {
+        [ROW_OPT_OUT] = MEANING_OPT_OUT, [ROW_OPT_OUT_ALL] = MEANING_OPT_OUT_ALL,
+        [ROW_OPT_IN] = MEANING_OPT_IN,   [ROW_CONFIRM] = MEANING_CONFIRM,
+        [ROW_DECLINE] = MEANING_DECLINE, [ROW_HELP] = MEANING_HELP};
+    struct keyword_match match = keyword_match(row->text, true);
+    char rule[KEYWORD_RULE_SIZE];
+    snprintf(rule, sizeof rule, "keyword/%.*s@%.*s", (int)row->id.length, row->id.data,
+             (int)row->version.length, row->version.data);
+    if (match.meaning != meanings[row->kind] || strcmp(match.rule, rule) != 0)
+        fail_msg("\"%s\" is %s by %s, not %s", text_of(row->text), meaning_name(match.meaning),
+                 match.rule, rule);
+    assert_memory_equal(match.language, row->languages.data, strlen(match.language));
+    assert_int_equal(match.step, 1);
+    if (is_answer(row->kind))
+        assert_int_equal(keyword_match(row->text, false).step, 4);
+}
+
 /* A row that another row hides would be dead data. */
 static void every_row_is_reached(void **state)
 {
     (void)state;
-    static const struct {
-        enum meaning meaning;
-        const char *rule, *language, *text;
-    } rows[] = {
-#define KEYWORD(meaning, language, id, text, version, source)                                      \
-    {MEANING_##meaning, "keyword/" id "@" #version, language, text},
-#define PHRASE(language, id, text, version) {MEANING_OPT_OUT_INTENT, NULL, language, text},
-#define MENTION(language, id, text, version)
-#define CUE(language, text)
-#define POLITE(text)
-#define ORDINARY(text) {MEANING_REPLY, "", "", text},
-#include "consent/data/keywords.inc"
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct keyword_match match = keyword_match(span_from_string(rows[i].text), true);
-        if (rows[i].rule != NULL) {
-            assert_int_equal(match.meaning, rows[i].meaning);
-            assert_string_equal(match.rule, rows[i].rule);
-            assert_string_equal(match.language, rows[i].language);
-        } else if (match.meaning < MEANING_OPT_OUT || match.meaning > MEANING_OPT_OUT_INTENT) {
-            fail_msg("phrase \"%s\" does not revoke", rows[i].text);
-        }
+    struct span data = keyword_data();
+    struct keyword_row row;
+    const char *why = NULL;
+    unsigned count = 0;
+    for (; keyword_row_next(&data, &row, &why); count++) {
+        enum meaning meaning = keyword_match(row.text, true).meaning;
+        if (row.kind < ROW_CANCEL)
+            keyword_row_is_reached(&row);
+        else if (row.kind == ROW_REVOKES && (meaning < MEANING_OPT_OUT || meaning > MEANING_REVIEW))
+            fail_msg("phrase \"%s\" does not revoke", text_of(row.text));
+        else if (row.kind == ROW_ORDINARY && meaning != MEANING_REPLY)
+            fail_msg("\"%s\" is not ordinary", text_of(row.text));
     }
+    assert_null(why);
+    assert_true(count > 1500 && count <= keyword_row_count(keyword_data()));
+}
+
+static void bad_rows_are_named(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "opt_out\ten\tx\t1\tx",
+        "opt_out\ten\tx\t1\tx\tUSE\tmore",
+        "opt_ou\ten\tx\t1\tx\tUSE",
+        "opt_out\ten\tx\tone\tx\tUSE",
+        "opt_out\ten\tx\t1\t\tUSE",
+        "opt_out\ten\tx\t10000\tx\tUSE",
+        "opt_out\ten\tan-id-of-more-than-thirty-two-oct\t1\tx\tUSE",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct span data = span_from_string(bad[i]);
+        struct keyword_row row;
+        const char *why = NULL;
+        assert_false(keyword_row_next(&data, &row, &why));
+        assert_non_null(why);
+    }
+    struct span data = span_from_string("# a comment\n\ncue\ten,fr\t-\t1\tmy order\tUSE");
+    struct keyword_row row;
+    const char *why = NULL;
+    assert_true(keyword_row_next(&data, &row, &why));
+    assert_int_equal(row.kind, ROW_CUE);
+    assert_true(span_equal(row.text, span_from_string("my order")));
+    assert_false(keyword_row_next(&data, &row, &why));
+    assert_null(why);
+}
+
+static struct keyword_row program_row(enum row_kind kind, const char *id, const char *text)
+{
+    return (struct keyword_row){.kind = kind,
+                                .languages = span_from_string("en"),
+                                .id = span_from_string(id),
+                                .version = span_from_string("1a2b3c4d"),
+                                .text = span_from_string(text),
+                                .source = span_from_string("program"),
+                                .owner = span_from_string("clinic")};
+}
+
+static void a_programs_words_win(void **state)
+{
+    (void)state;
+    const struct keyword_row rows[] = {
+        program_row(ROW_OPT_OUT, "3311", "3311"),
+        program_row(ROW_REPLY, "stop-alert", "STOP #"),
+        program_row(ROW_CANCEL, "cancel", "Cancel"),
+        program_row(ROW_REVOKES, "no-more-pills", "no more pills"),
+        program_row(ROW_CUE, "-", "my dentist"),
+        program_row(ROW_HELP, "where", "where"),
+    };
+    static const struct {
+        const char *text;
+        enum meaning meaning;
+        const char *rule;
+    } cases[] = {
+        {"3311", MEANING_OPT_OUT, "program/clinic/3311@1a2b3c4d"},
+        {"٣٣١١", MEANING_OPT_OUT, "program/clinic/3311@1a2b3c4d"},
+        {"stop 12345", MEANING_REPLY, "program/clinic/stop-alert@1a2b3c4d"},
+        {"STOP12.", MEANING_REPLY, "program/clinic/stop-alert@1a2b3c4d"},
+        {"stop", MEANING_OPT_OUT, "keyword/stop@1"},
+        {"stop 12345 now", MEANING_OPT_OUT_INTENT, "keyword/stop@1"},
+        {"CANCEL", MEANING_CANCEL, "program/clinic/cancel@1a2b3c4d"},
+        {"Cancel, I am ill", MEANING_CANCEL, "program/clinic/cancel@1a2b3c4d"},
+        {"cancel, and stop texting me", MEANING_OPT_OUT_INTENT, "phrase/stop-texting@1"},
+        {"please, no more pills", MEANING_OPT_OUT_INTENT, "program/clinic/no-more-pills@1a2b3c4d"},
+        {"stop my dentist", MEANING_REVIEW, "keyword/stop@1"},
+        {"Where?", MEANING_HELP, "program/clinic/where@1a2b3c4d"},
+    };
+    struct keyword_set *set = keyword_set_new(rows, sizeof rows / sizeof *rows);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct keyword_match match = keyword_match_in(set, span_from_string(cases[i].text), false);
+        assert_string_equal(match.rule, cases[i].rule);
+        assert_int_equal(match.meaning, cases[i].meaning);
+    }
+    keyword_set_free(set);
+    assert_int_equal(keyword_match(span_from_string("stop 12345"), false).meaning,
+                     MEANING_OPT_OUT_INTENT);
+    assert_int_equal(keyword_match(span_from_string("3311"), false).meaning, MEANING_REPLY);
 }
 
 static void rules_and_languages_are_named(void **state)
@@ -194,6 +301,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_vectors_hold),
         cmocka_unit_test(every_row_is_reached),
+        cmocka_unit_test(bad_rows_are_named),
+        cmocka_unit_test(a_programs_words_win),
         cmocka_unit_test(rules_and_languages_are_named),
         cmocka_unit_test(the_canonical_form_is_the_documented_one),
         cmocka_unit_test(long_texts_are_ordinary),

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files of consent/data, compiled in as they stand, and how their lines are read: a row a line, # at
+ * its beginning makes it a comment, a tab between columns. Pure. */
+#ifndef CONSENT_DATA_H
+#define CONSENT_DATA_H
+
+#include <stdbool.h>
+
+#include "proto/base/span.h"
+
+extern const unsigned char data_keywords[], data_replies[];
+extern const size_t data_keywords_length, data_replies_length;
+
+/* Takes the next line that is no comment and not empty off `data`; false at its end. */
+bool data_line(struct span *data, struct span *ret_line);
+
+/* Takes the next column off `line`; false when there is none. */
+bool data_column(struct span *line, struct span *ret_column);
+
+#endif
