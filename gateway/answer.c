@@ -170,7 +170,9 @@ static void opted_out_at_carrier(struct engine *e, const struct message *m, uint
                         .text = "",
                         .evidence = "",
                         .program = m->program};
-    add_stop_scopes(e, o.scopes, &o.scope_count, m->program);
+    struct stop_reach_scopes reach;
+    stop_reach_of(e, m->number, &m->program, 1, &reach);
+    opt_out_reach(&o, &reach);
     opt_out_apply(e, &o);
 }
 

@@ -415,10 +415,10 @@ void engine_opt_out(struct engine *e, uint16_t client, uint64_t call,
         .evidence = in->evidence,
         .program = program,
     };
-    if (in->everything)
-        add_scope(o.scopes, &o.scope_count, SCOPE_EVERYTHING);
-    else
-        add_stop_scopes(e, o.scopes, &o.scope_count, (uint16_t)program);
+    uint16_t about = (uint16_t)program;
+    struct stop_reach_scopes reach;
+    stop_reach_of(e, number, &about, in->everything ? 0 : 1, &reach);
+    opt_out_reach(&o, &reach);
     reply_state(e, call, "opted_out", opt_out_apply(e, &o));
 }
 
@@ -475,16 +475,17 @@ static void show_one(struct engine *e, struct inquiry *q, const struct consent_s
     const char *names[SHOWN_SCOPES] = {"", "", config->brand, config->name};
     assent__v1__program_consent__init(shown);
     shown->program = UNCONST(config->name);
+    bool marketing = config->classes[ASSENT__V1__CLASS__MARKETING];
     for (int i = 0; i < SHOWN_SCOPES; i++)
-        if (s->opted_out[i] || deny_find(e, q->number, &scopes[i], 1) >= 0)
+        if ((s->opted_out[i] || deny_find(e, q->number, &scopes[i], 1) >= 0) &&
+            (marketing || scopes[i] != e->brand_scope[program]))
             add_denial(shown, kinds[i], names[i]);
     const char *consent = config->opt_in == OPT_IN_SINGLE ? "single" : "confirmed";
     shown->state = UNCONST(shown->n_denied_by > 0 ? "opted_out"
                            : s->opt_in            ? consent
                            : s->pending           ? "pending"
                                                   : "none");
-    shown->may_send_marketing =
-        config->classes[ASSENT__V1__CLASS__MARKETING] && s->opt_in && shown->n_denied_by == 0;
+    shown->may_send_marketing = marketing && s->opt_in && shown->n_denied_by == 0;
 }
 
 static void show_done(struct engine *e, struct inquiry *q)

@@ -9,6 +9,7 @@
  *   failover.c  which carrier a message waits at     reconfigure.c  a new configuration
  *   long_reply.c  parts of replies                sender.c     what one sender may write
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
+ *   reach.c     what a STOP ends
  *   denial.c    the deny set and recent opt-outs
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
@@ -554,12 +555,25 @@ struct opt_out {
     Assent__V1__ConsentSource source;
     const char *client, *carrier, *sender, *rule, *language, *how, *text, *evidence;
     struct span raw;
-    int program; /* -1: none */
+    int program;            /* -1: none */
+    const char *reach_rule; /* of the law, that widened the reach; NULL: none */
 };
 uint64_t opt_out_apply(struct engine *e, const struct opt_out *o);
-/* Adds the scopes that a STOP to this program reaches; false: no room. */
-bool add_stop_scopes(const struct engine *e, uint16_t *scopes, uint8_t *count, uint16_t program);
-bool add_scope(uint16_t *scopes, uint8_t *count, uint16_t scope);
+struct stop_reach_scopes;
+void opt_out_reach(struct opt_out *o, const struct stop_reach_scopes *reach);
+
+/* ---- reach.c ---- */
+struct stop_reach_scopes {
+    uint16_t scopes[WRITE_SCOPES_MAX];
+    uint8_t count;
+    const struct revocation_rule *rule; /* of the law, that widened it; NULL: none */
+};
+/* What a STOP ends that takes effect now and is about all these programs; none: everything. More scopes
+ * than a record holds become everything too. */
+void stop_reach_of(const struct engine *e, uint64_t number, const uint16_t *programs,
+                   uint16_t count, struct stop_reach_scopes *ret_reach);
+/* False, and nothing changed: it is full. */
+bool reach_add(struct stop_reach_scopes *reach, uint16_t scope);
 
 /* ---- consent.c ---- */
 enum inquiry_kind {
@@ -649,6 +663,8 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
 bool projection_pending(const struct engine *e, enum consent_write_kind kind, uint64_t number,
                         uint16_t scope);
 bool projection_done(const struct engine *e, uint64_t sequence);
+/* Adds scopes as an event has them, as far as there is room. */
+void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t count);
 static inline bool gate_is_open(const struct engine *e)
 {
     return e->projection.phase == STORE_LIVE;

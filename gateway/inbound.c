@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "consent/language.h"
+#include "consent/revocation.h"
 #include "gateway/engine_state.h"
 #include "smpp/text.h"
 #include "smpp/utf8.h"
@@ -19,47 +20,12 @@
 
 /* ---- scopes ---- */
 
-bool add_scope(uint16_t *scopes, uint8_t *count, uint16_t scope)
-{
-    for (uint8_t i = 0; i < *count; i++)
-        if (scopes[i] == scope)
-            return true;
-    if (*count == WRITE_SCOPES_MAX)
-        return false;
-    scopes[(*count)++] = scope;
-    return true;
-}
-
-/* A brand's scope ends its marketing, the program's own all that the program sends. */
-bool add_stop_scopes(const struct engine *e, uint16_t *scopes, uint8_t *count, uint16_t program)
-{
-    switch (e->config->programs[program].stop_reach) {
-    case REACH_BRAND:
-        return add_scope(scopes, count, e->brand_scope[program]) &&
-               add_scope(scopes, count, e->program_scope[program]);
-    case REACH_PROGRAM:
-        return add_scope(scopes, count, e->program_scope[program]);
-    case REACH_GLOBAL:
-        break;
-    }
-    return add_scope(scopes, count, SCOPE_EVERYTHING);
-}
-
 /* Where an address serves several programs, STOP ends them all; where it serves none that is known,
- * everything. More scopes than a record holds become everything too. */
-static uint8_t reply_scopes(const struct engine *e, const struct reply *r, bool everything,
-                            uint16_t scopes[WRITE_SCOPES_MAX])
+ * everything. */
+static void reply_reach(const struct engine *e, const struct reply *r, bool everything,
+                        struct stop_reach_scopes *ret_reach)
 {
-    uint8_t count = 0;
-    if (everything || r->program_count == 0)
-        add_scope(scopes, &count, 0);
-    for (uint16_t i = 0; i < r->program_count && !everything; i++)
-        if (!add_stop_scopes(e, scopes, &count, r->programs[i])) {
-            count = 0;
-            add_scope(scopes, &count, 0);
-            break;
-        }
-    return count;
+    stop_reach_of(e, r->number, r->programs, everything ? 0 : r->program_count, ret_reach);
 }
 
 /* ---- opting out ---- */
@@ -120,6 +86,13 @@ static size_t list_in_flight(struct engine *e, const struct opt_out *o, uint64_t
     return count;
 }
 
+void opt_out_reach(struct opt_out *o, const struct stop_reach_scopes *reach)
+{
+    memcpy(o->scopes, reach->scopes, sizeof o->scopes);
+    o->scope_count = reach->count;
+    o->reach_rule = reach->rule != NULL ? reach->rule->name : NULL;
+}
+
 uint64_t opt_out_apply(struct engine *e, const struct opt_out *o)
 {
     uint64_t in_flight[IN_FLIGHT_MAX];
@@ -136,6 +109,8 @@ uint64_t opt_out_apply(struct engine *e, const struct opt_out *o)
     body.rule = UNCONST(o->rule);
     body.language = UNCONST(o->language);
     body.how = UNCONST(o->how);
+    if (o->reach_rule != NULL)
+        body.reach_rule = UNCONST(o->reach_rule);
     body.received_wall_ms = e->now.wall_ms;
     body.n_in_flight = list_in_flight(e, o, in_flight, &body.cancelled);
     body.in_flight = in_flight;
@@ -174,7 +149,9 @@ void reply_stop(struct engine *e, struct reply *r, const struct keyword_match *m
         .raw = r->raw,
         .program = r->program_count > 0 ? r->programs[0] : -1,
     };
-    o.scope_count = reply_scopes(e, r, match->meaning == MEANING_OPT_OUT_ALL, o.scopes);
+    struct stop_reach_scopes reach;
+    reply_reach(e, r, match->meaning == MEANING_OPT_OUT_ALL, &reach);
+    opt_out_reach(&o, &reach);
     r->owed.ready_at = opt_out_apply(e, &o);
     owe_stop_answer(e, &r->owed);
 }
@@ -252,18 +229,17 @@ static void help(struct engine *e, struct reply *r, const struct keyword_match *
 /* START: what was before the STOP stands again; the opt-in was never taken out of Redis. */
 static void start(struct engine *e, struct reply *r, const struct keyword_match *match)
 {
-    uint16_t scopes[WRITE_SCOPES_MAX];
-    uint8_t count = reply_scopes(e, r, r->program_count == 0, scopes);
-    if (count < WRITE_SCOPES_MAX)
-        add_scope(scopes, &count, 0); /* STOPALL is undone by the same person as well */
+    struct stop_reach_scopes reach;
+    reply_reach(e, r, false, &reach);
+    reach_add(&reach, SCOPE_EVERYTHING); /* STOPALL is undone by the same person as well */
     uint32_t wide[WRITE_SCOPES_MAX];
-    for (uint8_t i = 0; i < count; i++) {
-        wide[i] = scopes[i];
-        deny_lift(e, r->number, scopes[i]);
+    for (uint8_t i = 0; i < reach.count; i++) {
+        wide[i] = reach.scopes[i];
+        deny_lift(e, r->number, reach.scopes[i]);
     }
-    recent_lift(e, r->number, scopes, count);
+    recent_lift(e, r->number, reach.scopes, reach.count);
     Assent__V1__OptedInAgain body = ASSENT__V1__OPTED_IN_AGAIN__INIT;
-    body.n_scopes = count;
+    body.n_scopes = reach.count;
     body.scopes = wide;
     body.source = ASSENT__V1__CONSENT_SOURCE__REPLY;
     body.rule = UNCONST(match->rule);

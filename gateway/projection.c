@@ -63,7 +63,7 @@ int sender_index(const struct program_config *program, const char *sender)
 
 /* ---- from an event to a write ---- */
 
-static void take_scopes(struct consent_write *write, const uint32_t *scopes, size_t count)
+void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t count)
 {
     for (size_t i = 0; i < count && write->scope_count < WRITE_SCOPES_MAX; i++)
         write->scopes[write->scope_count++] = (uint16_t)scopes[i];
@@ -100,7 +100,7 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
     switch (event->body_case) {
     case ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED:
         write->kind = WRITE_PENDING;
-        take_scopes(write, &program, 1);
+        write_scopes(write, &program, 1);
         write->expires_wall_ms = event->opt_in_requested->expires_wall_ms;
         write->request = sequence;
         if (event->opt_in_requested->token_sha256.len == sizeof write->token_sha256)
@@ -110,26 +110,26 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
     case ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED:
     case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:
         write->kind = WRITE_OPT_IN;
-        take_scopes(write, &program, 1);
+        write_scopes(write, &program, 1);
         return true;
     case ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED:
         write->kind = WRITE_DROP_PENDING;
-        take_scopes(write, &program, 1);
+        write_scopes(write, &program, 1);
         return true;
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         write->kind = WRITE_OPT_OUT;
-        take_scopes(write, event->opted_out->scopes, event->opted_out->n_scopes);
+        write_scopes(write, event->opted_out->scopes, event->opted_out->n_scopes);
         take_confirmation(e, entry, event);
         return true;
     case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
         write->kind = WRITE_LIFT_OPT_OUT;
-        take_scopes(write, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
+        write_scopes(write, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
         return true;
     case ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED:
         write->kind = WRITE_SCOPE;
         write->number = 0;
         program = event->scope_registered->number;
-        take_scopes(write, &program, 1);
+        write_scopes(write, &program, 1);
         snprintf(write->name, sizeof write->name, "%s", event->scope_registered->name);
         return true;
     default:

@@ -171,8 +171,7 @@ static void replay_opt_out(struct engine *e, uint64_t sequence, const Assent__V1
                            const Assent__V1__Personal *personal)
 {
     struct consent_write write = {.sequence = sequence, .number = personal->number};
-    for (size_t i = 0; i < event->opted_out->n_scopes; i++)
-        add_scope(write.scopes, &write.scope_count, (uint16_t)event->opted_out->scopes[i]);
+    write_scopes(&write, event->opted_out->scopes, event->opted_out->n_scopes);
     recent_add(e, &write, event->wall_ms);
     replay_stop(e, &write);
 }
@@ -180,19 +179,16 @@ static void replay_opt_out(struct engine *e, uint64_t sequence, const Assent__V1
 static void replay_again(struct engine *e, const Assent__V1__Event *event,
                          const Assent__V1__Personal *personal)
 {
-    uint16_t scopes[WRITE_SCOPES_MAX];
-    uint8_t count = 0;
-    for (size_t i = 0; i < event->opted_in_again->n_scopes; i++)
-        add_scope(scopes, &count, (uint16_t)event->opted_in_again->scopes[i]);
-    recent_lift(e, personal->number, scopes, count);
+    struct consent_write write = {.number = personal->number};
+    write_scopes(&write, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
+    recent_lift(e, write.number, write.scopes, write.scope_count);
 }
 
 static void replay_seen_opt_out(struct engine *e, const Assent__V1__SeenOptOut *body,
                                 uint64_t number)
 {
     struct consent_write write = {.sequence = body->sequence, .number = number};
-    for (size_t i = 0; i < body->n_scopes; i++)
-        add_scope(write.scopes, &write.scope_count, (uint16_t)body->scopes[i]);
+    write_scopes(&write, body->scopes, body->n_scopes);
     recent_add(e, &write, body->wall_ms);
     replay_stop(e, &write);
     if (body->confirmed)

@@ -115,50 +115,59 @@ void oracle_release(struct oracle *o)
 
 /* ---- scopes ---- */
 
-/* Bits by program of what may be sent: its marketing, and above that all else. */
-#define ALL_ELSE 16
-
-static uint32_t bit_of(uint32_t program, int message_class)
+/* What a STOP ends, by the words of the agreement and not by the engine's. */
+static void stop_scopes(struct world *w, uint32_t number, uint32_t program, bool everything,
+                        struct stop_scopes *out)
 {
-    return 1u << (program + (message_class == ASSENT__V1__CLASS__MARKETING ? 0 : ALL_ELSE));
-}
-
-static uint32_t reach(const struct world *w, uint32_t program, bool everything)
-{
+    bool all_of_brand = w->plan.revoke_all && w->people.numbers[number] / 10000000000ull == 1;
     const struct program_config *of = &w->config.programs[program];
-    uint32_t mask = 0;
+    bool informational = !of->classes[ASSENT__V1__CLASS__MARKETING];
+    out->count = 0;
+    if (everything || of->stop_reach == REACH_GLOBAL) {
+        out->scopes[out->count++] = SCOPE_EVERYTHING;
+        return;
+    }
+    if (of->stop_reach == REACH_BRAND || all_of_brand)
+        out->scopes[out->count++] = scope_brand(w, program);
     for (uint32_t p = 0; p < SIM_PROGRAMS; p++) {
         bool same_brand = strcmp(w->config.programs[p].brand, of->brand) == 0;
-        if (everything || of->stop_reach == REACH_GLOBAL || p == program)
-            mask |= 1u << p | 1u << (p + ALL_ELSE);
-        else if (of->stop_reach == REACH_BRAND && same_brand)
-            mask |= 1u << p;
+        bool whole = all_of_brand || (of->stop_reach == REACH_BRAND && informational);
+        if (p == program || (same_brand && whole))
+            out->scopes[out->count++] = scope_program(w, p);
     }
+}
+
+static bool ends(struct world *w, uint16_t scope, uint32_t program, bool marketing)
+{
+    return scope == SCOPE_EVERYTHING || scope == scope_program(w, program) ||
+           (marketing && scope == scope_brand(w, program));
+}
+
+/* Bits of programs whose marketing, or whose other messages, it ends. */
+static uint32_t ended_by(struct world *w, const struct stop_scopes *stop, bool marketing)
+{
+    uint32_t mask = 0;
+    for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
+        for (uint8_t i = 0; i < stop->count; i++)
+            if (ends(w, stop->scopes[i], p, marketing))
+                mask |= 1u << p;
     return mask;
 }
 
-static uint64_t stop_key(struct world *w, uint32_t program, uint32_t number, bool everything)
+static bool has_all(const struct set *opt_outs, const struct stop_scopes *stop, uint64_t number)
 {
-    uint16_t scope = 0;
-    if (!everything) {
-        switch (w->config.programs[program].stop_reach) {
-        case REACH_BRAND:
-            scope = scope_brand(w, program);
-            break;
-        case REACH_PROGRAM:
-            scope = scope_program(w, program);
-            break;
-        case REACH_GLOBAL:
-            break;
-        }
-    }
-    return consent_key(scope, w->people.numbers[number]);
+    for (uint8_t i = 0; i < stop->count; i++)
+        if (!set_has(opt_outs, consent_key(stop->scopes[i], number)))
+            return false;
+    return true;
 }
 
-static bool denied_in(struct world *w, const struct set *opt_out, uint32_t program, uint64_t number)
+static bool denied_in(struct world *w, const struct set *opt_out, uint32_t program, bool marketing,
+                      uint64_t number)
 {
     return set_has(opt_out, consent_key(SCOPE_EVERYTHING, number)) ||
            set_has(opt_out, consent_key(SCOPE_HOLD, number)) ||
+           (marketing && set_has(opt_out, consent_key(scope_brand(w, program), number))) ||
            set_has(opt_out, consent_key(scope_program(w, program), number));
 }
 
@@ -191,10 +200,9 @@ void oracle_executed_check(struct world *w, const struct check *check,
         (struct verdict_seen){.number = people_find_number(w, check->number), .used_by = NONE};
     const struct redis_data *d = &w->redis.now;
     for (uint32_t p = 0; p < SIM_PROGRAMS; p++) {
-        if (denied_in(w, &d->opt_out, p, check->number))
-            continue;
-        ret_seen->allows_other |= 1u << p;
-        if (set_has(&d->opt_out, consent_key(scope_brand(w, p), check->number)))
+        if (!denied_in(w, &d->opt_out, p, false, check->number))
+            ret_seen->allows_other |= 1u << p;
+        if (denied_in(w, &d->opt_out, p, true, check->number))
             continue;
         ret_seen->allows_question |= 1u << p;
         if (set_has(&d->opt_in, consent_key(scope_program(w, p), check->number)))
@@ -218,21 +226,22 @@ void oracle_told_verdict(struct world *w, const struct verdict_seen *seen)
     o->verdicts[o->verdict_count++].told_us = w->now_us;
 }
 
-static uint32_t allowed(const struct verdict_seen *v, int message_class)
+static uint32_t allowed_by(const struct verdict_seen *v, Assent__V1__Class message_class)
 {
     if (message_class == ASSENT__V1__CLASS__MARKETING)
         return v->allows_marketing;
     return message_class == ASSENT__V1__CLASS__SERVICE ? v->allows_question : v->allows_other;
 }
 
-static bool use_verdict(struct world *w, const struct submit_seen *s, int message_class,
-                        uint32_t used_by)
+static bool use_verdict(struct world *w, const struct submit_seen *s,
+                        Assent__V1__Class message_class, uint32_t used_by)
 {
     struct oracle *o = &w->oracle;
     for (size_t i = 0; i < o->verdict_count; i++) {
         struct verdict_seen *v = &o->verdicts[i];
+        uint32_t allows = allowed_by(v, message_class);
         if (v->number != s->number || v->told_us + VERDICT_AGE_US < w->now_us ||
-            v->used_by != used_by || !(allowed(v, message_class) >> s->program & 1))
+            v->used_by != used_by || !(allows >> s->program & 1))
             continue;
         v->used_by = s->text;
         return true;
@@ -240,7 +249,8 @@ static bool use_verdict(struct world *w, const struct submit_seen *s, int messag
     return false;
 }
 
-static void check_verdict(struct world *w, const struct submit_seen *s, int message_class)
+static void check_verdict(struct world *w, const struct submit_seen *s,
+                          Assent__V1__Class message_class)
 {
     if (use_verdict(w, s, message_class, s->text) || use_verdict(w, s, message_class, NONE))
         return;
@@ -250,13 +260,16 @@ static void check_verdict(struct world *w, const struct submit_seen *s, int mess
 
 /* ---- P2 ---- */
 
-static void check_not_stopped(struct world *w, const struct submit_seen *s, int message_class)
+static void check_not_stopped(struct world *w, const struct submit_seen *s,
+                              Assent__V1__Class message_class)
 {
     const struct subscriber *sub = &w->oracle.subscribers[s->number];
-    if (sub->denied & bit_of(s->program, message_class))
+    bool as_marketing = message_class == ASSENT__V1__CLASS__MARKETING ||
+                        message_class == ASSENT__V1__CLASS__SERVICE;
+    if (sub->denied[as_marketing] >> s->program & 1)
         world_fail(w, "P2", "#%d to number %u of %s written after the answer to a STOP",
                    (int)s->text, s->number, w->config.programs[s->program].name);
-    if (sub->read_life == w->life && sub->read & bit_of(s->program, message_class))
+    if (sub->read_life == w->life && sub->read[as_marketing] >> s->program & 1)
         world_fail(w, "P3", "#%d to number %u of %s written although a STOP had been read",
                    (int)s->text, s->number, w->config.programs[s->program].name);
 }
@@ -575,11 +588,11 @@ static void judge_service(struct world *w, struct submit_seen *s)
         break;
     case ASSENT__V1__SERVICE_KIND__OPT_IN_QUESTION:
         check_verdict(w, s, ASSENT__V1__CLASS__SERVICE);
-        check_not_stopped(w, s, ASSENT__V1__CLASS__MARKETING);
+        check_not_stopped(w, s, ASSENT__V1__CLASS__SERVICE);
         break;
     case ASSENT__V1__SERVICE_KIND__WELCOME:
     case ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN:
-        check_not_stopped(w, s, ASSENT__V1__CLASS__MARKETING);
+        check_not_stopped(w, s, ASSENT__V1__CLASS__SERVICE);
         break;
     default:
         world_fail(w, "P1", "a text that nobody submitted: %s", s->plain);
@@ -694,22 +707,25 @@ static void submit_leaves(struct world *w, uint32_t connection, struct reader r,
 
 /* ---- the answer to a STOP leaves the gateway ---- */
 
-static void check_durable_and_in_redis(struct world *w, const struct mo *mo, uint64_t key)
+static void check_durable_and_in_redis(struct world *w, const struct mo *mo,
+                                       const struct stop_scopes *stop)
 {
+    uint64_t number = w->people.numbers[mo->number];
     struct set opt_outs = {0};
-    facts_opt_outs(w, w->disk.durable, w->people.numbers[mo->number], &opt_outs);
+    facts_opt_outs(w, w->disk.durable, number, &opt_outs);
     const struct redis *r = &w->redis;
     bool redis_stood = r->up && !r->broken && r->up_since_us < mo->handed_us;
     bool in_time = w->now_us - mo->handed_us < STOP_HOLD_MS * US_PER_MS;
-    if (!set_has(&opt_outs, key))
+    if (!has_all(&opt_outs, stop, number))
         world_fail(w, "P3", "a STOP of number %u is answered before it is durable", mo->number);
-    else if (redis_stood && in_time && !set_has(&r->now.opt_out, key))
+    else if (redis_stood && in_time && !has_all(&r->now.opt_out, stop, number))
         world_fail(w, "P3", "a STOP of number %u is answered before Redis has it", mo->number);
     free(opt_outs.members);
 }
 
-static void check_cancelled(struct world *w, const struct mo *mo, uint32_t mask)
+static void check_cancelled(struct world *w, const struct mo *mo, const struct stop_scopes *stop)
 {
+    const uint32_t masks[] = {ended_by(w, stop, false), ended_by(w, stop, true)};
     for (uint64_t i = w->oracle.oldest_open; i < w->disk.next; i++) {
         const struct record *r = &w->disk.records[i];
         const struct fact *f = &r->fact;
@@ -717,8 +733,9 @@ static void check_cancelled(struct world *w, const struct mo *mo, uint32_t mask)
             !r->progress.waiting || f->number != w->people.numbers[mo->number] ||
             f->message_class == ASSENT__V1__CLASS__SERVICE || r->appended_us >= mo->handed_us)
             continue;
+        uint32_t mask = masks[f->message_class == ASSENT__V1__CLASS__MARKETING];
         for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
-            if ((mask & bit_of(p, f->message_class)) && scope_program(w, p) == f->program)
+            if ((mask >> p & 1) && scope_program(w, p) == f->program)
                 world_fail(w, "P2", "message %llu to number %u still waits after its STOP",
                            (unsigned long long)i, mo->number);
     }
@@ -729,11 +746,12 @@ static void stop_answered(struct world *w, struct mo *mo)
     struct subscriber *sub = &w->oracle.subscribers[mo->number];
     if (sub->last_start_us >= mo->handed_us)
         return; /* a START came after it: it need not stand any more */
-    bool everything = mo->kind == MO_STOP_ALL;
-    uint32_t mask = reach(w, mo->program, everything);
-    check_durable_and_in_redis(w, mo, stop_key(w, mo->program, mo->number, everything));
-    check_cancelled(w, mo, mask);
-    sub->denied |= mask;
+    struct stop_scopes stop;
+    stop_scopes(w, mo->number, mo->program, mo->kind == MO_STOP_ALL, &stop);
+    check_durable_and_in_redis(w, mo, &stop);
+    check_cancelled(w, mo, &stop);
+    for (unsigned marketing = 0; marketing < 2; marketing++)
+        sub->denied[marketing] |= ended_by(w, &stop, marketing);
     w->oracle.stops_answered++;
 }
 
@@ -811,19 +829,36 @@ void oracle_octets_out(struct world *w, uint32_t connection, struct span octets)
 
 /* ---- something has reached the gateway ---- */
 
-static void note_read(struct world *w, uint32_t number, uint32_t mask)
+static void note_read(struct world *w, uint32_t number, const struct stop_scopes *stop)
 {
     struct subscriber *sub = &w->oracle.subscribers[number];
-    if (sub->read_life != w->life)
-        sub->read = 0;
+    for (unsigned marketing = 0; marketing < 2; marketing++) {
+        if (sub->read_life != w->life)
+            sub->read[marketing] = 0;
+        sub->read[marketing] |= ended_by(w, stop, marketing);
+    }
     sub->read_life = w->life;
-    sub->read |= mask;
+}
+
+/* A STOP that says something new is owed a confirmation. */
+static void note_stop(struct world *w, const struct mo *mo)
+{
+    struct subscriber *sub = &w->oracle.subscribers[mo->number];
+    struct stop_scopes stop;
+    bool news = false;
+    stop_scopes(w, mo->number, mo->program, mo->kind == MO_STOP_ALL, &stop);
+    for (uint8_t i = 0; i < stop.count; i++)
+        news |= set_add(&sub->opted_out, stop.scopes[i]);
+    sub->last_stop_us = w->now_us;
+    sub->confirmations_due += news;
 }
 
 /* The carrier says that its subscriber opted out: as good as a STOP, and nothing is confirmed. */
 static void carrier_opt_out(struct world *w, const struct submit_seen *s)
 {
-    note_read(w, s->number, reach(w, s->program, false));
+    struct stop_scopes stop;
+    stop_scopes(w, s->number, s->program, false, &stop);
+    note_read(w, s->number, &stop);
 }
 
 static void answer_handed(struct world *w, uint32_t connection, const struct delivery *d)
@@ -853,33 +888,26 @@ static void answer_handed(struct world *w, uint32_t connection, const struct del
 
 static void stop_handed(struct world *w, struct mo *mo)
 {
-    struct subscriber *sub = &w->oracle.subscribers[mo->number];
-    bool everything = mo->kind == MO_STOP_ALL;
-    uint32_t mask = reach(w, mo->program, everything);
-    uint64_t key = stop_key(w, mo->program, mo->number, everything);
-    note_read(w, mo->number, mask);
-    sub->last_stop_us = w->now_us;
-    if (set_add(&sub->opted_out, key >> 50))
-        sub->confirmations_due++;
+    struct stop_scopes stop;
+    stop_scopes(w, mo->number, mo->program, mo->kind == MO_STOP_ALL, &stop);
+    note_read(w, mo->number, &stop);
+    note_stop(w, mo);
 }
 
 static void half_handed(struct world *w, struct mo *mo)
 {
-    struct subscriber *sub = &w->oracle.subscribers[mo->number];
     if (mo->first_us == 0)
         mo->first_us = w->now_us;
-    if (w->wire.mos[mo->other].first_us == 0)
-        return;
-    sub->last_stop_us = w->now_us;
-    if (set_add(&sub->opted_out, stop_key(w, mo->program, mo->number, false) >> 50))
-        sub->confirmations_due++;
+    if (w->wire.mos[mo->other].first_us != 0)
+        note_stop(w, mo);
 }
 
 static void start_handed(struct world *w, const struct mo *mo)
 {
     struct subscriber *sub = &w->oracle.subscribers[mo->number];
     sub->last_start_us = w->now_us;
-    sub->denied = sub->read = 0;
+    memset(sub->denied, 0, sizeof sub->denied);
+    memset(sub->read, 0, sizeof sub->read);
     sub->opted_out.count = 0;
 }
 
@@ -947,10 +975,13 @@ void oracle_told_opt_out(struct world *w, uint32_t call)
         return;
     struct set opt_outs = {0};
     facts_opt_outs(w, w->disk.durable, w->people.numbers[c->number], &opt_outs);
-    if (!set_has(&opt_outs, stop_key(w, c->program, c->number, false)))
+    struct stop_scopes stop;
+    stop_scopes(w, c->number, c->program, false, &stop);
+    if (!has_all(&opt_outs, &stop, w->people.numbers[c->number]))
         world_fail(w, "P3", "an opt-out of number %u was answered before it is durable", c->number);
     free(opt_outs.members);
-    sub->denied |= reach(w, c->program, false);
+    for (unsigned marketing = 0; marketing < 2; marketing++)
+        sub->denied[marketing] |= ended_by(w, &stop, marketing);
 }
 
 /* ---- bounds, and the end ---- */

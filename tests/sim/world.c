@@ -8,6 +8,7 @@
 #include "proto/base/check.h"
 
 #define WALL_START_MS   1795298400000ull /* a Sunday in November 2026 */
+#define REVOKE_ALL_MS   1801958400000ull /* a Sunday in February 2027: plan.revoke_all */
 #define SETTLE_EVERY_US (2 * US_PER_S)
 #define SETTLE_MAX_US   (20 * 60 * US_PER_S)
 #define TURNS_MAX       2000            /* at one instant: more is a busy loop */
@@ -26,7 +27,7 @@ uint64_t spread(struct rng *rng, uint64_t usual_us)
 
 uint64_t world_wall_ms(const struct world *w)
 {
-    return WALL_START_MS + w->now_us / 1000;
+    return (w->plan.revoke_all ? REVOKE_ALL_MS : WALL_START_MS) + w->now_us / 1000;
 }
 
 struct instant world_instant(const struct world *w)
@@ -419,8 +420,7 @@ static const struct program_sketch sketches[SIM_PROGRAMS] = {
     {"offers", "Acme", "12025550100", BIT(MARKETING), OPT_IN_DOUBLE, REACH_BRAND},
     {"news", "Acme", "12025550101", BIT(MARKETING) | BIT(TRANSACTIONAL), OPT_IN_SINGLE,
      REACH_PROGRAM},
-    {"login", "Acme Bank", "12025550102", BIT(OTP) | BIT(TRANSACTIONAL), OPT_IN_DOUBLE,
-     REACH_BRAND},
+    {"login", "Acme", "12025550102", BIT(OTP) | BIT(TRANSACTIONAL), OPT_IN_DOUBLE, REACH_BRAND},
     {"shop", "Corner Shop", "12025550103", BIT(MARKETING) | BIT(TRANSACTIONAL) | BIT(OTP),
      OPT_IN_SINGLE, REACH_GLOBAL},
 };

@@ -85,6 +85,8 @@ struct plan {
     uint32_t stop_halves;                                       /* likewise, in two parts */
     uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
     uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
+    bool
+        revoke_all; /* after the day from which a STOP to one program is one to all of the brand's */
 };
 
 /* PLAN_FAILOVER */
@@ -384,13 +386,19 @@ struct verdict_seen {
     uint32_t number;
     uint32_t used_by; /* text index, or NONE */
     uint64_t told_us;
-    /* bits by program: what Redis held when it answered */
-    uint32_t allows_marketing, allows_question, allows_other;
+    /* Bits by program: what Redis held when it answered. Service: texts of ours but confirmations. */
+    uint32_t allows_marketing, allows_other, allows_question;
 };
 
-struct subscriber {  /* what a subscriber and the carrier know about their consent */
-    uint32_t denied; /* bits by program and kind: a STOP was answered and not lifted */
-    uint32_t read;   /* the same, from the moment its octets were read; void after a crash */
+struct stop_scopes {
+    uint16_t scopes[SIM_PROGRAMS + 1];
+    uint8_t count;
+};
+
+struct subscriber { /* what a subscriber and the carrier know about their consent */
+    /* Bits by program: a STOP was answered and not lifted; [1] to marketing, [0] to other messages. */
+    uint32_t denied[2];
+    uint32_t read[2]; /* the same, from the moment its octets were read; void after a crash */
     uint32_t read_life;
     struct set opted_out; /* scopes of the STOPs since the last START */
     uint32_t confirmations_due, confirmations;
