@@ -48,6 +48,7 @@ int consent_import(const struct cli *cli, int argc, char **argv);
 int consent_request_csv(const struct cli *cli, const char *program, const char *sender,
                         const char *path, bool progress);
 int consent_explain(const struct cli *cli, int argc, char **argv);
+int consent_hours(const struct cli *cli, int argc, char **argv);
 
 /* "assent: ..." on stderr, with a newline. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assent consent: the calls about one number. Import and explain have files of their own. */
+/* assent consent: the calls about one number. Import, explain and hours have files of their own. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -292,6 +292,7 @@ int command_consent(const struct cli *cli, int argc, char **argv)
         {"optout", "opt a number out", consent_optout},
         {"import", "many opt-ins or opt-outs from a CSV file", consent_import},
         {"explain", "what a reply would mean, and by which rule", consent_explain},
+        {"hours", "when marketing may reach a number, and by which rules", consent_hours},
         {0},
     };
     return command_dispatch(commands, "assent consent", cli, argc - 1, argv + 1);

@@ -82,6 +82,9 @@
 #define KEYWORD_TEXT_MAX     1600 /* octets of a reply; longer ones are ordinary replies */
 #define KEYWORD_ID_MAX       32   /* octets of the id of a row of words */
 
+#define QUIET_AHEAD_DAYS 15   /* longer than any row of consent/data/quiet_hours.inc keeps quiet */
+#define ZONES_MAX        1024 /* time zones of the system's database, which has some 600 names */
+
 /* SMPP */
 #define PDU_MAX            65536u /* octets, bound; command_length above it ends the session */
 #define PDU_UNBOUND_MAX    1024u  /* before bind */
