@@ -25,7 +25,8 @@ void wire_init(struct wire *wire, uint32_t limit)
         .next_message_id = {1000, 1000}, .last_text = {NONE, NONE}, .mo_being_sent = NONE};
     for (unsigned c = 0; c < SIM_CARRIERS_MAX; c++)
         for (unsigned l = 0; l < SIM_LINKS_MAX; l++)
-            wire->current[c][l] = NONE;
+            for (unsigned g = 0; g < SIM_GATEWAYS_MAX; g++)
+                wire->current[g][c][l] = NONE;
     wire->taken_at = check_calloc(limit + 1, sizeof *wire->taken_at);
 }
 
@@ -245,7 +246,7 @@ static struct fate draw_fate(struct world *w, uint16_t carrier)
     struct rng *rng = &w->wire_rng;
     struct fate fate = {.answered = true,
                         .taken = true,
-                        .delay_us = 500 + rng_below(rng, p->kind == PLAN_CHAOS ? 60000 : 5000)};
+                        .delay_us = 500 + rng_below(rng, plan_is_chaos(p) ? 60000 : 5000)};
     if (p->kind == PLAN_PACE) {
         bool taken = within_limit(w);
         oracle_paced(w, taken);
@@ -516,12 +517,17 @@ static bool takes_delivery(const struct connection *c)
            session_mode(c->session) != SESSION_TRANSMITTER && session_window_free(c->session) > 0;
 }
 
-static uint32_t pick_connection(struct world *w, uint16_t carrier)
+/* A reply comes at any gateway, even when it comes again; a receipt at the one that sent the message,
+ * and parts of a reply at the same one: the event is about that. */
+static uint32_t pick_connection(struct world *w, const struct mo *mo)
 {
     uint32_t found = NONE, seen = 0;
-    for (unsigned l = 0; l < SIM_LINKS_MAX; l++) {
-        uint32_t index = w->wire.current[carrier][l];
-        if (index != NONE && takes_delivery(at(w, index)) && rng_below(&w->wire_rng, ++seen) == 0)
+    bool stays = mo->kind == MO_RECEIPT || mo->kind == MO_HALF;
+    for (unsigned i = 0; i < w->plan.gateways * SIM_LINKS_MAX; i++) {
+        unsigned gateway = i / SIM_LINKS_MAX;
+        uint32_t index = w->wire.current[gateway][mo->carrier][i % SIM_LINKS_MAX];
+        if ((!stays || gateway == w->gw->index) && index != NONE && takes_delivery(at(w, index)) &&
+            rng_below(&w->wire_rng, ++seen) == 0)
             found = index;
     }
     return found;
@@ -568,7 +574,9 @@ static void deliver(struct world *w, struct event *e)
     uint32_t index = (uint32_t)e->a;
     if (w->wire.mos[index].done || w->wire.mos[index].in_flight)
         return;
-    uint32_t connection = pick_connection(w, w->wire.mos[index].carrier);
+    uint32_t connection = pick_connection(w, &w->wire.mos[index]);
+    if (connection != NONE)
+        world_turn_to(w, at(w, connection)->gateway);
     if (connection == NONE || submit_mo(w, index, connection) != ERR_OK) {
         world_at(w, spread(&w->wire_rng, MO_RETRY_US), deliver, index, 0, 0);
         return;
@@ -629,14 +637,15 @@ static void open_session(struct world *w, struct connection *c)
 void wire_open(struct world *w, uint16_t carrier, uint16_t link)
 {
     if (carrier >= w->plan.carriers || link >= SIM_LINKS_MAX ||
-        w->wire.current[carrier][link] != NONE) {
+        w->wire.current[w->gw->index][carrier][link] != NONE) {
         world_fail(w, "P10", "link %u of carrier %u opened twice, or unknown", link, carrier);
         return;
     }
     uint32_t index = add_connection(&w->wire, carrier, link);
     at(w, index)->world = w;
     at(w, index)->index = index;
-    w->wire.current[carrier][link] = index;
+    at(w, index)->gateway = w->gw->index;
+    w->wire.current[w->gw->index][carrier][link] = index;
     world_at(w, spread(&w->wire_rng, w->plan.wire_us), connect_result, index, 0, 0);
 }
 
@@ -645,8 +654,8 @@ static void drop_engine_end(struct world *w, struct connection *c)
     c->engine_open = false;
     c->stuck = false;
     c->output = NULL;
-    if (w->wire.current[c->carrier][c->link] == c->index)
-        w->wire.current[c->carrier][c->link] = NONE;
+    if (w->wire.current[c->gateway][c->carrier][c->link] == c->index)
+        w->wire.current[c->gateway][c->carrier][c->link] = NONE;
 }
 
 static void connect_result(struct world *w, struct event *e)
@@ -657,10 +666,11 @@ static void connect_result(struct world *w, struct event *e)
     if (rng_chance(&w->wire_rng, w->plan.link_refused) ||
         w->wire.out_until_us[c->carrier] > w->now_us) {
         drop_engine_end(w, c);
-        engine_on_link_down(w->engine, c->carrier, c->link, "connection refused", world_instant(w));
+        engine_on_link_down(w->gw->engine, c->carrier, c->link, "connection refused",
+                            world_instant(w));
     } else {
         open_session(w, c);
-        engine_on_link_up(w->engine, c->carrier, c->link, world_instant(w));
+        engine_on_link_up(w->gw->engine, c->carrier, c->link, world_instant(w));
         after_session(w, e->a);
     }
     world_entered(w);
@@ -677,7 +687,7 @@ static void hand(struct world *w, uint64_t index, struct span octets)
         d->handed = true;
         oracle_handed(w, (uint32_t)index, d);
     }
-    engine_on_link_octets(w->engine, c->carrier, c->link, octets, world_instant(w));
+    engine_on_link_octets(w->gw->engine, c->carrier, c->link, octets, world_instant(w));
     world_entered(w);
 }
 
@@ -705,7 +715,7 @@ static void engine_loses(struct world *w, struct event *e)
     if (!c->engine_open || !world_may_enter(w, e))
         return;
     drop_engine_end(w, c);
-    engine_on_link_down(w->engine, c->carrier, c->link, "peer closed", world_instant(w));
+    engine_on_link_down(w->gw->engine, c->carrier, c->link, "peer closed", world_instant(w));
     world_entered(w);
 }
 
@@ -721,7 +731,7 @@ static void take(struct world *w, struct connection *c, struct buffer *output, s
 
 void wire_flush(struct world *w, uint16_t carrier, uint16_t link, struct buffer *output)
 {
-    uint32_t index = w->wire.current[carrier][link];
+    uint32_t index = w->wire.current[w->gw->index][carrier][link];
     if (index == NONE)
         return;
     struct connection *c = at(w, index);
@@ -743,7 +753,7 @@ void wire_flush(struct world *w, uint16_t carrier, uint16_t link, struct buffer 
 static void unstick(struct world *w, struct event *e)
 {
     struct connection *c = at(w, e->a);
-    if (!c->stuck || w->engine == NULL || !world_may_enter(w, e))
+    if (!c->stuck || w->gw->engine == NULL || !world_may_enter(w, e))
         return;
     c->stuck = false;
     take(w, c, c->output, c->offered);
@@ -754,7 +764,7 @@ static void unstick(struct world *w, struct event *e)
 
 void wire_close(struct world *w, uint16_t carrier, uint16_t link)
 {
-    uint32_t index = w->wire.current[carrier][link];
+    uint32_t index = w->wire.current[w->gw->index][carrier][link];
     if (index == NONE)
         return;
     struct connection *c = at(w, index);
@@ -779,7 +789,7 @@ static void resume(struct world *w, struct event *e)
 
 void wire_reading(struct world *w, uint16_t carrier, uint16_t link, bool reading)
 {
-    uint32_t index = w->wire.current[carrier][link];
+    uint32_t index = w->wire.current[w->gw->index][carrier][link];
     if (index == NONE)
         return;
     at(w, index)->reading = reading;
@@ -791,7 +801,7 @@ void wire_crash(struct world *w)
 {
     for (uint32_t i = 0; i < w->wire.count; i++) {
         struct connection *c = at(w, i);
-        if (!c->engine_open)
+        if (!c->engine_open || c->gateway != w->gw->index)
             continue;
         drop_engine_end(w, c);
         schedule_add(&w->schedule, arrival(w, &c->to_carrier_us), carrier_hangs_up, i, 0, 0, NULL,
@@ -815,8 +825,9 @@ void wire_outage(struct world *w, uint16_t carrier, uint64_t lasts_us)
 {
     TRACE(w, "wire", "carrier %u is out for %.3f s", carrier, (double)lasts_us / 1e6);
     w->wire.out_until_us[carrier] = w->now_us + lasts_us;
-    for (unsigned l = 0; l < SIM_LINKS_MAX; l++) {
-        uint32_t index = w->wire.current[carrier][l];
+    for (unsigned i = 0; i < w->plan.gateways * SIM_LINKS_MAX; i++) {
+        world_turn_to(w, i / SIM_LINKS_MAX);
+        uint32_t index = w->wire.current[w->gw->index][carrier][i % SIM_LINKS_MAX];
         if (index != NONE && at(w, index)->session != NULL)
             break_connection(w, index);
     }
@@ -825,7 +836,8 @@ void wire_outage(struct world *w, uint16_t carrier, uint64_t lasts_us)
 void wire_fault(struct world *w)
 {
     uint16_t carrier = (uint16_t)rng_below(&w->wire_rng, w->plan.carriers);
-    uint32_t index = w->wire.current[carrier][rng_below(&w->wire_rng, SIM_LINKS_MAX)];
+    world_turn_to(w, (uint32_t)rng_below(&w->wire_rng, w->plan.gateways));
+    uint32_t index = w->wire.current[w->gw->index][carrier][rng_below(&w->wire_rng, SIM_LINKS_MAX)];
     if (index == NONE || at(w, index)->session == NULL)
         return;
     struct connection *c = at(w, index);

@@ -58,7 +58,7 @@ static void fill_record(struct record *r, struct span public_part, struct span p
 
 uint64_t disk_append(struct world *w, struct span public_part, struct span personal_part)
 {
-    struct disk *d = &w->disk;
+    struct disk *d = &w->gw->disk;
     if (public_part.length + personal_part.length > LEDGER_RECORD_MAX)
         world_fail(w, "P10", "a record of %zu octets", public_part.length + personal_part.length);
     if (d->next == d->size) {
@@ -75,7 +75,7 @@ uint64_t disk_append(struct world *w, struct span public_part, struct span perso
 
 static void begin_sync(struct world *w)
 {
-    struct disk *d = &w->disk;
+    struct disk *d = &w->gw->disk;
     if (d->syncing != 0 || d->flushed == d->durable)
         return;
     d->syncing = d->flushed;
@@ -87,7 +87,7 @@ static void begin_sync(struct world *w)
 
 void disk_flush(struct world *w)
 {
-    w->disk.flushed = w->disk.next - 1;
+    w->gw->disk.flushed = w->gw->disk.next - 1;
     begin_sync(w);
 }
 
@@ -100,7 +100,7 @@ static void publish_snapshots(struct disk *d)
 
 static void sync_over(struct world *w, struct event *e)
 {
-    struct disk *d = &w->disk;
+    struct disk *d = &w->gw->disk;
     if (e->a != d->life)
         return;
     if (d->full) {
@@ -121,24 +121,24 @@ static void sync_over(struct world *w, struct event *e)
 
 static void tell_durable(struct world *w, struct event *e)
 {
-    if (e->a != w->disk.life || !world_may_enter(w, e))
+    if (e->a != w->gw->disk.life || !world_may_enter(w, e))
         return;
-    engine_on_durable(w->engine, w->disk.durable);
-    if (!w->crashed)
+    engine_on_durable(w->gw->engine, w->gw->disk.durable);
+    if (!w->gw->crashed)
         people_durable(w);
     world_entered(w);
 }
 
 void disk_set_full(struct world *w, bool full)
 {
-    if (w->disk.full != full)
+    if (w->gw->disk.full != full)
         TRACE(w, "disk", full ? "full" : "has space again");
-    w->disk.full = full;
+    w->gw->disk.full = full;
 }
 
 void disk_crash(struct world *w)
 {
-    struct disk *d = &w->disk;
+    struct disk *d = &w->gw->disk;
     uint64_t keep = d->durable;
     if (rng_chance(&w->disk_rng, 500000))
         keep += rng_below(&w->disk_rng, d->flushed - d->durable + 1);
@@ -157,7 +157,7 @@ void disk_crash(struct world *w)
 
 void disk_close(struct world *w)
 {
-    struct disk *d = &w->disk;
+    struct disk *d = &w->gw->disk;
     d->durable = d->flushed = d->next - 1;
     d->syncing = 0;
     d->life++;
@@ -179,16 +179,16 @@ static bool add_to_snapshot(void *context, struct span public_part, struct span 
 
 void disk_snapshot(struct world *w)
 {
-    struct disk *d = &w->disk;
+    struct disk *d = &w->gw->disk;
     if (d->snapshots[1].sequence != 0 && !d->snapshots[1].published)
         return;
     struct snapshot s = {.sequence = d->next};
-    if (!engine_snapshot(w->engine, world_instant(w), add_to_snapshot, &s)) {
+    if (!engine_snapshot(w->gw->engine, world_instant(w), add_to_snapshot, &s)) {
         world_fail(w, "P5", "engine_snapshot gave up by itself");
         snapshot_release(&s);
         return;
     }
-    engine_snapshot_begun(w->engine);
+    engine_snapshot_begun(w->gw->engine);
     TRACE(w, "disk", "snapshot below %llu: %zu records", (unsigned long long)s.sequence, s.count);
     snapshot_release(&d->snapshots[0]);
     d->snapshots[0] = d->snapshots[1];
@@ -206,7 +206,8 @@ static const struct snapshot *newest_snapshot(const struct disk *d)
 static bool replay(struct world *w, uint64_t sequence, const struct record *r)
 {
     const char *why = "";
-    enum err err = engine_replay(w->engine, sequence, record_public(r), record_personal(r), &why);
+    enum err err =
+        engine_replay(w->gw->engine, sequence, record_public(r), record_personal(r), &why);
     if (err != ERR_OK)
         world_fail(w, "P5", "recovery refuses record %llu: %s", (unsigned long long)sequence, why);
     return err == ERR_OK;
@@ -214,7 +215,7 @@ static bool replay(struct world *w, uint64_t sequence, const struct record *r)
 
 void disk_recover(struct world *w)
 {
-    struct disk *d = &w->disk;
+    struct disk *d = &w->gw->disk;
     const struct snapshot *s = newest_snapshot(d);
     for (size_t i = 0; s != NULL && i < s->count; i++)
         if (!replay(w, 0, &s->records[i]))
@@ -229,7 +230,7 @@ uint64_t disk_scan(struct world *w, uint64_t from, uint64_t until, uint32_t max_
                                 struct span personal_part),
                    void *engine)
 {
-    struct disk *d = &w->disk;
+    struct disk *d = &w->gw->disk;
     if (!w->healing && rng_chance(&w->disk_rng, 5000))
         return 0;
     if (until > d->durable + 1)
@@ -242,7 +243,7 @@ uint64_t disk_scan(struct world *w, uint64_t from, uint64_t until, uint32_t max_
 
 struct record *disk_accepted(struct world *w, uint64_t id)
 {
-    struct disk *d = &w->disk;
+    struct disk *d = &w->gw->disk;
     if (id == 0 || id >= d->next || d->records[id].fact.body != ASSENT__V1__EVENT__BODY_ACCEPTED)
         return NULL;
     return &d->records[id];

@@ -61,7 +61,7 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
 
 static void read_record(struct world *w, uint64_t sequence)
 {
-    struct record *r = &w->disk.records[sequence];
+    struct record *r = &w->gw->disk.records[sequence];
     struct span octets = record_public(r), personal = record_personal(r);
     Assent__V1__Event *event = assent__v1__event__unpack(NULL, octets.length, octets.data);
     if (event == NULL) {
@@ -112,8 +112,8 @@ static void check_priority(struct world *w, const struct record *chosen, uint64_
         w->plan.carriers > 1 && (w->plan.routes != ROUTES_APART || w->plan.reload_us != 0);
     if (of_chosen == 0 || of_chosen == 3 || shared)
         return;
-    for (uint64_t i = w->oracle.oldest_open; i < w->disk.next; i++) {
-        const struct record *r = &w->disk.records[i];
+    for (uint64_t i = w->gw->seen.oldest_open; i < w->gw->disk.next; i++) {
+        const struct record *r = &w->gw->disk.records[i];
         if (r->fact.body != ASSENT__V1__EVENT__BODY_ACCEPTED || !r->progress.open ||
             !r->progress.waiting || r->fact.carrier != chosen->fact.carrier ||
             rank(r->fact.message_class) != 3 || waits_for_another(w, r, chosen))
@@ -129,7 +129,7 @@ static void check_priority(struct world *w, const struct record *chosen, uint64_
 
 static void fold_ended(struct world *w, struct progress *p, uint64_t sequence, bool replayed)
 {
-    const struct fact *f = &w->disk.records[sequence].fact;
+    const struct fact *f = &w->gw->disk.records[sequence].fact;
     bool resolves = p->outcome == ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME;
     if (!p->open && !resolves && !replayed)
         world_fail(w, "P5", "message %llu ended twice: %d, then %d", (unsigned long long)f->message,
@@ -143,7 +143,7 @@ static void fold_ended(struct world *w, struct progress *p, uint64_t sequence, b
 
 static void fold_message(struct world *w, uint64_t sequence, bool replayed)
 {
-    const struct fact *f = &w->disk.records[sequence].fact;
+    const struct fact *f = &w->gw->disk.records[sequence].fact;
     struct record *r = disk_accepted(w, f->message);
     if (r == NULL)
         return;
@@ -188,7 +188,7 @@ static void fold_message(struct world *w, uint64_t sequence, bool replayed)
 
 static void fold(struct world *w, uint64_t sequence, bool replayed)
 {
-    struct record *r = &w->disk.records[sequence];
+    struct record *r = &w->gw->disk.records[sequence];
     if (r->fact.body == ASSENT__V1__EVENT__BODY_ACCEPTED)
         r->progress = (struct progress){.open = true,
                                         .waiting = true,
@@ -200,14 +200,14 @@ static void fold(struct world *w, uint64_t sequence, bool replayed)
 
 static void move_oldest(struct world *w)
 {
-    uint64_t *oldest = &w->oracle.oldest_open;
-    while (*oldest < w->disk.next && !w->disk.records[*oldest].progress.open)
+    uint64_t *oldest = &w->gw->seen.oldest_open;
+    while (*oldest < w->gw->disk.next && !w->gw->disk.records[*oldest].progress.open)
         (*oldest)++;
 }
 
 static void trace_record(struct world *w, uint64_t sequence)
 {
-    const struct fact *f = &w->disk.records[sequence].fact;
+    const struct fact *f = &w->gw->disk.records[sequence].fact;
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field(&assent__v1__event__descriptor, (unsigned)f->body);
     uint32_t number = f->number ? people_find_number(w, f->number) : NONE;
@@ -228,8 +228,8 @@ void oracle_appended(struct world *w, uint64_t sequence)
 /* After a crash the records that are left tell another story. */
 void oracle_recovered(struct world *w)
 {
-    w->oracle.oldest_open = 1;
-    for (uint64_t i = 1; i < w->disk.next; i++)
+    w->gw->seen.oldest_open = 1;
+    for (uint64_t i = 1; i < w->gw->disk.next; i++)
         fold(w, i, true);
     move_oldest(w);
 }
@@ -250,22 +250,53 @@ static void fold_opt_out(const struct fact *f, bool lifts_only, struct set *set)
 void facts_opt_outs(const struct world *w, uint64_t until, uint64_t number, struct set *set)
 {
     for (uint64_t i = 1; i <= until; i++) {
-        const struct fact *f = &w->disk.records[i].fact;
+        const struct fact *f = &w->gw->disk.records[i].fact;
         if (number == 0 || f->number == number)
             fold_opt_out(f, false, set);
     }
 }
 
+void facts_said(const struct world *w, struct set *set)
+{
+    for (uint64_t i = 1; i <= w->gw->disk.durable; i++)
+        if (w->gw->disk.records[i].fact.body == ASSENT__V1__EVENT__BODY_OPTED_OUT)
+            fold_opt_out(&w->gw->disk.records[i].fact, false, set);
+}
+
 void facts_lifts(const struct world *w, uint64_t from, struct set *set)
 {
-    for (uint64_t i = from; i < w->disk.next; i++)
-        fold_opt_out(&w->disk.records[i].fact, true, set);
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        const struct disk *d = &w->gateways[g].disk;
+        for (uint64_t i = g == w->gw->index ? from : 1; i < d->next; i++)
+            fold_opt_out(&d->records[i].fact, true, set);
+    }
+}
+
+void facts_standing(const struct world *w, struct set *set)
+{
+    uint64_t at[SIM_GATEWAYS_MAX] = {1, 1};
+    for (;;) {
+        const struct record *next = NULL;
+        uint32_t of = 0;
+        for (uint32_t g = 0; g < w->plan.gateways; g++) {
+            const struct disk *d = &w->gateways[g].disk;
+            if (at[g] <= d->durable &&
+                (next == NULL || d->records[at[g]].appended_us < next->appended_us)) {
+                next = &d->records[at[g]];
+                of = g;
+            }
+        }
+        if (next == NULL)
+            return;
+        fold_opt_out(&next->fact, false, set);
+        at[of]++;
+    }
 }
 
 uint64_t facts_oldest_open(const struct world *w)
 {
-    for (uint64_t i = 1; i <= w->disk.durable; i++)
-        if (w->disk.records[i].progress.open)
+    for (uint64_t i = 1; i <= w->gw->disk.durable; i++)
+        if (w->gw->disk.records[i].progress.open)
             return i;
     return 0;
 }
@@ -273,12 +304,12 @@ uint64_t facts_oldest_open(const struct world *w)
 uint32_t facts_service_attempts(const struct world *w, uint64_t number, int service)
 {
     uint32_t attempts = 0;
-    for (uint64_t i = 1; i <= w->disk.durable; i++) {
-        const struct record *r = &w->disk.records[i];
+    for (uint64_t i = 1; i <= w->gw->disk.durable; i++) {
+        const struct record *r = &w->gw->disk.records[i];
         if (r->fact.body == ASSENT__V1__EVENT__BODY_ACCEPTED && r->fact.service == service &&
             r->fact.number == number)
             attempts += r->progress.attempts - r->progress.helds -
-                        (r->progress.last_attempt > w->disk.durable);
+                        (r->progress.last_attempt > w->gw->disk.durable);
     }
     return attempts;
 }

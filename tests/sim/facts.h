@@ -8,8 +8,14 @@
 /* Folds the consent records up to `until` into `set` of scope and number. `number` 0: everybody. */
 void facts_opt_outs(const struct world *world, uint64_t until, uint64_t number, struct set *set);
 
-/* Takes out of `set` what records from `from` on lifted. */
+/* Takes out of `set` what records from `from` on lifted, and records of other gateways at any time. */
 void facts_lifts(const struct world *world, uint64_t from, struct set *set);
+
+/* Folds the durable consent records of all gateways in the order of their times. */
+void facts_standing(const struct world *world, struct set *set);
+
+/* Adds every opt-out that the durable ledger has ever said. */
+void facts_said(const struct world *world, struct set *set);
 
 /* A message without an end in the durable ledger, or 0. */
 uint64_t facts_oldest_open(const struct world *world);

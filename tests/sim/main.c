@@ -25,7 +25,8 @@ struct options {
     unsigned jobs;
 };
 
-static const char *const kind_names[PLAN_KINDS] = {"chaos", "rate", "otp", "failover", "pace"};
+static const char *const kind_names[PLAN_KINDS] = {"chaos",    "rate", "otp",
+                                                   "failover", "pace", "pair"};
 
 /* A planted bug, and the promises that it breaks: it must be found by one of them. */
 static const struct {
@@ -218,10 +219,10 @@ static int run_seeds(const struct options *o)
     for (size_t i = 0; i < count; i++)
         printf("seed %" PRIu64 ": %s\n", s->failures[i].seed, s->failures[i].text);
     printf("%.1f virtual hours (%" PRIu64 " chaos, %" PRIu64 " rate, %" PRIu64 " otp, %" PRIu64
-           " failover, %" PRIu64 " pace), %" PRIu64 " submit_sm, %" PRIu64
+           " failover, %" PRIu64 " pace, %" PRIu64 " pair), %" PRIu64 " submit_sm, %" PRIu64
            " STOPs answered, %" PRIu64 " crashes\n",
            (double)s->virtual_us / 3.6e9, s->kinds[0], s->kinds[1], s->kinds[2], s->kinds[3],
-           s->kinds[4], s->sends, s->stops, s->crashes);
+           s->kinds[4], s->kinds[5], s->sends, s->stops, s->crashes);
     printf("%" PRIu64 " passed, %" PRIu64 " failed\n", s->done - s->failed, s->failed);
     return s->failed == 0 && s->done == o->seeds ? 0 : 1;
 }
@@ -299,7 +300,8 @@ static int usage(FILE *out)
         "  --from N         beginning with this one (0)\n"
         "  --seed N         this one only\n"
         "  --trace          with --seed: print everything that happens\n"
-        "  --scenario NAME  chaos, rate, otp, failover or pace, instead of what each seed says\n"
+        "  --scenario NAME  chaos, rate, otp, failover, pace or pair, instead of what each seed "
+        "says\n"
         "  --plant NAME     with a bug in the engine, until it is caught; \"all\": each in turn\n"
         "  --twice          every seed twice: both runs must be the same\n"
         "  --jobs N         worker processes (2)\n");

@@ -91,26 +91,32 @@ static uint32_t text_index(const char *plain)
 
 void oracle_init(struct world *w)
 {
-    w->oracle.oldest_open = 1;
+    for (unsigned i = 0; i < SIM_GATEWAYS_MAX; i++)
+        w->gateways[i].seen.oldest_open = 1;
     w->oracle.first_owed = w->oracle.latest = NONE;
     fill_service_texts(w);
 }
 
 void oracle_release(struct oracle *o)
 {
-    free(o->verdicts);
     free(o->service_texts);
     free(o->service_kinds);
     free(o->other_gateways.members);
-    for (unsigned i = 0; i < SIM_CARRIERS_MAX; i++)
-        free(o->writes[i].times);
-    for (unsigned i = 0; i < SIM_CARRIERS_MAX * SIM_LINKS_MAX; i++)
-        free(o->session_writes[i / SIM_LINKS_MAX][i % SIM_LINKS_MAX].times);
-    for (unsigned i = 0; i < SIM_CARRIERS_MAX * SIM_PROGRAMS; i++)
-        free(o->sender_writes[i / SIM_PROGRAMS][i % SIM_PROGRAMS].times);
+    free(o->moves);
     free(o->sent);
     for (unsigned i = 0; i < SIM_NUMBERS_MAX; i++)
         free(o->subscribers[i].opted_out.members);
+}
+
+void witness_release(struct witness *s)
+{
+    free(s->verdicts);
+    for (unsigned i = 0; i < SIM_CARRIERS_MAX; i++)
+        free(s->writes[i].times);
+    for (unsigned i = 0; i < SIM_CARRIERS_MAX * SIM_LINKS_MAX; i++)
+        free(s->session_writes[i / SIM_LINKS_MAX][i % SIM_LINKS_MAX].times);
+    for (unsigned i = 0; i < SIM_CARRIERS_MAX * SIM_PROGRAMS; i++)
+        free(s->sender_writes[i / SIM_PROGRAMS][i % SIM_PROGRAMS].times);
 }
 
 /* ---- scopes ---- */
@@ -162,13 +168,10 @@ static bool has_all(const struct set *opt_outs, const struct stop_scopes *stop, 
     return true;
 }
 
-static bool denied_in(struct world *w, const struct set *opt_out, uint32_t program, bool marketing,
-                      uint64_t number)
+/* What a subscriber and the gateway of this event have to do with each other. */
+static struct told *told(struct world *w, uint32_t number)
 {
-    return set_has(opt_out, consent_key(SCOPE_EVERYTHING, number)) ||
-           set_has(opt_out, consent_key(SCOPE_HOLD, number)) ||
-           (marketing && set_has(opt_out, consent_key(scope_brand(w, program), number))) ||
-           set_has(opt_out, consent_key(scope_program(w, program), number));
+    return &w->oracle.subscribers[number].at[w->gw->index];
 }
 
 /* ---- P1: what Redis held when it was asked, and what was made of it ---- */
@@ -176,7 +179,7 @@ static bool denied_in(struct world *w, const struct set *opt_out, uint32_t progr
 /* P3: a Redis that forgot something is caught up before it is asked anything. */
 static void check_caught_up(struct world *w)
 {
-    struct redis *r = &w->redis;
+    struct redis *r = &w->gw->redis;
     if (r->caught_up_checked)
         return;
     r->caught_up_checked = true;
@@ -184,7 +187,7 @@ static void check_caught_up(struct world *w)
     facts_opt_outs(w, r->up_at_sequence, 0, &due);
     facts_lifts(w, r->up_at_sequence + 1, &due);
     for (size_t i = 0; i < due.count; i++)
-        if (!set_has(&r->now.opt_out, due.members[i]))
+        if (!set_has(&w->server.now.opt_out, due.members[i]))
             world_fail(w, "P3",
                        "Redis is asked although it lacks the opt-out of %llu in scope %llu",
                        (unsigned long long)(due.members[i] & ((1ull << 50) - 1)),
@@ -192,38 +195,76 @@ static void check_caught_up(struct world *w)
     free(due.members);
 }
 
+static struct moved *find_move(const struct oracle *o, uint64_t key)
+{
+    for (size_t i = 0; i < o->move_count; i++)
+        if (o->moves[i].key == key)
+            return &o->moves[i];
+    return NULL;
+}
+
+static void note_move(struct world *w, uint64_t key, uint64_t at_us, bool denied)
+{
+    struct oracle *o = &w->oracle;
+    struct moved *m = find_move(o, key);
+    if (m == NULL) {
+        if (o->move_count == o->move_size) {
+            o->move_size = o->move_size ? o->move_size * 2 : 64;
+            o->moves = check_realloc(o->moves, o->move_size * sizeof *o->moves);
+        }
+        m = &o->moves[o->move_count++];
+        *m = (struct moved){.key = key};
+    }
+    if (at_us >= m->at_us)
+        *m = (struct moved){key, at_us, denied};
+}
+
+/* Redis has the opt-out, or had it, and nothing newer lifted it. */
+static bool denies(struct world *w, uint16_t scope, uint32_t program, struct verdict_seen *seen)
+{
+    uint64_t key = consent_key(scope, w->people.numbers[seen->number]);
+    if (set_has(&w->server.now.opt_out, key))
+        return true;
+    const struct moved *m = find_move(&w->oracle, key);
+    if (m == NULL || !m->denied)
+        return false;
+    seen->forgotten |= 1u << program;
+    return true;
+}
+
 void oracle_executed_check(struct world *w, const struct check *check,
                            struct verdict_seen *ret_seen)
 {
     check_caught_up(w);
-    *ret_seen =
-        (struct verdict_seen){.number = people_find_number(w, check->number), .used_by = NONE};
-    const struct redis_data *d = &w->redis.now;
+    struct verdict_seen seen = {.number = people_find_number(w, check->number), .used_by = NONE};
     for (uint32_t p = 0; p < SIM_PROGRAMS; p++) {
-        if (!denied_in(w, &d->opt_out, p, false, check->number))
-            ret_seen->allows_other |= 1u << p;
-        if (denied_in(w, &d->opt_out, p, true, check->number))
+        bool all = denies(w, SCOPE_EVERYTHING, p, &seen) || denies(w, SCOPE_HOLD, p, &seen) ||
+                   denies(w, scope_program(w, p), p, &seen);
+        if (!all)
+            seen.allows_other |= 1u << p;
+        if (all || denies(w, scope_brand(w, p), p, &seen))
             continue;
-        ret_seen->allows_question |= 1u << p;
-        if (set_has(&d->opt_in, consent_key(scope_program(w, p), check->number)))
-            ret_seen->allows_marketing |= 1u << p;
+        seen.allows_question |= 1u << p;
+        if (set_has(&w->server.now.opt_in, consent_key(scope_program(w, p), check->number)))
+            seen.allows_marketing |= 1u << p;
     }
+    *ret_seen = seen;
 }
 
 void oracle_told_verdict(struct world *w, const struct verdict_seen *seen)
 {
-    struct oracle *o = &w->oracle;
+    struct witness *g = &w->gw->seen;
     size_t kept = 0;
-    for (size_t i = 0; i < o->verdict_count; i++)
-        if (o->verdicts[i].told_us + VERDICT_AGE_US >= w->now_us)
-            o->verdicts[kept++] = o->verdicts[i];
-    o->verdict_count = kept;
-    if (o->verdict_count == o->verdict_size) {
-        o->verdict_size = o->verdict_size ? o->verdict_size * 2 : 64;
-        o->verdicts = check_realloc(o->verdicts, o->verdict_size * sizeof *o->verdicts);
+    for (size_t i = 0; i < g->verdict_count; i++)
+        if (g->verdicts[i].told_us + VERDICT_AGE_US >= w->now_us)
+            g->verdicts[kept++] = g->verdicts[i];
+    g->verdict_count = kept;
+    if (g->verdict_count == g->verdict_size) {
+        g->verdict_size = g->verdict_size ? g->verdict_size * 2 : 64;
+        g->verdicts = check_realloc(g->verdicts, g->verdict_size * sizeof *g->verdicts);
     }
-    o->verdicts[o->verdict_count] = *seen;
-    o->verdicts[o->verdict_count++].told_us = w->now_us;
+    g->verdicts[g->verdict_count] = *seen;
+    g->verdicts[g->verdict_count++].told_us = w->now_us;
 }
 
 static uint32_t allowed_by(const struct verdict_seen *v, Assent__V1__Class message_class)
@@ -236,9 +277,9 @@ static uint32_t allowed_by(const struct verdict_seen *v, Assent__V1__Class messa
 static bool use_verdict(struct world *w, const struct submit_seen *s,
                         Assent__V1__Class message_class, uint32_t used_by)
 {
-    struct oracle *o = &w->oracle;
-    for (size_t i = 0; i < o->verdict_count; i++) {
-        struct verdict_seen *v = &o->verdicts[i];
+    struct witness *g = &w->gw->seen;
+    for (size_t i = 0; i < g->verdict_count; i++) {
+        struct verdict_seen *v = &g->verdicts[i];
         uint32_t allows = allowed_by(v, message_class);
         if (v->number != s->number || v->told_us + VERDICT_AGE_US < w->now_us ||
             v->used_by != used_by || !(allows >> s->program & 1))
@@ -254,8 +295,14 @@ static void check_verdict(struct world *w, const struct submit_seen *s,
 {
     if (use_verdict(w, s, message_class, s->text) || use_verdict(w, s, message_class, NONE))
         return;
-    world_fail(w, "P1", "#%d to number %u of %s written without a fresh pass from Redis",
-               (int)s->text, s->number, w->config.programs[s->program].name);
+    bool forgotten = false;
+    for (size_t i = 0; i < w->gw->seen.verdict_count; i++)
+        forgotten = forgotten || (w->gw->seen.verdicts[i].number == s->number &&
+                                  w->gw->seen.verdicts[i].forgotten >> s->program & 1);
+    world_fail(w, forgotten ? "P3" : "P1", "#%d to number %u of %s written %s", (int)s->text,
+               s->number, w->config.programs[s->program].name,
+               forgotten ? "although Redis had had its opt-out, and lost it"
+                         : "without a fresh pass from Redis");
 }
 
 /* ---- P2 ---- */
@@ -263,13 +310,13 @@ static void check_verdict(struct world *w, const struct submit_seen *s,
 static void check_not_stopped(struct world *w, const struct submit_seen *s,
                               Assent__V1__Class message_class)
 {
-    const struct subscriber *sub = &w->oracle.subscribers[s->number];
+    const struct told *sub = told(w, s->number);
     bool as_marketing = message_class == ASSENT__V1__CLASS__MARKETING ||
                         message_class == ASSENT__V1__CLASS__SERVICE;
     if (sub->denied[as_marketing] >> s->program & 1)
         world_fail(w, "P2", "#%d to number %u of %s written after the answer to a STOP",
                    (int)s->text, s->number, w->config.programs[s->program].name);
-    if (sub->read_life == w->life && sub->read[as_marketing] >> s->program & 1)
+    if (sub->read_life == w->gw->life && sub->read[as_marketing] >> s->program & 1)
         world_fail(w, "P3", "#%d to number %u of %s written although a STOP had been read",
                    (int)s->text, s->number, w->config.programs[s->program].name);
 }
@@ -302,18 +349,18 @@ static bool may_write_again(struct world *w, const struct text *t, const struct 
         return false;
     const struct record *r = disk_accepted(w, t->id);
     bool recorded = r != NULL && (r->progress.sent_parts >> (part + 1) & 1);
-    return !(p->answered && p->taken && (p->life == w->life || recorded));
+    return !(p->answered && p->taken && (p->life == w->gw->life || recorded));
 }
 
 static void check_intent(struct world *w, const struct text *t, const struct submit_seen *s)
 {
     const struct record *r = disk_accepted(w, t->id);
     const struct part_write *p = &t->parts[s->part];
-    if (r == NULL || t->id > w->disk.durable) {
+    if (r == NULL || t->id > w->gw->disk.durable) {
         world_fail(w, "P5", "#%u written, and its acceptance is not durable", s->text);
         return;
     }
-    if (r->progress.last_attempt == 0 || r->progress.last_attempt > w->disk.durable)
+    if (r->progress.last_attempt == 0 || r->progress.last_attempt > w->gw->disk.durable)
         world_fail(w, "P6", "#%u (message %llu) written before its intent is durable", s->text,
                    (unsigned long long)t->id);
     else if (p->writes - p->refused + 1 > r->progress.attempts - r->progress.helds)
@@ -352,7 +399,7 @@ static void note_write(struct world *w, struct text *t, const struct submit_seen
     p->writes++;
     p->connection = s->connection;
     p->sequence = s->sequence;
-    p->life = w->life;
+    p->life = w->gw->life;
     p->answered = p->taken = false;
 }
 
@@ -373,9 +420,9 @@ static void count_write(struct world *w, struct write_times *t, uint32_t rate, c
 static void check_rate(struct world *w, const struct connection *c)
 {
     const struct carrier_config *config = &w->config.carriers[c->carrier];
-    count_write(w, &w->oracle.writes[c->carrier], config->rate, "carrier");
+    count_write(w, &w->gw->seen.writes[c->carrier], config->rate, "carrier");
     if (config->session_rate != 0)
-        count_write(w, &w->oracle.session_writes[c->carrier][c->link], config->session_rate,
+        count_write(w, &w->gw->seen.session_writes[c->carrier][c->link], config->session_rate,
                     "session");
 }
 
@@ -383,12 +430,12 @@ static void check_sender_day(struct world *w, const struct connection *c, uint32
 {
     uint32_t daily = w->config.carriers[c->carrier].sender_daily;
     uint64_t day = world_wall_ms(w) / 86400000;
-    if (w->oracle.sender_days[c->carrier][program].day != day)
-        w->oracle.sender_days[c->carrier][program].count = 0;
-    w->oracle.sender_days[c->carrier][program].day = day;
-    if (++w->oracle.sender_days[c->carrier][program].count > daily && daily != 0)
+    if (w->gw->seen.sender_days[c->carrier][program].day != day)
+        w->gw->seen.sender_days[c->carrier][program].count = 0;
+    w->gw->seen.sender_days[c->carrier][program].day = day;
+    if (++w->gw->seen.sender_days[c->carrier][program].count > daily && daily != 0)
         world_fail(w, "P7", "%u submit_sm of a sender in a day, its cap is %u",
-                   w->oracle.sender_days[c->carrier][program].count, daily);
+                   w->gw->seen.sender_days[c->carrier][program].count, daily);
 }
 
 static void check_sender_rate(struct world *w, const struct connection *c, uint32_t program)
@@ -400,7 +447,7 @@ static void check_sender_rate(struct world *w, const struct connection *c, uint3
         if (strcmp(config->senders[i].sender, sender) == 0)
             rate = config->senders[i].rate;
     if (rate != 0)
-        count_write(w, &w->oracle.sender_writes[c->carrier][program], rate, "sender");
+        count_write(w, &w->gw->seen.sender_writes[c->carrier][program], rate, "sender");
 }
 
 /* ---- P7 against a carrier that refuses: its limit is found, and order is kept ---- */
@@ -509,7 +556,8 @@ static uint32_t text_of_first_part(const struct world *w, const struct submit_se
     const struct oracle *o = &w->oracle;
     for (size_t i = o->sent_count; i-- > 0;)
         if (o->sent[i].number == s->number && o->sent[i].program == s->program &&
-            o->sent[i].reference == s->reference && o->sent[i].part + 1 == s->part)
+            o->sent[i].reference == s->reference && o->sent[i].part + 1 == s->part &&
+            w->wire.connections[o->sent[i].connection]->gateway == w->gw->index)
             return o->sent[i].text;
     return NONE;
 }
@@ -556,6 +604,9 @@ static void judge_text(struct world *w, const struct submit_seen *s)
         return;
     }
     struct text *t = &w->people.texts[s->text];
+    if (t->gateway != w->gw->index)
+        world_fail(w, "P1", "#%u written by gateway %u, which it was not given", s->text,
+                   w->gw->index + 1);
     if (t->number != s->number || t->program != s->program)
         world_fail(w, "P1", "#%u written to number %u of %s, meant for number %u of %s", s->text,
                    s->number, w->config.programs[s->program].name, t->number,
@@ -600,7 +651,7 @@ static void judge_service(struct world *w, struct submit_seen *s)
     }
     if (s->part > 0)
         return;
-    uint32_t *writes = &w->oracle.subscribers[s->number].service_writes[s->service];
+    uint32_t *writes = &told(w, s->number)->service_writes[s->service];
     if (++*writes > facts_service_attempts(w, w->people.numbers[s->number], s->service))
         world_fail(w, "P6", "service text %d to number %u written before its intent is durable",
                    s->service, s->number);
@@ -656,7 +707,8 @@ static bool ids_are_known(const struct world *w, const struct text *t)
 {
     for (unsigned i = 0; i < SIM_PARTS_MAX; i++) {
         const struct part_write *p = &t->parts[i];
-        if (p->writes > 1 || (p->writes > 0 && !(p->answered && p->taken && p->life == w->life)))
+        if (p->writes > 1 ||
+            (p->writes > 0 && !(p->answered && p->taken && p->life == w->gw->life)))
             return false;
     }
     return !t->no_id;
@@ -712,13 +764,13 @@ static void check_durable_and_in_redis(struct world *w, const struct mo *mo,
 {
     uint64_t number = w->people.numbers[mo->number];
     struct set opt_outs = {0};
-    facts_opt_outs(w, w->disk.durable, number, &opt_outs);
-    const struct redis *r = &w->redis;
+    facts_opt_outs(w, w->gw->disk.durable, number, &opt_outs);
+    const struct redis *r = &w->gw->redis;
     bool redis_stood = r->up && !r->broken && r->up_since_us < mo->handed_us;
     bool in_time = w->now_us - mo->handed_us < STOP_HOLD_MS * US_PER_MS;
     if (!has_all(&opt_outs, stop, number))
         world_fail(w, "P3", "a STOP of number %u is answered before it is durable", mo->number);
-    else if (redis_stood && in_time && !has_all(&r->now.opt_out, stop, number))
+    else if (redis_stood && in_time && !has_all(&w->server.now.opt_out, stop, number))
         world_fail(w, "P3", "a STOP of number %u is answered before Redis has it", mo->number);
     free(opt_outs.members);
 }
@@ -726,8 +778,8 @@ static void check_durable_and_in_redis(struct world *w, const struct mo *mo,
 static void check_cancelled(struct world *w, const struct mo *mo, const struct stop_scopes *stop)
 {
     const uint32_t masks[] = {ended_by(w, stop, false), ended_by(w, stop, true)};
-    for (uint64_t i = w->oracle.oldest_open; i < w->disk.next; i++) {
-        const struct record *r = &w->disk.records[i];
+    for (uint64_t i = w->gw->seen.oldest_open; i < w->gw->disk.next; i++) {
+        const struct record *r = &w->gw->disk.records[i];
         const struct fact *f = &r->fact;
         if (f->body != ASSENT__V1__EVENT__BODY_ACCEPTED || !r->progress.open ||
             !r->progress.waiting || f->number != w->people.numbers[mo->number] ||
@@ -751,7 +803,7 @@ static void stop_answered(struct world *w, struct mo *mo)
     check_durable_and_in_redis(w, mo, &stop);
     check_cancelled(w, mo, &stop);
     for (unsigned marketing = 0; marketing < 2; marketing++)
-        sub->denied[marketing] |= ended_by(w, &stop, marketing);
+        told(w, mo->number)->denied[marketing] |= ended_by(w, &stop, marketing);
     w->oracle.stops_answered++;
 }
 
@@ -782,7 +834,7 @@ static void receipt_answered(struct world *w, const struct mo *mo)
     if (t->receipt != 0)
         return;
     t->receipt = mo->outcome;
-    t->receipt_at = w->disk.next;
+    t->receipt_at = w->gw->disk.next;
 }
 
 static void deliver_answered(struct world *w, uint32_t connection, uint32_t sequence,
@@ -831,13 +883,13 @@ void oracle_octets_out(struct world *w, uint32_t connection, struct span octets)
 
 static void note_read(struct world *w, uint32_t number, const struct stop_scopes *stop)
 {
-    struct subscriber *sub = &w->oracle.subscribers[number];
+    struct told *sub = told(w, number);
     for (unsigned marketing = 0; marketing < 2; marketing++) {
-        if (sub->read_life != w->life)
+        if (sub->read_life != w->gw->life)
             sub->read[marketing] = 0;
         sub->read[marketing] |= ended_by(w, stop, marketing);
     }
-    sub->read_life = w->life;
+    sub->read_life = w->gw->life;
 }
 
 /* A STOP that says something new is owed a confirmation. */
@@ -869,7 +921,7 @@ static void answer_handed(struct world *w, uint32_t connection, const struct del
     if (s->text == NONE) {
         struct subscriber *sub = &w->oracle.subscribers[s->number];
         bool refused = d->command_status != ESME_ROK && s->part == 0;
-        sub->service_writes[s->service] -= refused;
+        told(w, s->number)->service_writes[s->service] -= refused;
         if (s->service == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION)
             sub->confirmations -= refused;
         return;
@@ -906,8 +958,10 @@ static void start_handed(struct world *w, const struct mo *mo)
 {
     struct subscriber *sub = &w->oracle.subscribers[mo->number];
     sub->last_start_us = w->now_us;
-    memset(sub->denied, 0, sizeof sub->denied);
-    memset(sub->read, 0, sizeof sub->read);
+    for (unsigned i = 0; i < SIM_GATEWAYS_MAX; i++) {
+        memset(sub->at[i].denied, 0, sizeof sub->at[i].denied);
+        memset(sub->at[i].read, 0, sizeof sub->at[i].read);
+    }
     sub->opted_out.count = 0;
 }
 
@@ -933,12 +987,17 @@ void oracle_handed(struct world *w, uint32_t connection, const struct delivery *
 
 void oracle_executed_write(struct world *w, const struct consent_write *write)
 {
-    if (write->sequence > w->disk.durable) {
+    if (write->sequence > w->gw->disk.durable) {
         world_fail(w, "P3", "Redis has consent record %llu, which is not durable",
                    (unsigned long long)write->sequence);
         return;
     }
-    const struct fact *f = &w->disk.records[write->sequence].fact;
+    const struct record *r = &w->gw->disk.records[write->sequence];
+    const struct fact *f = &r->fact;
+    if (write->kind == WRITE_OPT_OUT || write->kind == WRITE_LIFT_OPT_OUT)
+        for (unsigned i = 0; i < write->scope_count; i++)
+            note_move(w, consent_key(write->scopes[i], write->number), r->appended_us,
+                      write->kind == WRITE_OPT_OUT);
     if (write->kind == WRITE_OPT_OUT && f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT)
         world_fail(w, "P3", "an opt-out in Redis that record %llu does not say",
                    (unsigned long long)write->sequence);
@@ -960,9 +1019,9 @@ void oracle_told_accepted(struct world *w, uint32_t text, uint64_t id)
 {
     const struct record *r = disk_accepted(w, id);
     const struct text *t = &w->people.texts[text];
-    if (r == NULL || id > w->disk.durable)
+    if (r == NULL || id > w->gw->disk.durable)
         world_fail(w, "P5", "#%u was answered before it is durable (message %llu, durable %llu)",
-                   text, (unsigned long long)id, (unsigned long long)w->disk.durable);
+                   text, (unsigned long long)id, (unsigned long long)w->gw->disk.durable);
     else if (r->fact.number != w->people.numbers[t->number])
         world_fail(w, "P5", "record %llu is not #%u", (unsigned long long)id, text);
 }
@@ -974,14 +1033,14 @@ void oracle_told_opt_out(struct world *w, uint32_t call)
     if (sub->last_start_us >= c->asked_us)
         return;
     struct set opt_outs = {0};
-    facts_opt_outs(w, w->disk.durable, w->people.numbers[c->number], &opt_outs);
+    facts_opt_outs(w, w->gw->disk.durable, w->people.numbers[c->number], &opt_outs);
     struct stop_scopes stop;
     stop_scopes(w, c->number, c->program, false, &stop);
     if (!has_all(&opt_outs, &stop, w->people.numbers[c->number]))
         world_fail(w, "P3", "an opt-out of number %u was answered before it is durable", c->number);
     free(opt_outs.members);
     for (unsigned marketing = 0; marketing < 2; marketing++)
-        sub->denied[marketing] |= ended_by(w, &stop, marketing);
+        told(w, c->number)->denied[marketing] |= ended_by(w, &stop, marketing);
 }
 
 /* ---- bounds, and the end ---- */
@@ -990,7 +1049,7 @@ void oracle_turn_over(struct world *w)
 {
     struct engine_status status;
     check_order(w);
-    engine_status(w->engine, &status);
+    engine_status(w->gw->engine, &status);
     if (status.open_messages > w->config.max_open_messages + 64) /* service texts come on top */
         world_fail(w, "P10", "%llu open messages, %u allowed",
                    (unsigned long long)status.open_messages, w->config.max_open_messages);
@@ -998,13 +1057,13 @@ void oracle_turn_over(struct world *w)
         world_fail(w, "P10", "%llu octets of memory", (unsigned long long)status.memory_octets);
 }
 
-/* Tells what is missing until everything is as it must be in the end; NULL then. */
-static const char *unsettled(struct world *w)
+/* What one gateway still owes; NULL: nothing. */
+static const char *owed_by_gateway(struct world *w)
 {
     static char what[160];
     uint64_t open = facts_oldest_open(w);
     if (open != 0) {
-        const struct record *r = &w->disk.records[open];
+        const struct record *r = &w->gw->disk.records[open];
         snprintf(what, sizeof what,
                  "message %llu has no end (class %d, %u attempts, %u taken back, since %.3f s)",
                  (unsigned long long)open, r->fact.message_class, r->progress.attempts,
@@ -1018,16 +1077,17 @@ static const char *unsettled(struct world *w)
         }
     }
     for (size_t i = 0; i < w->people.call_count; i++) {
-        if (!w->people.calls[i].answered && w->people.calls[i].life == w->life) {
+        if (!w->people.calls[i].answered && w->people.calls[i].gateway == w->gw->index &&
+            w->people.calls[i].life == w->gw->life) {
             snprintf(what, sizeof what, "call %zu was never answered", i);
             return what;
         }
     }
     struct set opt_outs = {0};
     const char *lacking = NULL;
-    facts_opt_outs(w, w->disk.durable, 0, &opt_outs);
+    facts_standing(w, &opt_outs);
     for (size_t i = 0; i < opt_outs.count; i++) {
-        if (!set_has(&w->redis.now.opt_out, opt_outs.members[i])) {
+        if (!set_has(&w->server.now.opt_out, opt_outs.members[i])) {
             snprintf(what, sizeof what, "Redis lacks the opt-out %llx",
                      (unsigned long long)opt_outs.members[i]);
             lacking = what;
@@ -1035,6 +1095,17 @@ static const char *unsettled(struct world *w)
     }
     free(opt_outs.members);
     return lacking;
+}
+
+/* Tells what is missing until everything is as it must be in the end; NULL then. */
+static const char *unsettled(struct world *w)
+{
+    const char *missing = NULL;
+    for (uint32_t i = 0; i < w->plan.gateways && missing == NULL; i++) {
+        world_turn_to(w, i);
+        missing = owed_by_gateway(w);
+    }
+    return missing;
 }
 
 bool oracle_settled(struct world *w)
@@ -1046,11 +1117,17 @@ bool oracle_settled(struct world *w)
 static void check_nothing_made_up(struct world *w)
 {
     struct set opt_outs = {0};
-    facts_opt_outs(w, w->disk.durable, 0, &opt_outs);
-    for (size_t i = 0; i < w->redis.now.opt_out.count; i++) {
-        uint64_t key = w->redis.now.opt_out.members[i];
+    for (uint32_t i = 0; i < w->plan.gateways; i++) {
+        world_turn_to(w, i);
+        if (w->plan.gateways == 1)
+            facts_standing(w, &opt_outs);
+        else /* an opt-out that is written after a START at another gateway stays: deny wins */
+            facts_said(w, &opt_outs);
+    }
+    for (size_t i = 0; i < w->server.now.opt_out.count; i++) {
+        uint64_t key = w->server.now.opt_out.members[i];
         if (!set_has(&opt_outs, key) && !set_has(&w->oracle.other_gateways, key))
-            world_fail(w, "P3", "Redis holds an opt-out that the ledger does not: %llx",
+            world_fail(w, "P3", "Redis holds an opt-out that no ledger says: %llx",
                        (unsigned long long)key);
     }
     free(opt_outs.members);
@@ -1060,6 +1137,7 @@ static void check_accounted_for(struct world *w)
 {
     for (uint32_t i = 0; i < w->people.text_count; i++) {
         const struct text *t = &w->people.texts[i];
+        world_turn_to(w, t->gateway);
         const struct record *r = disk_accepted(w, t->id);
         if (t->told && (r == NULL || r->fact.number != w->people.numbers[t->number]))
             world_fail(w, "P5", "#%u was acknowledged as %llu and is gone", i,
@@ -1115,6 +1193,7 @@ static void check_receipts(struct world *w)
 {
     for (uint32_t i = 0; i < w->people.text_count; i++) {
         const struct text *t = &w->people.texts[i];
+        world_turn_to(w, t->gateway);
         const struct record *r = disk_accepted(w, t->id);
         if (t->told && r != NULL)
             check_said(w, t, r);
@@ -1131,7 +1210,7 @@ static void check_receipts(struct world *w)
 
 static void check_rate_used(struct world *w)
 {
-    const struct write_times *t = &w->oracle.writes[0];
+    const struct write_times *t = &w->gw->seen.writes[0];
     uint32_t rate = w->plan.rate;
     uint64_t seconds = plan_rate_seconds(rate), count = 0;
     while (count < t->count && t->times[count] - t->times[0] < seconds * SECOND_US)
@@ -1154,7 +1233,7 @@ static void check_failover(struct world *w)
         world_fail(w, "P8",
                    "a message waited %.3f s for a carrier that is out, failover_after %u ms",
                    (double)w->oracle.bulk_worst_us / 1e6, w->config.carriers[0].failover_after_ms);
-    const struct write_times *t = &w->oracle.writes[0];
+    const struct write_times *t = &w->gw->seen.writes[0];
     if (t->count == 0 || t->times[t->count - 1] < OUTAGE_FROM_US + OUTAGE_LASTS_US)
         world_fail(w, "P8", "nothing went to a carrier again after its outage");
 }

@@ -54,6 +54,7 @@ static void draw_text(struct world *w, struct text *t)
     const struct plan *p = &w->plan;
     t->number = (uint32_t)rng_below(rng, p->numbers);
     t->client = (uint32_t)rng_below(rng, 2);
+    t->gateway = (uint32_t)rng_below(rng, p->gateways);
     t->program = (uint32_t)rng_below(rng, SIM_PROGRAMS);
     t->message_class = draw_class(w, t->program);
     t->reference = rng_chance(rng, 600000);
@@ -88,7 +89,7 @@ void people_init(struct world *w)
     p->text_count = w->plan.messages;
     p->texts = check_calloc(p->text_count, sizeof *p->texts);
     for (uint32_t i = 0; i < p->text_count; i++) {
-        if (w->plan.kind == PLAN_CHAOS)
+        if (plan_is_chaos(&w->plan))
             draw_text(w, &p->texts[i]);
         else
             draw_bulk(w, &p->texts[i], i);
@@ -102,9 +103,10 @@ static void plan_tell(struct world *w, struct promise_to_tell tell)
 {
     struct people *p = &w->people;
     p->tells = grown(p->tells, p->tell_count, &p->tell_size, sizeof *p->tells);
-    tell.life = w->life;
+    tell.life = w->gw->life;
+    tell.gateway = w->gw->index;
     p->tells[p->tell_count++] = tell;
-    if (tell.ready_at <= w->disk.durable)
+    if (tell.ready_at <= w->gw->disk.durable)
         people_durable(w);
 }
 
@@ -148,7 +150,7 @@ void people_durable(struct world *w)
     size_t kept = 0;
     for (size_t i = 0; i < p->tell_count; i++) {
         struct promise_to_tell tell = p->tells[i];
-        if (tell.ready_at <= w->disk.durable)
+        if (tell.gateway == w->gw->index && tell.ready_at <= w->gw->disk.durable)
             tell_now(w, &tell);
         else
             p->tells[kept++] = tell;
@@ -158,7 +160,12 @@ void people_durable(struct world *w)
 
 void people_crash(struct world *w)
 {
-    w->people.tell_count = 0;
+    struct people *p = &w->people;
+    size_t kept = 0;
+    for (size_t i = 0; i < p->tell_count; i++)
+        if (p->tells[i].gateway != w->gw->index)
+            p->tells[kept++] = p->tells[i];
+    p->tell_count = kept;
 }
 
 /* ---- submitting ---- */
@@ -227,7 +234,7 @@ static void submit(struct world *w, struct event *e)
 {
     uint32_t index = (uint32_t)e->a;
     struct text *t = &w->people.texts[index];
-    if (w->engine == NULL)
+    if (w->gw->engine == NULL)
         try_again(w, e);
     /* Without a reference, asking again after an answer that may be lost would be a second wish. */
     if ((!t->reference && t->accepted) || !world_may_enter(w, e))
@@ -247,8 +254,8 @@ static void submit(struct world *w, struct event *e)
         t->send_at_wall_ms = world_wall_ms(w) + 1000 + rng_below(&w->people_rng, 40000);
     message.send_at_wall_ms = t->send_at_wall_ms;
     struct submit_verdict verdict = {0};
-    engine_submit(w->engine, (uint16_t)t->client, &message, false, world_instant(w), &verdict);
-    if (!w->crashed) {
+    engine_submit(w->gw->engine, (uint16_t)t->client, &message, false, world_instant(w), &verdict);
+    if (!w->gw->crashed) {
         if (verdict.code == ASSENT__V1__CODE__CODE_OK) {
             accepted(w, index, &verdict);
             plan_more(w, index, e->b);
@@ -265,8 +272,8 @@ static void cancel(struct world *w, struct event *e)
     if (!t->told || !world_may_enter(w, e))
         return;
     struct submit_verdict verdict = {0};
-    engine_cancel(w->engine, (uint16_t)t->client, t->id, world_instant(w), &verdict);
-    if (!w->crashed && verdict.code == ASSENT__V1__CODE__CODE_OK)
+    engine_cancel(w->gw->engine, (uint16_t)t->client, t->id, world_instant(w), &verdict);
+    if (!w->gw->crashed && verdict.code == ASSENT__V1__CODE__CODE_OK)
         plan_tell(w, (struct promise_to_tell){.kind = TELL_CANCELLED,
                                               .what = (uint32_t)e->a,
                                               .id = t->id,
@@ -281,7 +288,7 @@ static void query(struct world *w, struct event *e)
     if (!t->told || r == NULL || !world_may_enter(w, e))
         return;
     Assent__V1__MessageStatus status = ASSENT__V1__MESSAGE_STATUS__INIT;
-    bool known = engine_query(w->engine, (uint16_t)t->client, t->id, &status);
+    bool known = engine_query(w->gw->engine, (uint16_t)t->client, t->id, &status);
     if (r->progress.open && !known)
         world_fail(w, "P5", "message %llu is open and not known", (unsigned long long)t->id);
 }
@@ -295,7 +302,8 @@ static uint32_t add_call(struct world *w, enum call_kind kind, uint32_t program,
     p->calls[p->call_count] = (struct call){.kind = kind,
                                             .program = program,
                                             .number = number,
-                                            .life = w->life,
+                                            .gateway = w->gw->index,
+                                            .life = w->gw->life,
                                             .asked_us = w->now_us,
                                             .client = number % 2};
     return (uint32_t)p->call_count++;
@@ -304,6 +312,7 @@ static uint32_t add_call(struct world *w, enum call_kind kind, uint32_t program,
 static void plan_call(struct world *w, uint64_t delay_us, enum call_kind kind, uint32_t program,
                       uint32_t number)
 {
+    world_turn_to(w, (uint32_t)rng_below(&w->people_rng, w->plan.gateways));
     world_at(w, delay_us, begin_call, kind, program, number);
 }
 
@@ -319,32 +328,32 @@ static void call_engine(struct world *w, const struct call *c, uint64_t id, char
     case CALL_REQUEST: {
         Assent__V1__OptInRequest r = ASSENT__V1__OPT_IN_REQUEST__INIT;
         r.program = program, r.number = number, r.source = source, r.evidence = evidence;
-        engine_request_opt_in(w->engine, client, id, &r, now);
+        engine_request_opt_in(w->gw->engine, client, id, &r, now);
         break;
     }
     case CALL_CONFIRM: {
         Assent__V1__ConfirmRequest r = ASSENT__V1__CONFIRM_REQUEST__INIT;
         r.program = program, r.number = number, r.token = token;
-        engine_confirm_opt_in(w->engine, client, id, &r, now);
+        engine_confirm_opt_in(w->gw->engine, client, id, &r, now);
         break;
     }
     case CALL_RECORD: {
         Assent__V1__RecordRequest r = ASSENT__V1__RECORD_REQUEST__INIT;
         r.program = program, r.number = number, r.source = source, r.evidence = evidence;
         r.obtained_wall_ms = world_wall_ms(w) - 86400000;
-        engine_record_opt_in(w->engine, client, id, &r, now);
+        engine_record_opt_in(w->gw->engine, client, id, &r, now);
         break;
     }
     case CALL_OPT_OUT: {
         Assent__V1__OptOutRequest r = ASSENT__V1__OPT_OUT_REQUEST__INIT;
         r.program = program, r.number = number, r.source = source;
-        engine_opt_out(w->engine, client, id, &r, now);
+        engine_opt_out(w->gw->engine, client, id, &r, now);
         break;
     }
     case CALL_SHOW: {
         Assent__V1__ShowRequest r = ASSENT__V1__SHOW_REQUEST__INIT;
         r.program = program, r.number = number;
-        engine_show_consent(w->engine, client, id, &r, now);
+        engine_show_consent(w->gw->engine, client, id, &r, now);
         break;
     }
     }
@@ -365,7 +374,7 @@ static void enter_call(struct world *w, enum call_kind kind, uint32_t program, u
 
 static void begin_call(struct world *w, struct event *e)
 {
-    if (w->engine == NULL && !w->healing) {
+    if (w->gw->engine == NULL && !w->healing) {
         plan_call(w, US_PER_S, (enum call_kind)e->a, (uint32_t)e->b, (uint32_t)e->c);
         return;
     }
@@ -385,7 +394,7 @@ static struct call *take_answer(struct world *w, uint64_t call)
 {
     struct people *p = &w->people;
     if (call == 0 || call > p->call_count || p->calls[call - 1].answered ||
-        p->calls[call - 1].life != w->life) {
+        p->calls[call - 1].gateway != w->gw->index || p->calls[call - 1].life != w->gw->life) {
         world_fail(w, "P10", "call %llu answered twice, or never made", (unsigned long long)call);
         return NULL;
     }
@@ -485,7 +494,7 @@ static void plan_opt_ins(struct world *w)
 {
     for (uint32_t n = 0; n < w->plan.numbers; n++) {
         for (uint32_t p = 0; p < SIM_PROGRAMS; p++) {
-            bool bulk = w->plan.kind != PLAN_CHAOS;
+            bool bulk = !plan_is_chaos(&w->plan);
             if (!w->config.programs[p].classes[ASSENT__V1__CLASS__MARKETING] ||
                 (bulk ? p != 1 : rng_chance(&w->people_rng, 200000)))
                 continue;
@@ -512,6 +521,7 @@ static void plan_chaos(struct world *w)
     for (uint32_t i = 0; i < w->plan.messages; i++) {
         if (i == 0 || rng_chance(rng, 300000)) /* the others come together with the one before */
             at_us = 2 * US_PER_S + rng_below(rng, span_us);
+        world_turn_to(w, w->people.texts[i].gateway);
         world_at(w, at_us + rng_below(rng, 2000), submit, i, 0, 0);
         uint32_t program = (uint32_t)rng_below(rng, SIM_PROGRAMS);
         uint32_t number = (uint32_t)rng_below(rng, w->plan.numbers);
@@ -552,7 +562,7 @@ static void plan_bulk(struct world *w)
 void people_begin(struct world *w)
 {
     plan_opt_ins(w);
-    if (w->plan.kind == PLAN_CHAOS)
+    if (plan_is_chaos(&w->plan))
         plan_chaos(w);
     else if (w->plan.kind == PLAN_FAILOVER)
         plan_steady(w);

@@ -32,6 +32,7 @@ static void draw_peaceful(struct plan *p, struct rng *rng)
     p->sessions = between(rng, 1, 3);
     p->fragment = between(rng, 0, 500000);
     p->yes = 1000000;
+    p->gateways = 1;
 }
 
 static void draw_process_faults(struct plan *p, struct rng *rng)
@@ -175,6 +176,22 @@ static void draw_senders(struct plan *p, struct rng *rng)
         p->sender_daily = between(rng, 3, 60);
 }
 
+/* Two gateways on one Redis. Each has its own account at the carriers, which therefore never give one
+ * id to messages of both in a way that either could see. */
+static void draw_pair(struct plan *p, struct rng *rng)
+{
+    draw_chaos(p, rng);
+    p->gateways = 2;
+    p->id_repeated = 0;
+    p->other_gateway = 0;
+    p->start = 0;
+}
+
+bool plan_is_chaos(const struct plan *p)
+{
+    return p->kind == PLAN_CHAOS || p->kind == PLAN_PAIR;
+}
+
 static enum plan_kind kind_of(uint64_t seed)
 {
     if (seed % 20 == 7)
@@ -183,7 +200,9 @@ static enum plan_kind kind_of(uint64_t seed)
         return PLAN_FAILOVER;
     if (seed % 20 == 3)
         return PLAN_PACE;
-    return seed % 20 == 13 ? PLAN_OTP : PLAN_CHAOS;
+    if (seed % 20 == 13)
+        return PLAN_OTP;
+    return seed % 10 == 9 ? PLAN_PAIR : PLAN_CHAOS;
 }
 
 void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
@@ -207,6 +226,9 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
         break;
     case PLAN_PACE:
         draw_pace(plan, &rng);
+        break;
+    case PLAN_PAIR:
+        draw_pair(plan, &rng);
         break;
     case PLAN_KINDS:
         break;

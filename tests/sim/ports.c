@@ -9,9 +9,9 @@
 static bool alive(void *context)
 {
     struct world *w = context;
-    if (w->crashed)
+    if (w->gw->crashed)
         return false;
-    if (w->crash_in > 0 && --w->crash_in == 0) {
+    if (w->gw->crash_in > 0 && --w->gw->crash_in == 0) {
         world_die(w, "crash between two steps");
         return false;
     }
@@ -22,9 +22,9 @@ static uint64_t ledger_append(void *context, struct span public_part, struct spa
 {
     struct world *w = context;
     if (!alive(w))
-        return ++w->dead_sequence;
+        return ++w->gw->dead_sequence;
     uint64_t sequence = disk_append(w, public_part, personal_part);
-    w->dead_sequence = sequence;
+    w->gw->dead_sequence = sequence;
     return sequence;
 }
 
@@ -37,21 +37,21 @@ static void ledger_flush(void *context)
 static uint64_t ledger_next(void *context)
 {
     struct world *w = context;
-    return w->crashed ? w->dead_sequence + 1 : w->disk.next;
+    return w->gw->crashed ? w->gw->dead_sequence + 1 : w->gw->disk.next;
 }
 
 static size_t ledger_room(void *context)
 {
     struct world *w = context;
-    uint64_t behind = w->disk.next - 1 - w->disk.durable;
-    uint64_t used = behind * (w->plan.kind == PLAN_CHAOS ? RECORD_WEIGHT : 300);
+    uint64_t behind = w->gw->disk.next - 1 - w->gw->disk.durable;
+    uint64_t used = behind * (plan_is_chaos(&w->plan) ? RECORD_WEIGHT : 300);
     return used < LEDGER_BATCH_OCTETS ? LEDGER_BATCH_OCTETS - used : 0;
 }
 
 static bool ledger_no_space(void *context)
 {
     struct world *w = context;
-    return w->disk.full;
+    return w->gw->disk.full;
 }
 
 static uint64_t ledger_scan(void *context, uint64_t from, uint64_t until, uint32_t max_records,

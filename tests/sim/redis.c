@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A Redis and the adapter's side of one connection to it: what is asked is executed in order after a
+/* A Redis and the adapters' sides of a connection of each gateway to it: what is asked is executed in order after a
  * while and answered in order after another. When the connection is lost, everything in flight fails
  * once, and what had already reached the server may be executed all the same. */
 #include "tests/sim/world.h"
@@ -166,7 +166,7 @@ uint16_t scope_program(struct world *w, uint32_t program)
 static void execute_check(struct world *w, struct command *c)
 {
     const struct check *check = &c->check;
-    const struct redis_data *d = &w->redis.now;
+    const struct redis_data *d = &w->server.now;
     c->result = (struct check_result){.cookie = check->cookie, .verdict = VERDICT_PASS};
     for (unsigned i = 0; i < check->scope_count; i++) {
         if (set_has(&d->opt_out, consent_key(check->scopes[i], check->number))) {
@@ -184,7 +184,7 @@ static void execute_check(struct world *w, struct command *c)
 static void execute_write(struct world *w, struct command *c)
 {
     const struct consent_write *write = &c->write;
-    struct redis_data *d = &w->redis.now;
+    struct redis_data *d = &w->server.now;
     for (unsigned i = 0; i < write->scope_count; i++) {
         uint64_t key = consent_key(write->scopes[i], write->number);
         switch (write->kind) {
@@ -211,13 +211,13 @@ static void execute_write(struct world *w, struct command *c)
             break;
         }
     }
-    d->applied = write->sequence;
+    d->applied[w->gw->index] = write->sequence;
     oracle_executed_write(w, write);
 }
 
 static void execute_lookup(struct world *w, struct command *c)
 {
-    struct redis_data *d = &w->redis.now;
+    struct redis_data *d = &w->server.now;
     for (unsigned i = 0; i < c->ask.scope_count; i++)
         c->state.opted_out[i] = set_has(&d->opt_out, consent_key(c->ask.scopes[i], c->ask.number));
     uint64_t key = consent_key(c->ask.opt_in_scope, c->ask.number);
@@ -232,7 +232,7 @@ static void execute_lookup(struct world *w, struct command *c)
 
 static void execute_once(struct world *w, struct command *c)
 {
-    struct redis_data *d = &w->redis.now;
+    struct redis_data *d = &w->server.now;
     uint64_t key = consent_key(c->once.scope, c->once.number), now_ms = world_wall_ms(w);
     size_t i = 0;
     while (i < d->once_count && (d->onces[i].key != key || d->onces[i].kind != c->once.kind))
@@ -249,7 +249,7 @@ static void execute_once(struct world *w, struct command *c)
 
 static void execute_up_to(struct world *w, size_t end)
 {
-    struct redis *r = &w->redis;
+    struct redis *r = &w->gw->redis;
     for (; r->executed < end; r->executed++) {
         struct command *c = &r->commands[r->executed];
         switch (c->kind) {
@@ -263,7 +263,7 @@ static void execute_up_to(struct world *w, size_t end)
             execute_lookup(w, c);
             break;
         case COMMAND_RESOLVE:
-            c->resolved = register_scope(&r->now, c->ask.name, name_number(c->ask.name));
+            c->resolved = register_scope(&w->server.now, c->ask.name, name_number(c->ask.name));
             break;
         case COMMAND_ONCE:
             execute_once(w, c);
@@ -291,20 +291,20 @@ static void tell(struct world *w, struct command command)
         trace_check(w, c);
         if (c->result.verdict == VERDICT_PASS)
             oracle_told_verdict(w, &c->seen);
-        engine_on_checked(w->engine, &c->result, 1, now);
+        engine_on_checked(w->gw->engine, &c->result, 1, now);
         break;
     case COMMAND_WRITE:
         TRACE(w, "redis", "has consent record %llu", (unsigned long long)c->write.sequence);
-        engine_on_written(w->engine, c->write.sequence, c->added, now);
+        engine_on_written(w->gw->engine, c->write.sequence, c->added, now);
         break;
     case COMMAND_LOOKUP:
-        engine_on_looked_up(w->engine, c->ask.cookie, true, &c->state, now);
+        engine_on_looked_up(w->gw->engine, c->ask.cookie, true, &c->state, now);
         break;
     case COMMAND_RESOLVE:
-        engine_on_scope_resolved(w->engine, c->ask.cookie, c->resolved, now);
+        engine_on_scope_resolved(w->gw->engine, c->ask.cookie, c->resolved, now);
         break;
     case COMMAND_ONCE:
-        engine_on_once(w->engine, c->once.cookie, c->first, now);
+        engine_on_once(w->gw->engine, c->once.cookie, c->first, now);
         break;
     }
 }
@@ -316,20 +316,20 @@ static void fail_command(struct world *w, struct command *c)
     if (c->kind == COMMAND_CHECK) {
         c->result = (struct check_result){.cookie = c->check.cookie};
         trace_check(w, c);
-        engine_on_checked(w->engine, &c->result, 1, now);
+        engine_on_checked(w->gw->engine, &c->result, 1, now);
     } else if (c->kind == COMMAND_LOOKUP) {
-        engine_on_looked_up(w->engine, c->ask.cookie, false, &nothing, now);
+        engine_on_looked_up(w->gw->engine, c->ask.cookie, false, &nothing, now);
     } else if (c->kind == COMMAND_RESOLVE) {
-        engine_on_scope_resolved(w->engine, c->ask.cookie, 0, now);
+        engine_on_scope_resolved(w->gw->engine, c->ask.cookie, 0, now);
     } else if (c->kind == COMMAND_ONCE) {
-        engine_on_once(w->engine, c->once.cookie, ONCE_UNKNOWN, now);
+        engine_on_once(w->gw->engine, c->once.cookie, ONCE_UNKNOWN, now);
     }
 }
 
 /* The connection's end on the server: octets that had arrived are executed, others are not. */
 static void abandon(struct world *w)
 {
-    struct redis *r = &w->redis;
+    struct redis *r = &w->gw->redis;
     r->connection++;
     r->up = false;
     if (!r->broken)
@@ -344,24 +344,24 @@ static void empty_queue(struct redis *r)
 
 static void plan_reconnect(struct world *w)
 {
-    struct redis *r = &w->redis;
+    struct redis *r = &w->gw->redis;
     world_at(w, spread(&w->redis_rng, r->backoff_us), try_connect, r->connection, 0, 0);
     r->backoff_us = r->backoff_us * 2 < BACKOFF_MAX_US ? r->backoff_us * 2 : BACKOFF_MAX_US;
 }
 
 static void lose(struct world *w, const char *why)
 {
-    struct redis *r = &w->redis;
+    struct redis *r = &w->gw->redis;
     if (!r->up)
         return;
     size_t end = r->asked;
     abandon(w);
     TRACE(w, "redis", "connection lost: %s", why);
-    for (size_t i = r->replied; i < end && !w->crashed; i++)
+    for (size_t i = r->replied; i < end && !w->gw->crashed; i++)
         fail_command(w, &r->commands[i]);
     empty_queue(r);
-    if (!w->crashed)
-        engine_on_store_down(w->engine, why);
+    if (!w->gw->crashed)
+        engine_on_store_down(w->gw->engine, why);
     world_entered(w);
     plan_reconnect(w);
 }
@@ -370,16 +370,21 @@ static void lose(struct world *w, const char *why)
 static void lose_event(struct world *w, struct event *e)
 {
     static const char *const whys[] = {"connection closed", "timeout", "READONLY", "OOM"};
-    if (e->a != w->redis.connection || !world_may_enter(w, e))
+    if (e->a != w->gw->redis.connection || !world_may_enter(w, e))
         return;
     lose(w, whys[e->b]);
 }
 
 /* ---- the connection ---- */
 
+void server_init(struct redis_server *server)
+{
+    *server = (struct redis_server){.running = true};
+}
+
 void redis_init(struct redis *r)
 {
-    *r = (struct redis){.running = true, .backoff_us = BACKOFF_MIN_US};
+    *r = (struct redis){.backoff_us = BACKOFF_MIN_US};
 }
 
 static void data_release(struct redis_data *d)
@@ -388,25 +393,29 @@ static void data_release(struct redis_data *d)
     free(d->opt_in.members);
 }
 
+void server_release(struct redis_server *server)
+{
+    data_release(&server->now);
+    data_release(&server->old);
+}
+
 void redis_release(struct redis *r)
 {
-    data_release(&r->now);
-    data_release(&r->old);
     free(r->commands);
 }
 
 void redis_connect(struct world *w)
 {
-    w->redis.backoff_us = BACKOFF_MIN_US;
-    world_at(w, 500, try_connect, w->redis.connection, 0, 0);
+    w->gw->redis.backoff_us = BACKOFF_MIN_US;
+    world_at(w, 500, try_connect, w->gw->redis.connection, 0, 0);
 }
 
 static void try_connect(struct world *w, struct event *e)
 {
-    struct redis *r = &w->redis;
-    if (e->a != r->connection || w->engine == NULL)
+    struct redis *r = &w->gw->redis;
+    if (e->a != r->connection || w->gw->engine == NULL)
         return;
-    if (!r->running) {
+    if (!w->server.running) {
         plan_reconnect(w);
         return;
     }
@@ -415,10 +424,10 @@ static void try_connect(struct world *w, struct event *e)
 
 static void connected(struct world *w, struct event *e)
 {
-    struct redis *r = &w->redis;
+    struct redis *r = &w->gw->redis;
     if (e->a != r->connection || !world_may_enter(w, e))
         return;
-    if (!r->running) {
+    if (!w->server.running) {
         plan_reconnect(w);
         return;
     }
@@ -426,23 +435,24 @@ static void connected(struct world *w, struct event *e)
     r->broken = false;
     r->up_since_us = w->now_us;
     r->caught_up_checked = false;
-    r->up_at_sequence = w->disk.durable;
+    r->up_at_sequence = w->gw->disk.durable;
     r->backoff_us = BACKOFF_MIN_US;
-    TRACE(w, "redis", "connected, has %llu", (unsigned long long)r->now.applied);
-    engine_on_store_up(w->engine, r->now.applied);
+    TRACE(w, "redis", "connected, has %llu",
+          (unsigned long long)w->server.now.applied[w->gw->index]);
+    engine_on_store_up(w->gw->engine, w->server.now.applied[w->gw->index]);
     world_entered(w);
 }
 
 void redis_crash(struct world *w)
 {
     abandon(w);
-    empty_queue(&w->redis);
-    w->redis.last_execute_us = w->redis.last_reply_us = 0;
+    empty_queue(&w->gw->redis);
+    w->gw->redis.last_execute_us = w->gw->redis.last_reply_us = 0;
 }
 
 static struct command *add_command(struct world *w, enum command_kind kind)
 {
-    struct redis *r = &w->redis;
+    struct redis *r = &w->gw->redis;
     if (!r->up || r->asked - r->replied >= STORE_CHECKS_MAX)
         return NULL;
     if (r->replied == r->asked)
@@ -515,14 +525,14 @@ static uint64_t later(uint64_t last_us, uint64_t at_us)
 
 void redis_flush(struct world *w)
 {
-    struct redis *r = &w->redis;
+    struct redis *r = &w->gw->redis;
     if (!r->up || r->broken || r->sent == r->asked)
         return;
     r->sent = r->asked;
     uint64_t reach_us = w->now_us + spread(&w->redis_rng, w->plan.redis_us);
     if (rng_chance(&w->redis_rng, w->plan.redis_slow))
         reach_us += 5000 + rng_below(&w->redis_rng, 300000);
-    if (r->slow_until_us > w->now_us)
+    if (w->server.slow_until_us > w->now_us)
         reach_us = later(reach_us, w->now_us + rng_below(&w->redis_rng, 400000));
     r->last_execute_us = later(r->last_execute_us, reach_us);
     r->last_reply_us =
@@ -536,19 +546,19 @@ void redis_flush(struct world *w)
 
 static void execute(struct world *w, struct event *e)
 {
-    struct redis *r = &w->redis;
+    struct redis *r = &w->gw->redis;
     if (e->a == r->connection && !r->broken)
         execute_up_to(w, r->executed + e->b);
 }
 
 static void answer(struct world *w, struct event *e)
 {
-    struct redis *r = &w->redis;
+    struct redis *r = &w->gw->redis;
     if (e->a != r->connection || !world_may_enter(w, e))
         return;
     if (r->replied + e->b > r->executed)
         return; /* the server went before; the loss is about to be noticed */
-    for (uint64_t i = 0; i < e->b && !w->crashed; i++)
+    for (uint64_t i = 0; i < e->b && !w->gw->crashed; i++)
         tell(w, r->commands[r->replied++]);
     r->batches_answered++;
     world_entered(w);
@@ -556,7 +566,7 @@ static void answer(struct world *w, struct event *e)
 
 static void deadline(struct world *w, struct event *e)
 {
-    struct redis *r = &w->redis;
+    struct redis *r = &w->gw->redis;
     if (e->a != r->connection || e->c < r->batches_answered || !world_may_enter(w, e))
         return;
     lose(w, "timeout");
@@ -568,14 +578,17 @@ static void start_server(struct world *w, struct event *e)
 {
     (void)e;
     TRACE(w, "redis", "server runs");
-    w->redis.running = true;
+    w->server.running = true;
 }
 
 static void stop_server(struct world *w)
 {
-    w->redis.running = false;
-    w->redis.broken = true;
-    world_at(w, rng_below(&w->redis_rng, 500), lose_event, w->redis.connection, 0, 0);
+    w->server.running = false;
+    for (uint32_t i = 0; i < w->plan.gateways; i++) {
+        world_turn_to(w, i);
+        w->gw->redis.broken = true;
+        world_at(w, rng_below(&w->redis_rng, 500), lose_event, w->gw->redis.connection, 0, 0);
+    }
     world_at(w, 5000 + rng_below(&w->redis_rng, 4 * US_PER_S), start_server, 0, 0, 0);
 }
 
@@ -592,7 +605,6 @@ enum redis_fault {
 
 void redis_fault(struct world *w)
 {
-    struct redis *r = &w->redis;
     enum redis_fault fault = (enum redis_fault)rng_below(&w->redis_rng, FAULT_KINDS);
     static const char *const names[] = {"drops the connection",
                                         "is slow",
@@ -601,28 +613,31 @@ void redis_fault(struct world *w)
                                         "restarts empty",
                                         "answers with an error",
                                         "saves"};
+    if (w->plan.gateways > 1 && (fault == FAULT_OLD || fault == FAULT_EMPTY))
+        fault = FAULT_RESTART;
     TRACE(w, "redis", "%s", names[fault]);
     switch (fault) {
     case FAULT_DROP:
     case FAULT_ERROR:
-        world_at(w, 0, lose_event, r->connection, fault == FAULT_DROP ? 0 : 2, 0);
+        world_turn_to(w, (uint32_t)rng_below(&w->redis_rng, w->plan.gateways));
+        world_at(w, 0, lose_event, w->gw->redis.connection, fault == FAULT_DROP ? 0 : 2, 0);
         break;
     case FAULT_SLOW:
-        r->slow_until_us = w->now_us + rng_below(&w->redis_rng, 5 * US_PER_S);
+        w->server.slow_until_us = w->now_us + rng_below(&w->redis_rng, 5 * US_PER_S);
         break;
     case FAULT_OLD:
-        data_copy(&r->now, &r->old);
+        data_copy(&w->server.now, &w->server.old);
         stop_server(w);
         break;
     case FAULT_EMPTY:
-        data_clear(&r->now);
+        data_clear(&w->server.now);
         stop_server(w);
         break;
     case FAULT_RESTART:
         stop_server(w);
         break;
     case FAULT_SAVE:
-        data_copy(&r->old, &r->now);
+        data_copy(&w->server.old, &w->server.now);
         break;
     case FAULT_KINDS:
         break;
@@ -631,11 +646,11 @@ void redis_fault(struct world *w)
 
 void redis_heal(struct world *w)
 {
-    w->redis.slow_until_us = 0;
+    w->server.slow_until_us = 0;
 }
 
 void redis_opt_out(struct world *w, uint64_t key)
 {
-    if (w->redis.running)
-        set_add(&w->redis.now.opt_out, key);
+    if (w->server.running)
+        set_add(&w->server.now.opt_out, key);
 }

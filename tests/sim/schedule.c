@@ -66,7 +66,13 @@ void schedule_release(struct schedule *schedule)
 void schedule_add(struct schedule *schedule, uint64_t at_us, event_run *run, uint64_t a, uint64_t b,
                   uint64_t c, const void *data, size_t length)
 {
-    struct event event = {.at_us = at_us, .run = run, .a = a, .b = b, .c = c, .length = length};
+    struct event event = {.at_us = at_us,
+                          .gateway = schedule->gateway,
+                          .run = run,
+                          .a = a,
+                          .b = b,
+                          .c = c,
+                          .length = length};
     if (length > 0) {
         event.data = check_malloc(length);
         memcpy(event.data, data, length);

@@ -15,6 +15,7 @@ typedef void event_run(struct world *world, struct event *event);
 struct event {
     uint64_t at_us;
     uint64_t order;
+    uint32_t gateway;
     event_run *run;
     uint64_t a, b, c;
     uint8_t *data; /* owned; freed when the event is over */
@@ -25,6 +26,7 @@ struct schedule {
     struct event *heap;
     size_t count, size;
     uint64_t order;
+    uint32_t gateway; /* that events are about which are planned now */
 };
 
 void schedule_init(struct schedule *schedule);

@@ -32,7 +32,8 @@ uint64_t world_wall_ms(const struct world *w)
 
 struct instant world_instant(const struct world *w)
 {
-    return (struct instant){.mono_us = w->now_us + w->mono_offset_us, .wall_ms = world_wall_ms(w)};
+    return (struct instant){.mono_us = w->now_us + w->gw->mono_offset_us,
+                            .wall_ms = world_wall_ms(w)};
 }
 
 void world_at(struct world *w, uint64_t delay_us, event_run *run, uint64_t a, uint64_t b,
@@ -47,12 +48,21 @@ void world_at_with(struct world *w, uint64_t delay_us, event_run *run, uint64_t 
     schedule_add(&w->schedule, w->now_us + delay_us, run, a, b, c, data.data, data.length);
 }
 
+void world_turn_to(struct world *w, uint32_t gateway)
+{
+    w->gw = &w->gateways[gateway];
+    w->schedule.gateway = gateway;
+}
+
 /* ---- what is said ---- */
 
 void world_trace(struct world *w, const char *who, const char *format, ...)
 {
     va_list arguments;
-    printf("%12.6f %-8s ", (double)w->now_us / 1e6, who);
+    printf("%12.6f ", (double)w->now_us / 1e6);
+    if (w->plan.gateways > 1)
+        printf("%u ", w->gw->index + 1);
+    printf("%-8s ", who);
     va_start(arguments, format);
     vprintf(format, arguments);
     va_end(arguments);
@@ -79,24 +89,24 @@ static event_run run_turn;
 
 static void want_turn(struct world *w, uint64_t at_us)
 {
-    if (w->turn_at_us != 0 && w->turn_at_us <= at_us)
+    if (w->gw->turn_at_us != 0 && w->gw->turn_at_us <= at_us)
         return;
-    w->turn_at_us = at_us;
-    schedule_add(&w->schedule, at_us, run_turn, ++w->turn_token, 0, 0, NULL, 0);
+    w->gw->turn_at_us = at_us;
+    schedule_add(&w->schedule, at_us, run_turn, ++w->gw->turn_token, 0, 0, NULL, 0);
 }
 
 void world_entered(struct world *w)
 {
-    if (w->engine && !w->crashed)
+    if (w->gw->engine && !w->gw->crashed)
         want_turn(w, w->now_us + rng_below(&w->rng, w->plan.turn_delay_us + 1));
 }
 
 bool world_may_enter(struct world *w, struct event *e)
 {
-    if (w->engine == NULL || w->crashed)
+    if (w->gw->engine == NULL || w->gw->crashed)
         return false;
-    if (w->stalled_until_us > w->now_us) {
-        schedule_again(&w->schedule, e, w->stalled_until_us);
+    if (w->gw->stalled_until_us > w->now_us) {
+        schedule_again(&w->schedule, e, w->gw->stalled_until_us);
         e->data = NULL;
         return false;
     }
@@ -106,33 +116,33 @@ bool world_may_enter(struct world *w, struct event *e)
 static bool busy_loop(struct world *w)
 {
     static const uint64_t window_us = 1000;
-    if (w->now_us / window_us != w->turns_window) {
-        w->turns_window = w->now_us / window_us;
-        w->turns_now = 0;
+    if (w->now_us / window_us != w->gw->turns_window) {
+        w->gw->turns_window = w->now_us / window_us;
+        w->gw->turns_now = 0;
     }
-    return ++w->turns_now > TURNS_MAX;
+    return ++w->gw->turns_now > TURNS_MAX;
 }
 
 static void run_turn(struct world *w, struct event *e)
 {
-    if (e->a != w->turn_token || w->engine == NULL)
+    if (e->a != w->gw->turn_token || w->gw->engine == NULL)
         return;
     if (!world_may_enter(w, e))
         return;
-    w->turn_at_us = 0;
-    uint64_t next_us = engine_turn(w->engine, world_instant(w));
-    if (w->crashed)
+    w->gw->turn_at_us = 0;
+    uint64_t next_us = engine_turn(w->gw->engine, world_instant(w));
+    if (w->gw->crashed)
         return;
     oracle_turn_over(w);
     if (busy_loop(w))
         world_fail(w, "P10", "the engine asks for turn after turn without end");
     if (next_us != UINT64_MAX) {
-        uint64_t due_us = next_us > w->mono_offset_us ? next_us - w->mono_offset_us : 0;
+        uint64_t due_us = next_us > w->gw->mono_offset_us ? next_us - w->gw->mono_offset_us : 0;
         want_turn(w, due_us > w->now_us ? due_us : w->now_us + 1);
     }
     if (rng_chance(&w->rng, w->plan.stall)) {
-        w->stalled_until_us = w->now_us + 20000 + rng_below(&w->rng, 400000);
-        TRACE(w, "process", "stands still until %.6f", (double)w->stalled_until_us / 1e6);
+        w->gw->stalled_until_us = w->now_us + 20000 + rng_below(&w->rng, 400000);
+        TRACE(w, "process", "stands still until %.6f", (double)w->gw->stalled_until_us / 1e6);
     }
 }
 
@@ -141,20 +151,20 @@ static void run_turn(struct world *w, struct event *e)
 static void start_process(struct world *w, struct event *e)
 {
     (void)e;
-    w->life++;
-    w->crashed = false;
-    w->crash_in = 0;
-    w->stalled_until_us = 0;
-    w->turn_at_us = 0;
-    w->turn_token++;
-    w->mono_offset_us = 1 + rng_below(&w->rng, 1ull << 40);
-    TRACE(w, "process", "life %u starts", w->life);
-    w->engine = engine_new(&w->config, &w->ports, &node_key, rng_next(&w->rng));
-    engine_plant(w->engine, w->plant);
+    w->gw->life++;
+    w->gw->crashed = false;
+    w->gw->crash_in = 0;
+    w->gw->stalled_until_us = 0;
+    w->gw->turn_at_us = 0;
+    w->gw->turn_token++;
+    w->gw->mono_offset_us = 1 + rng_below(&w->rng, 1ull << 40);
+    TRACE(w, "process", "life %u starts", w->gw->life);
+    w->gw->engine = engine_new(&w->gw->config, &w->ports, &node_key, rng_next(&w->rng));
+    engine_plant(w->gw->engine, w->plant);
     disk_recover(w);
     if (w->failed)
         return;
-    engine_start(w->engine, world_instant(w));
+    engine_start(w->gw->engine, world_instant(w));
     redis_connect(w);
     world_entered(w);
 }
@@ -162,51 +172,68 @@ static void start_process(struct world *w, struct event *e)
 void world_die(struct world *w, const char *why)
 {
     TRACE(w, "process", "dies: %s", why);
-    w->crashed = true;
+    w->gw->crashed = true;
 }
 
 /* The process is gone with its memory; the world stays. */
-static void bury(struct world *w, bool orderly)
+static void end_process(struct world *w)
 {
-    w->crashes += !orderly;
-    w->crashed = true; /* its last calls go nowhere */
-    engine_free(w->engine);
-    w->engine = NULL;
-    w->crashed = false;
-    w->drain_since_us = 0;
+    w->gw->crashed = true; /* its last calls go nowhere */
+    engine_free(w->gw->engine);
+    w->gw->engine = NULL;
+    w->gw->crashed = false;
+    w->gw->drain_since_us = 0;
     people_crash(w);
     wire_crash(w);
     redis_crash(w);
+}
+
+static void bury(struct world *w, bool orderly)
+{
+    w->crashes += !orderly;
+    end_process(w);
     if (!orderly)
         disk_crash(w);
     oracle_recovered(w);
     world_at(w, 10000 + rng_below(&w->rng, 3 * US_PER_S), start_process, 0, 0, 0);
 }
 
+/* When the last gateway has drained, the run is over. */
+static void end_gateway(struct world *w)
+{
+    w->gw->ended = true;
+    for (uint32_t i = 0; i < w->plan.gateways; i++) {
+        if (!w->gateways[i].ended) {
+            end_process(w);
+            return;
+        }
+    }
+    oracle_end(w);
+    w->over = true;
+}
+
 static void look_at_drain(struct world *w)
 {
-    if (w->drain_since_us == 0)
+    if (w->gw->drain_since_us == 0)
         return;
-    if (w->now_us > w->drain_since_us + DRAIN_MAX_US)
+    if (w->now_us > w->gw->drain_since_us + DRAIN_MAX_US)
         world_fail(w, "P10", "a drain takes over %llu s", DRAIN_MAX_US / US_PER_S);
-    if (!engine_drained(w->engine) || w->disk.full)
+    if (!engine_drained(w->gw->engine) || w->gw->disk.full)
         return;
     TRACE(w, "process", "has drained");
     disk_close(w);
     people_durable(w);
-    if (w->ending) {
-        oracle_end(w);
-        w->over = true;
-    } else {
+    if (w->ending)
+        end_gateway(w);
+    else
         bury(w, true);
-    }
 }
 
 static void begin_drain(struct world *w)
 {
     TRACE(w, "process", "drains");
-    w->drain_since_us = w->now_us;
-    engine_drain(w->engine, world_instant(w), w->now_us + w->mono_offset_us + DRAIN_US);
+    w->gw->drain_since_us = w->now_us;
+    engine_drain(w->gw->engine, world_instant(w), w->now_us + w->gw->mono_offset_us + DRAIN_US);
     world_entered(w);
 }
 
@@ -219,7 +246,7 @@ static uint16_t route_count(const struct world *w)
 
 static bool process_runs(const struct world *w)
 {
-    return w->engine != NULL && w->stalled_until_us <= w->now_us;
+    return w->gw->engine != NULL && w->gw->stalled_until_us <= w->now_us;
 }
 
 static void plan_crash(struct world *w, struct event *e)
@@ -227,8 +254,8 @@ static void plan_crash(struct world *w, struct event *e)
     (void)e;
     if (w->healing)
         return;
-    if (w->engine && w->crash_in == 0)
-        w->crash_in = 1 + (uint32_t)rng_below(&w->rng, CRASH_STEPS);
+    if (w->gw->engine && w->gw->crash_in == 0)
+        w->gw->crash_in = 1 + (uint32_t)rng_below(&w->rng, CRASH_STEPS);
     world_at(w, spread(&w->rng, w->plan.crash_us), plan_crash, 0, 0, 0);
 }
 
@@ -237,7 +264,7 @@ static void plan_drain(struct world *w, struct event *e)
     (void)e;
     if (w->healing)
         return;
-    if (w->drain_since_us == 0 && process_runs(w))
+    if (w->gw->drain_since_us == 0 && process_runs(w))
         begin_drain(w);
     world_at(w, spread(&w->rng, w->plan.drain_us), plan_drain, 0, 0, 0);
 }
@@ -264,10 +291,13 @@ static void fault_link(struct world *w, struct event *e)
 
 static void reconfigure(struct world *w)
 {
-    if (w->engine == NULL)
-        return; /* the next process reads it */
-    engine_reconfigure(w->engine, world_instant(w));
-    world_entered(w);
+    for (uint32_t i = 0; i < w->plan.gateways; i++) {
+        world_turn_to(w, i);
+        if (w->gw->engine == NULL)
+            continue; /* the next process reads it */
+        engine_reconfigure(w->gw->engine, world_instant(w));
+        world_entered(w);
+    }
 }
 
 /* The second carrier leaves the configuration, or is there again. */
@@ -280,6 +310,16 @@ static void retire(struct world *w, bool retired)
     reconfigure(w);
 }
 
+static bool any_stands(struct world *w)
+{
+    for (uint32_t i = 0; i < w->plan.gateways; i++) {
+        world_turn_to(w, i);
+        if (w->gw->engine != NULL && (!process_runs(w) || w->gw->drain_since_us != 0))
+            return true;
+    }
+    return false;
+}
+
 /* The sessions of a carrier are to be others, or a carrier comes or goes. */
 static void reload(struct world *w, struct event *e)
 {
@@ -287,7 +327,7 @@ static void reload(struct world *w, struct event *e)
     if (w->healing)
         return;
     uint32_t carrier = (uint32_t)rng_below(&w->rng, w->plan.carriers);
-    bool standing = w->engine != NULL && (!process_runs(w) || w->drain_since_us != 0);
+    bool standing = any_stands(w);
     if (!standing && carrier == 1 && rng_chance(&w->rng, 700000)) {
         retire(w, !w->config.carriers[1].retired);
     } else if (!standing) {
@@ -334,13 +374,25 @@ static void take_snapshot(struct world *w, struct event *e)
         world_at(w, spread(&w->rng, 20 * US_PER_S), take_snapshot, 0, 0, 0);
 }
 
-static void begin_faults(struct world *w)
+static void begin_process_faults(struct world *w)
 {
     const struct plan *p = &w->plan;
     if (p->crash_us)
         world_at(w, spread(&w->rng, p->crash_us), plan_crash, 0, 0, 0);
     if (p->drain_us)
         world_at(w, spread(&w->rng, p->drain_us), plan_drain, 0, 0, 0);
+    if (p->disk_full_us)
+        world_at(w, spread(&w->rng, p->disk_full_us), fault_disk, 0, 0, 0);
+    world_at(w, spread(&w->rng, 20 * US_PER_S), take_snapshot, 0, 0, 0);
+}
+
+static void begin_faults(struct world *w)
+{
+    const struct plan *p = &w->plan;
+    for (uint32_t i = 0; i < p->gateways; i++) {
+        world_turn_to(w, i);
+        begin_process_faults(w);
+    }
     if (p->redis_fault_us)
         world_at(w, spread(&w->rng, p->redis_fault_us), fault_redis, 0, 0, 0);
     if (p->link_fault_us)
@@ -351,12 +403,17 @@ static void begin_faults(struct world *w)
         world_at(w, spread(&w->rng, p->outage_us), outage, 0, 0, 0);
     if (p->kind == PLAN_FAILOVER)
         world_at(w, OUTAGE_FROM_US, planned_outage, 0, 0, 0);
-    if (p->disk_full_us)
-        world_at(w, spread(&w->rng, p->disk_full_us), fault_disk, 0, 0, 0);
-    world_at(w, spread(&w->rng, 20 * US_PER_S), take_snapshot, 0, 0, 0);
 }
 
 /* ---- healing and the end ---- */
+
+static bool all_run(const struct world *w)
+{
+    for (uint32_t i = 0; i < w->plan.gateways; i++)
+        if (w->gateways[i].engine == NULL || w->gateways[i].drain_since_us != 0)
+            return false;
+    return true;
+}
 
 static void look_whether_settled(struct world *w, struct event *e)
 {
@@ -366,9 +423,12 @@ static void look_whether_settled(struct world *w, struct event *e)
         w->over = true;
         return;
     }
-    if (w->engine && w->drain_since_us == 0 && oracle_settled(w)) {
+    if (all_run(w) && oracle_settled(w)) {
         w->ending = true;
-        begin_drain(w);
+        for (uint32_t i = 0; i < w->plan.gateways; i++) {
+            world_turn_to(w, i);
+            begin_drain(w);
+        }
         return;
     }
     world_at(w, SETTLE_EVERY_US, look_whether_settled, 0, 0, 0);
@@ -388,7 +448,6 @@ static void heal(struct world *w, struct event *e)
     (void)e;
     TRACE(w, "world", "no more faults");
     w->healing = true;
-    w->crash_in = 0;
     struct plan *p = &w->plan;
     p->stall = p->fsync_slow = p->fsync_fail = p->redis_slow = 0;
     p->link_refused = p->link_stuck = p->temporary = p->permanent = p->throttled = 0;
@@ -397,7 +456,11 @@ static void heal(struct world *w, struct event *e)
     p->never_answered = p->answered_late = p->deliver_drop = 0;
     p->receipt_lost = 0;
     p->stop = p->stop_all = p->start = p->help = p->chatter = p->stop_halves = 0;
-    disk_set_full(w, false);
+    for (uint32_t i = 0; i < p->gateways; i++) {
+        world_turn_to(w, i);
+        w->gw->crash_in = 0;
+        disk_set_full(w, false);
+    }
     redis_heal(w);
     if (w->config.carriers[1].retired)
         retire(w, false);
@@ -540,7 +603,7 @@ static void fill_config(struct world *w)
     c->retry_min_ms = 200 + (uint32_t)rng_below(&w->rng, 800);
     c->retry_max_ms = 10000;
     c->retry_max = 2 + (uint32_t)rng_below(&w->rng, 7);
-    if (w->plan.kind == PLAN_CHAOS && rng_chance(&w->rng, 100000))
+    if (plan_is_chaos(&w->plan) && rng_chance(&w->rng, 100000))
         c->max_open_messages = 20;
 }
 
@@ -549,6 +612,16 @@ static void release_config(struct config *c)
     free(c->clients);
     free(c->programs);
     free(c->carriers);
+}
+
+static void init_gateway(struct world *w, uint32_t index)
+{
+    struct gateway *g = &w->gateways[index];
+    g->index = index;
+    g->config = w->config;
+    snprintf(g->config.node, sizeof g->config.node, "sim%u", index + 1);
+    disk_init(&g->disk);
+    redis_init(&g->redis);
 }
 
 /* ---- a run ---- */
@@ -571,8 +644,10 @@ static struct world *world_new(uint64_t seed, int forced_kind, enum plant plant,
     schedule_init(&w->schedule);
     fill_config(w);
     ports_fill(w);
-    disk_init(&w->disk);
-    redis_init(&w->redis);
+    server_init(&w->server);
+    for (uint32_t i = 0; i < SIM_GATEWAYS_MAX; i++)
+        init_gateway(w, i);
+    world_turn_to(w, 0);
     wire_init(&w->wire, w->plan.limit);
     people_init(w);
     oracle_init(w);
@@ -581,15 +656,19 @@ static struct world *world_new(uint64_t seed, int forced_kind, enum plant plant,
 
 static void world_free(struct world *w)
 {
-    if (w->engine) {
-        w->crashed = true; /* its last calls go nowhere */
-        engine_free(w->engine);
+    for (uint32_t i = 0; i < SIM_GATEWAYS_MAX; i++) {
+        world_turn_to(w, i);
+        w->gw->crashed = true; /* its last calls go nowhere */
+        if (w->gw->engine)
+            engine_free(w->gw->engine);
+        witness_release(&w->gw->seen);
+        redis_release(&w->gw->redis);
+        disk_release(&w->gw->disk);
     }
     oracle_release(&w->oracle);
     people_release(&w->people);
     wire_release(&w->wire);
-    redis_release(&w->redis);
-    disk_release(&w->disk);
+    server_release(&w->server);
     schedule_release(&w->schedule);
     release_config(&w->config);
     free(w);
@@ -604,19 +683,26 @@ static void step(struct world *w, struct event *e)
     w->now_us = e->at_us;
     w->events++;
     w->digest = hash_mix(w->digest ^ e->at_us ^ e->order);
+    world_turn_to(w, e->gateway);
     e->run(w, e);
     free(e->data);
-    if (w->engine && !w->crashed && !w->failed)
-        look_at_drain(w);
-    if (w->crashed && !w->failed)
-        bury(w, false);
+    for (uint32_t i = 0; i < w->plan.gateways && !w->failed && !w->over; i++) {
+        world_turn_to(w, i);
+        if (w->gw->engine && !w->gw->crashed)
+            look_at_drain(w);
+        if (w->gw->crashed && !w->failed)
+            bury(w, false);
+    }
 }
 
 void world_run(uint64_t seed, int forced_kind, enum plant plant, bool trace,
                struct outcome *ret_outcome)
 {
     struct world *w = world_new(seed, forced_kind, plant, trace);
-    world_at(w, 0, start_process, 0, 0, 0);
+    for (uint32_t i = 0; i < w->plan.gateways; i++) {
+        world_turn_to(w, i);
+        world_at(w, 0, start_process, 0, 0, 0);
+    }
     people_begin(w);
     begin_faults(w);
     world_at(w, w->plan.chaos_us, heal, 0, 0, 0);

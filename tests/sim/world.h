@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One simulated run: a whole engine, and around it a disk, a Redis, carriers with subscribers, and
- * submitters, all in memory and in virtual time, all drawn from one seed.
+/* One simulated run: a gateway, or two on one Redis, each a whole engine with a disk; around them that
+ * Redis, carriers with subscribers, and submitters, all in memory and in virtual time, all drawn from
+ * one seed. An event is about one gateway, `world.gw` while it runs; what it plans is about the same.
  *
  *     plan.c     what a seed stands for: sizes, rates, how often which fault strikes
  *     world.c    the clock, the engine's life: start, turns, crashes, recovery, healing, the end
  *     ports.c    what the engine may do to this world; also where a crash strikes between two calls
  *     disk.c     the ledger: what is appended, flushed, durable, and what a crash leaves; snapshots
- *     redis.c    the consent store: one connection, in order, slow, lost, restarted empty or old
+ *     redis.c    the consent store: a connection of each gateway, in order, slow, lost, restarted
+ *                empty or old
  *     carrier.c  server-role sessions over pipes that delay and split; answers, receipts, replies
  *     people.c   submitters and subscribers
  *     oracle.c   the promises. Sees octets at the carrier, what Redis held, durable records and what
@@ -21,6 +23,7 @@
 #include "proto/number.h"
 #include "tests/sim/schedule.h"
 
+#define SIM_GATEWAYS_MAX 2
 #define SIM_CARRIERS_MAX 2
 #define SIM_PROGRAMS     4
 #define SIM_NUMBERS_MAX  32
@@ -34,7 +37,7 @@
 #define SIM_STATUS_OPTED_OUT 0x400
 #define SIM_STATUS_ELSEWHERE 0x401
 
-enum plan_kind { PLAN_CHAOS, PLAN_RATE, PLAN_OTP, PLAN_FAILOVER, PLAN_PACE, PLAN_KINDS };
+enum plan_kind { PLAN_CHAOS, PLAN_RATE, PLAN_OTP, PLAN_FAILOVER, PLAN_PACE, PLAN_PAIR, PLAN_KINDS };
 
 /* How two carriers share the numbers that begin with 44 and the others. */
 enum plan_routes {
@@ -51,7 +54,7 @@ enum plan_ids { IDS_DEC, IDS_RECEIPTS_HEX, IDS_RECEIPTS_DEC, IDS_RECEIPTS_ZEROS,
 struct plan {
     enum plan_kind kind;
     uint64_t chaos_us; /* submissions and faults happen in this time, then everything heals */
-    uint32_t messages, numbers, carriers;
+    uint32_t messages, numbers, carriers, gateways;
     uint32_t rate, window, sessions;
     uint32_t session_rate; /* 0: none */
     uint32_t sender_rate;  /* 0: none; of the last program's sender twice as much */
@@ -62,8 +65,8 @@ struct plan {
     enum plan_routes routes;
     enum plan_ids ids;
     uint32_t last_receipts; /* bits by carrier: the last part of a long text alone is to report */
-    uint64_t outage_us; /* mean time between a carrier's outages; 0 never */
-    uint64_t reload_us; /* mean time between new configurations; 0 never */
+    uint64_t outage_us;     /* mean time between a carrier's outages; 0 never */
+    uint64_t reload_us;     /* mean time between new configurations; 0 never */
 
     uint32_t turn_delay_us;                    /* at most */
     uint32_t stall;                            /* a turn: the process stands still for a while */
@@ -182,7 +185,7 @@ struct redis_data {
     char scopes[SIM_PROGRAMS * 2][NAME_OCTETS_MAX + 16];
     uint16_t scope_numbers[SIM_PROGRAMS * 2];
     size_t scope_count;
-    uint64_t applied;
+    uint64_t applied[SIM_GATEWAYS_MAX];
     struct { /* keys that only the first may take, until they expire */
         uint64_t key, expires_wall_ms;
         enum once_kind kind;
@@ -190,22 +193,29 @@ struct redis_data {
     size_t once_count;
 };
 
+struct redis_server {
+    struct redis_data now, old; /* old: what an earlier copy on its disk holds */
+    bool running;
+    uint64_t slow_until_us;
+};
+
 struct command;
 
-struct redis {
-    struct redis_data now, old; /* old: what an earlier copy on its disk holds */
-    struct command *commands;   /* [replied, asked) are in flight */
+struct redis {                /* a gateway's connection */
+    struct command *commands; /* [replied, asked) are in flight */
     size_t asked, sent, executed, replied, size;
     uint64_t last_execute_us, last_reply_us;
     uint64_t connection;     /* events of an earlier connection are void */
     uint64_t up_at_sequence; /* what was durable when the connection came up */
-    bool up, running, caught_up_checked;
+    bool up, caught_up_checked;
     bool broken;    /* the server's end of the connection is gone */
     size_t batched; /* commands that have their events */
     uint64_t batches, batches_answered;
-    uint64_t slow_until_us, backoff_us, up_since_us;
+    uint64_t backoff_us, up_since_us;
 };
 
+void server_init(struct redis_server *server);
+void server_release(struct redis_server *server);
 void redis_init(struct redis *redis);
 void redis_release(struct redis *redis);
 void redis_connect(struct world *world); /* a process starts: its adapter begins to connect */
@@ -265,7 +275,7 @@ struct delivery { /* a deliver_sm or submit_sm_resp of ours inside a connection 
 
 struct connection {
     struct world *world;
-    uint32_t index;
+    uint32_t index, gateway;
     uint16_t carrier, link;
     uint32_t last_text;                             /* PLAN_PACE: of the last submit_sm on it */
     struct session *session;                        /* the carrier's end; NULL when gone */
@@ -284,7 +294,8 @@ struct connection {
 struct wire {
     struct connection **connections;
     size_t count, size;
-    uint32_t current[SIM_CARRIERS_MAX][SIM_LINKS_MAX]; /* NONE when closed */
+    /* NONE when closed */
+    uint32_t current[SIM_GATEWAYS_MAX][SIM_CARRIERS_MAX][SIM_LINKS_MAX];
     struct mo *mos;
     size_t mo_count, mo_size;
     uint32_t next_message_id[SIM_CARRIERS_MAX]; /* both give the same ones */
@@ -321,7 +332,7 @@ struct part_write {
 };
 
 struct text { /* a message that a submitter wants sent; its text begins with "#index " */
-    uint32_t program, number, client;
+    uint32_t program, number, client, gateway;
     Assent__V1__Class message_class;
     bool reference, accepted, told, cancel_told, scheduled;
     uint64_t id; /* of the last acceptance */
@@ -342,13 +353,14 @@ enum call_kind { CALL_REQUEST, CALL_CONFIRM, CALL_RECORD, CALL_OPT_OUT, CALL_SHO
 
 struct call {
     enum call_kind kind;
-    uint32_t program, number, client;
+    uint32_t program, number, client, gateway;
     uint64_t life, asked_us;
     bool answered;
 };
 
 struct promise_to_tell { /* an answer that waits for the ledger */
     uint64_t ready_at, life;
+    uint32_t gateway;
     enum { TELL_ACCEPTED, TELL_CANCELLED, TELL_CALL } kind;
     uint32_t what; /* text or call */
     uint64_t id;
@@ -388,6 +400,7 @@ struct verdict_seen {
     uint64_t told_us;
     /* Bits by program: what Redis held when it answered. Service: texts of ours but confirmations. */
     uint32_t allows_marketing, allows_other, allows_question;
+    uint32_t forgotten; /* it had had an opt-out that stands, and lost it */
 };
 
 struct stop_scopes {
@@ -396,14 +409,16 @@ struct stop_scopes {
 };
 
 struct subscriber { /* what a subscriber and the carrier know about their consent */
-    /* Bits by program: a STOP was answered and not lifted; [1] to marketing, [0] to other messages. */
-    uint32_t denied[2];
-    uint32_t read[2]; /* the same, from the moment its octets were read; void after a crash */
-    uint32_t read_life;
+    struct told {
+        /* Bits by program: a STOP was answered and not lifted; [1] to marketing, [0] to others. */
+        uint32_t denied[2];
+        uint32_t read[2]; /* the same, from the moment its octets were read; void after a crash */
+        uint32_t read_life;
+        uint32_t service_writes[6]; /* by kind */
+    } at[SIM_GATEWAYS_MAX];
     struct set opted_out; /* scopes of the STOPs since the last START */
     uint32_t confirmations_due, confirmations;
     uint64_t last_start_us, last_stop_us;
-    uint32_t service_writes[6]; /* by kind */
 };
 
 struct submit_seen { /* a submit_sm as it left */
@@ -421,8 +436,7 @@ struct write_times {
     size_t count, size;
 };
 
-struct oracle {
-    struct subscriber subscribers[SIM_NUMBERS_MAX];
+struct witness { /* what the oracle has seen of one gateway */
     struct verdict_seen *verdicts;
     size_t verdict_count, verdict_size;
     struct write_times writes[SIM_CARRIERS_MAX];
@@ -433,13 +447,22 @@ struct oracle {
         uint64_t day;
         uint32_t count;
     } sender_days[SIM_CARRIERS_MAX][SIM_PROGRAMS];
+    uint64_t oldest_open; /* no open message's record is below */
+};
+
+struct oracle {
+    struct subscriber subscribers[SIM_NUMBERS_MAX];
     struct submit_seen *sent;
     size_t sent_count, sent_size;
     struct set other_gateways; /* opt-outs that are not ours to keep */
+    struct moved {             /* the newest move of a number in a scope that Redis ever had */
+        uint64_t key, at_us;
+        bool denied;
+    } * moves;
+    size_t move_count, move_size;
     char (*service_texts)[PLAIN_SIZE];
     int *service_kinds;
     size_t service_count;
-    uint64_t oldest_open; /* no open message's record is below */
     uint64_t checks, sends, stops_answered, otp_worst_us;
     uint64_t bulk_worst_us;                /* PLAN_FAILOVER: as otp_worst_us, of marketing */
     uint32_t first_owed, latest, highest;  /* PLAN_PACE: texts */
@@ -451,6 +474,7 @@ void oracle_plain(struct span octets, uint8_t esm_class, uint8_t data_coding, ch
 int oracle_service_kind(const struct world *world, const char *plain);
 void oracle_init(struct world *world);
 void oracle_release(struct oracle *oracle);
+void witness_release(struct witness *witness);
 void oracle_appended(struct world *world, uint64_t sequence);
 void oracle_recovered(struct world *world);
 void oracle_executed_check(struct world *world, const struct check *check,
@@ -471,37 +495,49 @@ double oracle_pace_refused(const struct world *world); /* and of what came to th
 void oracle_told_accepted(struct world *world, uint32_t text, uint64_t id);
 void oracle_told_opt_out(struct world *world, uint32_t call);
 void oracle_turn_over(struct world *world);
-bool oracle_settled(struct world *world); /* nothing is open in the ledger */
+bool oracle_settled(struct world *world); /* nothing is open in a ledger */
 void oracle_end(struct world *world);
 
 /* plan.c */
 #define PACE_SETTLE_US (10 * US_PER_S) /* so long it may search for the carrier's limit, */
 #define PACE_JUDGED_US (20 * US_PER_S) /* and so long it must have found it */
 void plan_draw(struct plan *plan, uint64_t seed, int forced_kind);
-uint64_t plan_rate_seconds(uint32_t rate); /* how long the backlog of PLAN_RATE lasts at least */
+bool plan_is_chaos(const struct plan *plan); /* not bulk */
+uint64_t plan_rate_seconds(uint32_t rate);   /* how long the backlog of PLAN_RATE lasts at least */
 
 /* world.c */
+
+struct gateway { /* a process and what its machine keeps */
+    uint32_t index;
+    struct config config;    /* the world's, but for the node's name */
+    struct engine *engine;   /* NULL while the process is dead */
+    uint64_t mono_offset_us; /* each life of the process has another */
+    uint32_t life;           /* how many processes there were */
+    uint32_t crash_in;       /* port calls until the crash; 0: none planned */
+    uint64_t dead_sequence;  /* what a dead process is told that it appended */
+    bool crashed, ended;     /* ended: it has drained for the last time */
+    uint64_t drain_since_us; /* 0: it does not drain */
+    uint64_t turn_token, turn_at_us, stalled_until_us, turns_window;
+    uint32_t turns_now;
+    struct disk disk;
+    struct redis redis;
+    struct witness seen;
+};
 
 struct world {
     uint64_t seed;
     struct plan plan;
     struct schedule schedule;
     uint64_t now_us, end_us;
-    uint64_t mono_offset_us; /* each life of the process has another */
     struct rng rng, wire_rng, redis_rng, disk_rng, people_rng, secret_rng;
     struct config config;
     struct route_config routes[SIM_CARRIERS_MAX][2];
     struct ports ports;
-    struct engine *engine;  /* NULL while the process is dead */
-    uint32_t life;          /* how many processes there were */
-    uint32_t crash_in;      /* port calls until the crash; 0: none planned */
-    uint64_t dead_sequence; /* what a dead process is told that it appended */
-    bool crashed, healing, ending, over;
-    uint64_t drain_since_us; /* 0: it does not drain */
-    uint64_t turn_token, turn_at_us, stalled_until_us, turns_window, crashes;
-    uint32_t turns_now;
-    struct disk disk;
-    struct redis redis;
+    struct gateway gateways[SIM_GATEWAYS_MAX];
+    struct gateway *gw; /* that the event is about which runs now */
+    bool healing, ending, over;
+    uint64_t crashes;
+    struct redis_server server;
     struct wire wire;
     struct people people;
     struct oracle oracle;
@@ -528,6 +564,9 @@ void world_at(struct world *world, uint64_t delay_us, event_run *run, uint64_t a
               uint64_t c);
 void world_at_with(struct world *world, uint64_t delay_us, event_run *run, uint64_t a, uint64_t b,
                    uint64_t c, struct span data);
+
+/* From here on the event is about this gateway, and so is what it plans. */
+void world_turn_to(struct world *world, uint32_t gateway);
 
 /* For events that enter the engine: false when it is dead; when it is stalled or asleep the event
  * is put off. After entering, call world_entered(). */
