@@ -36,6 +36,7 @@ struct bench {
     bool opening;
     uint64_t scope_cookies[4], given_ids;
     size_t scope_count;
+    bool beaten;
     uint16_t scopes;
     uint64_t checks[1 << 16];
     size_t check_count;
@@ -107,6 +108,14 @@ static bool look_up(void *context, uint64_t cookie, uint64_t number, const uint1
                     uint8_t scope_count, uint16_t opt_in_scope)
 {
     (void)context, (void)cookie, (void)number, (void)scopes, (void)scope_count, (void)opt_in_scope;
+    return true;
+}
+
+static bool beat(void *context, const struct beat *beat)
+{
+    struct bench *b = context;
+    (void)beat;
+    b->beaten = true;
     return true;
 }
 
@@ -212,6 +221,11 @@ static void connect_link(struct bench *b)
 
 static void answer_store(struct bench *b)
 {
+    static const struct nodes_look alone = {.history = 1};
+    if (b->beaten) {
+        b->beaten = false;
+        engine_on_beaten(b->engine, &alone, b->now);
+    }
     while (b->scope_count > 0)
         engine_on_scope_resolved(b->engine, b->scope_cookies[--b->scope_count], ++b->scopes,
                                  b->now);
@@ -367,6 +381,7 @@ static void configure(struct bench *b)
                               .store_write = write_consent,
                               .store_lookup = look_up,
                               .store_resolve_scope = resolve_scope,
+                              .store_beat = beat,
                               .store_flush = nothing,
                               .link_open = link_open,
                               .link_flush = link_flush,

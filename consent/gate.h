@@ -4,6 +4,7 @@
 #ifndef CONSENT_GATE_H
 #define CONSENT_GATE_H
 
+#include "consent/nodes.h"
 #include "proto/base/limits.h"
 #include "proto/base/span.h"
 
@@ -93,6 +94,14 @@ struct once {
     uint16_t scope;
     uint64_t number;
     uint64_t ttl_ms;
+};
+
+/* A sign of life, and a look at the other gateways at the same instant. */
+struct beat {
+    bool joins;            /* false: it only looks */
+    struct node_fact self; /* without its name and position */
+    const char *forget;    /* a node that is gone; "" for none */
+    const char *clear;     /* the same, when all others have heard it; "" for none */
 };
 
 #endif

@@ -23,7 +23,9 @@
  *   days:{B}                hash: scope << 50 | number -> day since 1970, where a write has one
  *   pending:{B}:KEY         "REQUEST HEX-SHA256" with a time-to-live, KEY = scope << 50 | number
  *   once:{B}:KIND:KEY       the node that was first, with a time-to-live
- *   applied:NODE            ledger position of the newest consent write of that node
+ *   assent:applied          hash: node -> ledger position of its newest consent write
+ *   assent:incarnation      a random number, made when it is missing: tells one set of data from another
+ *   assent:nodes            hash: node -> its last beat (consent/nodes.h)
  *
  * Thread: the loop's. */
 #ifndef CONSENT_STORE_H
@@ -61,6 +63,9 @@ struct store_handlers {
     void (*scope_resolved)(void *context, uint64_t cookie, uint16_t number);
     /* Answer to store_once(). */
     void (*once_answered)(void *context, uint64_t cookie, enum once_answer answer);
+    /* Answer to store_beat(); NULL: away. A Redis that has lost what it had acknowledged on this connection
+     * does not come here: the connection ends. */
+    void (*beaten)(void *context, const struct nodes_look *look);
 };
 
 /* Connects from the loop; no handler runs before this returns. NULL when the URL or the password
@@ -81,6 +86,7 @@ MUST_CHECK bool store_lookup(struct store *store, uint64_t cookie, uint64_t numb
 MUST_CHECK bool store_resolve_scope(struct store *store, uint64_t cookie, const char *name);
 /* Whether this is the first time in `ttl_ms`, over all gateways; from now on it is not. */
 MUST_CHECK bool store_once(struct store *store, const struct once *once);
+MUST_CHECK bool store_beat(struct store *store, const struct beat *beat);
 
 /* Sends what was asked since the last call: once a loop turn. */
 void store_flush(struct store *store);

@@ -139,6 +139,7 @@ static void take_write(struct store *store, const struct request *request,
         return;
     }
     struct write_batch told = *batch;
+    store->applied = told.writes[told.count - 1].sequence;
     store_pop(store);
     store_deliver(store); /* checks asked before it are answered before it */
     tell_written(store, &told, reply);
@@ -284,6 +285,9 @@ void store_take(struct store *store, const struct resp_reply *reply)
         return;
     case REQUEST_ONCE:
         store_take_once(store, request, reply);
+        return;
+    case REQUEST_BEAT:
+        store_take_beat(store, request, reply);
         return;
     case REQUEST_GREETING:
         store_pop(store);

@@ -230,12 +230,8 @@ unsigned command_write(struct writer *w, const struct consent_write *write, uint
 
 void command_batch_end(struct writer *w, const char *node, uint64_t sequence)
 {
-    size_t node_length = strlen(node);
-    LITERAL(w, "*3\r\n$3\r\nSET\r\n");
-    put_header(w, '$', sizeof "applied:" - 1 + node_length);
-    LITERAL(w, "applied:");
-    write_octets(w, node, node_length);
-    LITERAL(w, "\r\n");
+    LITERAL(w, "*4\r\n$4\r\nHSET\r\n$14\r\nassent:applied\r\n");
+    put_text(w, node);
     put_decimal(w, sequence);
     LITERAL(w, "*1\r\n$4\r\nEXEC\r\n");
 }

@@ -27,7 +27,7 @@ void command_check(struct writer *w, const struct check *check, uint32_t buckets
 void command_lookup(struct writer *w, uint64_t number, const uint16_t *scopes, uint8_t scope_count,
                     uint16_t opt_in_scope, uint32_t buckets);
 
-/* A batch of writes: MULTI, the commands of each write (gives how many), SET applied:NODE and EXEC. */
+/* A batch of writes: MULTI, the commands of each write (gives how many), HSET assent:applied and EXEC. */
 void command_batch_begin(struct writer *w);
 unsigned command_write(struct writer *w, const struct consent_write *write, uint32_t buckets);
 void command_batch_end(struct writer *w, const char *node, uint64_t sequence);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is asked of a Redis before the first check, one question at a time, as a table: who it is
- * (a replica is never asked about consent), that its buckets are ours, what it may lose, and how far
- * this node's writes have come. A step asks nothing when it does not apply. */
+ * (a replica is never asked about consent), that its buckets are ours, what it may lose, which server it is,
+ * and how far this node's writes have come. A step asks nothing when it does not apply. */
 #include "consent/store_internal.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "proto/base/hash.h"
 
 #define BUCKETS_KEY "assent:buckets"
 
@@ -61,7 +63,7 @@ static void warn(struct store *store, const char *format, ...)
     va_end(arguments);
 }
 
-static bool parse_u64(struct span text, uint64_t *ret_value)
+bool store_parse_u64(struct span text, uint64_t *ret_value)
 {
     if (text.length == 0)
         return false;
@@ -127,7 +129,7 @@ static bool take_buckets(struct store *store, const struct resp_reply *reply)
     if (reply->values[0].type == RESP_NIL)
         return true;
     uint64_t buckets;
-    if (reply->values[0].type != RESP_STRING || !parse_u64(reply->values[0].text, &buckets))
+    if (reply->values[0].type != RESP_STRING || !store_parse_u64(reply->values[0].text, &buckets))
         return refuse(store, "%s in Redis is not a number", BUCKETS_KEY);
     if (buckets != store->buckets)
         return refuse(store, "bucket count %" PRIu64 " in Redis, %" PRIu32 " configured", buckets,
@@ -232,17 +234,66 @@ static bool take_intset(struct store *store, const struct resp_reply *reply)
     struct span value;
     uint64_t entries;
     if (config_value(store, reply, "set-max-intset-entries", &value) &&
-        (!parse_u64(value, &entries) || entries < STORE_INTSET_MIN))
+        (!store_parse_u64(value, &entries) || entries < STORE_INTSET_MIN))
         warn(store, "set-max-intset-entries is %s, the sets take several times the memory: set %d",
              word_of(value).text, STORE_INTSET_MIN);
     return true;
 }
 
+static bool ask_info(struct store *store, struct writer *w)
+{
+    store->instance = 0;
+    command_words(w, (const char *const[]){"INFO", "server", NULL});
+    return true;
+}
+
+static bool ask_replication(struct store *store, struct writer *w)
+{
+    (void)store;
+    command_words(w, (const char *const[]){"INFO", "replication", NULL});
+    return true;
+}
+
+/* The value of "name:value" in a text of lines; empty when there is none. */
+static struct span info_field(struct span text, const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t at = 0; at + length < text.length; at++) {
+        bool begins = at == 0 || text.data[at - 1] == '\n';
+        if (!begins || memcmp(text.data + at, name, length) != 0)
+            continue;
+        size_t end = at += length;
+        while (end < text.length && text.data[end] != '\r' && text.data[end] != '\n')
+            end++;
+        return span_of(text.data + at, end - at);
+    }
+    return span_of(text.data, 0);
+}
+
+/* A server that does not tell who it is counts as another one at each connection. */
+static bool take_instance(struct store *store, const struct resp_reply *reply, const char *field)
+{
+    struct span id = {0};
+    if (reply->values[0].type == RESP_STRING)
+        id = info_field(reply->values[0].text, field);
+    struct hash_key key = {.k0 = store->instance};
+    store->instance = id.length > 0 ? hash64(&key, id.data, id.length) : rng_next(&store->rng);
+    return true;
+}
+
+static bool take_info(struct store *store, const struct resp_reply *reply)
+{
+    return take_instance(store, reply, "run_id:");
+}
+
+static bool take_replication(struct store *store, const struct resp_reply *reply)
+{
+    return take_instance(store, reply, "master_replid:");
+}
+
 static bool ask_applied(struct store *store, struct writer *w)
 {
-    char key[128];
-    snprintf(key, sizeof key, "applied:%s", store->node);
-    command_words(w, (const char *const[]){"GET", key, NULL});
+    command_words(w, (const char *const[]){"HGET", "assent:applied", store->node, NULL});
     return true;
 }
 
@@ -251,8 +302,9 @@ static bool take_applied(struct store *store, const struct resp_reply *reply)
     store->applied = 0;
     if (reply->values[0].type == RESP_NIL)
         return true;
-    if (reply->values[0].type != RESP_STRING || !parse_u64(reply->values[0].text, &store->applied))
-        return refuse(store, "applied:%s in Redis is not a number", store->node);
+    if (reply->values[0].type != RESP_STRING ||
+        !store_parse_u64(reply->values[0].text, &store->applied))
+        return refuse(store, "assent:applied of %s in Redis is not a number", store->node);
     return true;
 }
 
@@ -267,6 +319,8 @@ static const struct step steps[] = {
     {.ask = ask_appendonly, .take = take_appendonly, .error_passes = true},
     {.ask = ask_save, .take = take_save, .error_passes = true},
     {.ask = ask_intset, .take = take_intset, .error_passes = true},
+    {.ask = ask_info, .take = take_info, .error_passes = true},
+    {.ask = ask_replication, .take = take_replication, .error_passes = true},
     {.ask = ask_applied, .take = take_applied},
 };
 #define STEP_COUNT (sizeof steps / sizeof *steps)
@@ -290,6 +344,7 @@ void store_greet(struct store *store)
     store->greeting = 0;
     store->buckets_known = false;
     store->warnings[0] = '\0';
+    store->history = 0;
     ask_next(store);
 }
 

@@ -38,6 +38,7 @@ enum request_kind {
     REQUEST_LOOKUP,
     REQUEST_RESOLVE,
     REQUEST_ONCE,
+    REQUEST_BEAT,
     REQUEST_GREETING,
 };
 
@@ -67,7 +68,7 @@ struct request {
     uint64_t wire_end; /* octets of this connection up to its end */
     uint32_t asked_ms; /* low bits of the monotonic clock */
     uint8_t kind;      /* enum request_kind */
-    uint8_t count;     /* check, lookup: opt-out scopes */
+    uint8_t count;     /* check, lookup: opt-out scopes; beat: commands inside MULTI */
     bool need_opt_in;
     uint16_t scopes[CHECK_SCOPES_MAX];
 };
@@ -121,7 +122,10 @@ struct store {
 
     size_t greeting; /* step of the handshake */
     bool buckets_known;
-    uint64_t applied;
+    uint64_t applied;  /* at the handshake; then the newest write acknowledged */
+    uint64_t instance; /* this server, in this life and role */
+    uint64_t history;  /* at the last look of this connection; 0: none yet */
+    bool renew;        /* it lost writes and looks as if it had not: the next look says otherwise */
     char warnings[768];
 
     uint32_t backoff_ms;
@@ -156,7 +160,12 @@ void store_ask_scope(struct store *store, struct resolve *resolve);
 void store_take_once(struct store *store, const struct request *request,
                      const struct resp_reply *reply);
 
+/* store_beat.c */
+void store_take_beat(struct store *store, const struct request *request,
+                     const struct resp_reply *reply);
+
 /* store_handshake.c */
+bool store_parse_u64(struct span text, uint64_t *ret_value);
 void store_greet(struct store *store);
 void store_take_greeting(struct store *store, const struct resp_reply *reply);
 

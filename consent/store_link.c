@@ -201,6 +201,9 @@ static void fail_requests(struct store *store)
         case REQUEST_ONCE:
             store->handlers.once_answered(store->context, request.cookie, ONCE_UNKNOWN);
             break;
+        case REQUEST_BEAT:
+            store->handlers.beaten(store->context, NULL);
+            break;
         case REQUEST_WRITE:
         case REQUEST_GREETING:
             break;

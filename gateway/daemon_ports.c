@@ -122,6 +122,12 @@ static bool port_store_once(void *context, const struct once *once)
     return store_once(daemon->store, once);
 }
 
+static bool port_store_beat(void *context, const struct beat *beat)
+{
+    struct daemon *daemon = context;
+    return store_beat(daemon->store, beat);
+}
+
 static void port_store_flush(void *context)
 {
     struct daemon *daemon = context;
@@ -177,6 +183,13 @@ static void store_once_answered(void *context, uint64_t cookie, enum once_answer
     engine_on_once(daemon->engine, cookie, answer, clock_now());
 }
 
+static void store_beaten(void *context, const struct nodes_look *look)
+{
+    struct daemon *daemon = context;
+    engine_on_beaten(daemon->engine, look, clock_now());
+    daemon->seen.look = true;
+}
+
 const struct store_handlers daemon_store_handlers = {
     .up = store_up,
     .down = store_down,
@@ -185,6 +198,7 @@ const struct store_handlers daemon_store_handlers = {
     .looked_up = store_looked_up,
     .scope_resolved = store_scope_resolved,
     .once_answered = store_once_answered,
+    .beaten = store_beaten,
 };
 
 /* Links --------------------------------------------------------------------------------------- */
@@ -348,6 +362,7 @@ void daemon_ports_init(struct daemon *daemon)
         .store_lookup = port_store_lookup,
         .store_resolve_scope = port_store_resolve_scope,
         .store_once = port_store_once,
+        .store_beat = port_store_beat,
         .store_flush = port_store_flush,
         .link_open = port_link_open,
         .link_flush = port_link_flush,

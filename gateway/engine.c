@@ -132,8 +132,7 @@ static uint64_t next_turn(struct engine *e)
     const struct message *intent = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
     if (intent != NULL && intent->attempt_sequence <= e->durable)
         next = minimum(next, now_us + US_PER_MS);
-    if (e->projection.phase == STORE_CATCHING_UP)
-        next = minimum(next, now_us + US_PER_MS);
+    next = minimum(next, projection_next_us(e));
     for (uint16_t i = 0; i < e->config->carrier_count; i++)
         for (int c = 0; c < CLASS_COUNT; c++)
             if ((e->carriers[i].paused & ~(uint32_t)PAUSES_OF_SENDERS) == 0 &&
@@ -260,7 +259,7 @@ static void drain_turn(struct engine *e)
     for (uint16_t i = 0; i < e->config->carrier_count; i++)
         for (uint16_t j = 0; j < e->carriers[i].link_count; j++)
             unbind(e, &e->carriers[i].links[j]);
-    if (!all_closed(e))
+    if (!all_closed(e) || !nodes_sign_off(e))
         return;
     Assent__V1__NodeStopped body = ASSENT__V1__NODE_STOPPED__INIT;
     body.drained = pipeline_is_empty(e);

@@ -63,6 +63,7 @@ void engine_on_scope_resolved(struct engine *engine, uint64_t cookie, uint16_t n
                               struct instant now);
 void engine_on_once(struct engine *engine, uint64_t cookie, enum once_answer answer,
                     struct instant now);
+void engine_on_beaten(struct engine *engine, const struct nodes_look *look, struct instant now);
 
 /* Links. */
 void engine_on_link_up(struct engine *engine, uint16_t carrier, uint16_t link, struct instant now);
@@ -109,6 +110,9 @@ void engine_opt_out(struct engine *engine, uint16_t client, uint64_t call,
                     const Assent__V1__OptOutRequest *request, struct instant now);
 void engine_show_consent(struct engine *engine, uint16_t client, uint64_t call,
                          const Assent__V1__ShowRequest *request, struct instant now);
+/* Another gateway on this Redis will never come back. Answered as a consent call. */
+void engine_forget_node(struct engine *engine, uint16_t client, uint64_t call, const char *name,
+                        struct instant now);
 
 /* Snapshot: writes records that fold to the present state; `add` gives false to stop. Called in a
  * forked child by the daemon. engine_snapshot_due() says when one is wanted. */
@@ -210,6 +214,7 @@ enum plant {
     PLANT_CARRIER_OPT_OUT_LOST, /* P3: the carrier says that the recipient opted out: not kept */
     PLANT_SENDER_PARTS,         /* P7: a sender's rate lets in texts, not parts */
     PLANT_SENDER_DAY_FORGOTTEN, /* P7: a restart forgets what a sender has written today */
+    PLANT_NODES_NOT_AWAITED,    /* P2: a Redis that lost another gateway's opt-outs is trusted */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -9,7 +9,7 @@
  *   failover.c  which carrier a message waits at     reconfigure.c  a new configuration
  *   long_reply.c  parts of replies                sender.c     what one sender may write
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
- *   reach.c     what a STOP ends
+ *   reach.c     what a STOP ends                    nodes.c      other gateways on this Redis
  *   denial.c    the deny set and recent opt-outs
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
@@ -157,6 +157,24 @@ struct projection {
     uint32_t resolving; /* scope names asked for and not answered */
 };
 
+/* The other gateways on this Redis. */
+struct node_watch {
+    struct nodes all;
+    uint64_t looked;     /* history at the last look of this connection; 0: none yet */
+    uint64_t confirmed;  /* history in which Redis has all that our ledger holds; 0: not this one */
+    uint64_t confirm_at; /* when Redis has this consent record it has all */
+    uint64_t beat, first_beat; /* of this process */
+    uint64_t beat_at_us;       /* the next one */
+    bool asked;                /* a beat is on its way */
+    bool joining, joined;      /* it, or the one before, has set our entry */
+    bool trusted;              /* as of the last look */
+    bool full, leaving;
+    enum node_state told; /* by the last beat */
+    uint64_t doubled_until_us, gone_since_us;
+    char forget[NAME_OCTETS_MAX + 1], clear[NAME_OCTETS_MAX + 1];
+    char why[256]; /* not trusted: for people */
+};
+
 /* An opt-out of the last minutes: one confirmation each (P4). */
 struct recent_opt_out {
     TAILQ_ENTRY(recent_opt_out) link;
@@ -268,6 +286,7 @@ struct engine {
     struct table scope_program; /* scope number to program index + 1 */
 
     struct projection projection;
+    struct node_watch nodes;
     TAILQ_HEAD(, recent_opt_out) recent_opt_outs;
     struct table recent_by_number;
     struct table denials; /* consent key to struct denial */
@@ -669,9 +688,29 @@ static inline bool gate_is_open(const struct engine *e)
 {
     return e->projection.phase == STORE_LIVE;
 }
+/* The gate closes although Redis is there. */
+void projection_close(struct engine *e, const char *why);
+uint64_t projection_next_us(const struct engine *e);
 void scope_learn(struct engine *e, const char *name, uint16_t number);
 int carrier_index(const struct engine *e, const char *name);
 int sender_index(const struct program_config *program, const char *sender);
+
+/* ---- nodes.c: the other gateways on this Redis ---- */
+void nodes_up(struct engine *e);
+void nodes_down(struct engine *e);
+void nodes_turn(struct engine *e);
+uint64_t nodes_next_us(const struct engine *e);
+/* This Redis has all that any gateway has ever written there; nodes.why says what is missing. */
+bool nodes_trust(const struct engine *e);
+/* Tells the others that this gateway ends; true when that is done or cannot be. */
+bool nodes_sign_off(struct engine *e);
+struct nodes_record {
+    Assent__V1__NodesSeen body;
+    Assent__V1__SeenNode nodes[NODES_MAX], *pointers[NODES_MAX];
+};
+/* Fills what points into `nodes` and itself. */
+void nodes_describe(const struct nodes *nodes, struct nodes_record *ret);
+void nodes_replay(struct engine *e, const Assent__V1__NodesSeen *body);
 
 /* ---- recover.c: see engine_replay() ---- */
 void recover_finish(struct engine *e);

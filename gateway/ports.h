@@ -36,6 +36,7 @@ struct ports {
                          uint8_t scope_count, uint16_t opt_in_scope);
     bool (*store_resolve_scope)(void *context, uint64_t cookie, const char *name);
     bool (*store_once)(void *context, const struct once *once);
+    bool (*store_beat)(void *context, const struct beat *beat);
     void (*store_flush)(void *context);
 
     /* Carrier links, named by carrier and link index (below sessions * 2). */

@@ -9,6 +9,8 @@
  *
  *   DOWN --up--> RESOLVING (scope numbers not known yet) --> CATCHING_UP --> LIVE
  *
+ * LIVE is reached when our ledger is in Redis and so is what other gateways had written (nodes.c).
+ *
  * In LIVE new records are queued in memory until durable; in all other phases the ledger itself is
  * the queue, so that an absent Redis costs no memory. */
 #include <stdio.h>
@@ -294,6 +296,7 @@ void engine_on_store_up(struct engine *e, uint64_t applied)
         return;
     }
     p->applied = p->position_sent = applied;
+    nodes_up(e);
     p->phase = STORE_RESOLVING;
     p->why = "scope numbers are being read";
     resolve_next(e);
@@ -313,6 +316,19 @@ void engine_on_store_down(struct engine *e, const char *why)
     drop_all(&p->sent);
     p->queue_count = p->sent_count = 0;
     p->resolving = 0;
+    nodes_down(e);
+}
+
+/* What had been sent is acknowledged still; what was queued is read from the ledger again. */
+void projection_close(struct engine *e, const char *why)
+{
+    struct projection *p = &e->projection;
+    drop_all(&p->queue);
+    p->queue_count = 0;
+    p->phase = STORE_CATCHING_UP;
+    p->why = why;
+    p->cursor = p->position_sent + 1;
+    record_gate(e, false, why);
 }
 
 static void go_live(struct engine *e)
@@ -379,8 +395,20 @@ static void catch_up(struct engine *e)
         p->cursor = p->rewind != 0 ? p->rewind : next;
         p->rewind = 0;
     }
-    if (p->cursor > p->last_consent)
+    if (p->cursor <= p->last_consent)
+        return;
+    if (nodes_trust(e))
         go_live(e);
+    else if (e->nodes.joined || e->nodes.full)
+        p->why = e->nodes.why;
+}
+
+uint64_t projection_next_us(const struct engine *e)
+{
+    const struct projection *p = &e->projection;
+    bool behind = p->phase == STORE_CATCHING_UP && p->cursor <= p->last_consent;
+    uint64_t next_us = nodes_next_us(e);
+    return behind && next_us > e->now.mono_us + US_PER_MS ? e->now.mono_us + US_PER_MS : next_us;
 }
 
 static void write_queued(struct engine *e)
@@ -411,6 +439,7 @@ void projection_turn(struct engine *e)
         catch_up(e);
     if (e->projection.phase == STORE_LIVE)
         write_queued(e);
+    nodes_turn(e);
 }
 
 /* ---- acknowledgements ---- */

@@ -241,6 +241,12 @@ static void replay_plain(struct engine *e, const Assent__V1__Event *event)
     case ASSENT__V1__EVENT__BODY_SENDER_DAY:
         sender_day_replay(e, event->sender_day);
         return;
+    case ASSENT__V1__EVENT__BODY_NODES_SEEN:
+        nodes_replay(e, event->nodes_seen);
+        return;
+    case ASSENT__V1__EVENT__BODY_NODE_FORGOTTEN:
+        nodes_drop(&e->nodes.all, event->node_forgotten->node);
+        return;
     case ASSENT__V1__EVENT__BODY_SNAPSHOT_HEAD:
         e->projection.last_consent = event->snapshot_head->last_consent;
         return;
@@ -617,6 +623,16 @@ static void put_long_replies(struct snapshot *s)
     }
 }
 
+static void put_nodes(struct snapshot *s)
+{
+    struct nodes_record record;
+    nodes_describe(&s->e->nodes.all, &record);
+    Assent__V1__Event event = EVENT_INIT(s);
+    event.body_case = ASSENT__V1__EVENT__BODY_NODES_SEEN;
+    event.nodes_seen = &record.body;
+    put(s, &event, NULL);
+}
+
 static void put_sender_days(struct snapshot *s, const struct carrier *c)
 {
     size_t cursor = 0;
@@ -666,6 +682,7 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     }
     for (uint16_t i = 0; i < e->carrier_count; i++)
         put_sender_days(&s, &e->carriers[i]);
+    put_nodes(&s);
     put_references(&s);
     put_long_replies(&s);
     put_messages(&s);

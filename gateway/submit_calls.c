@@ -328,6 +328,12 @@ static void show_consent(const struct call *call, uint64_t cookie)
                         call->frame->show_consent, call->now);
 }
 
+static void forget_node(const struct call *call, uint64_t cookie)
+{
+    engine_forget_node(call->connection->server->engine, call->connection->client, cookie,
+                       call->frame->forget_node->node, call->now);
+}
+
 static enum call_result serve_consent(const struct call *call, engine_call *function)
 {
     const char *field;
@@ -368,6 +374,7 @@ static const struct row rows[] = {
     [ASSENT__V1__FRAME__BODY_RECORD_OPT_IN] = {.consent = record_opt_in},
     [ASSENT__V1__FRAME__BODY_OPT_OUT] = {.consent = opt_out},
     [ASSENT__V1__FRAME__BODY_SHOW_CONSENT] = {.consent = show_consent},
+    [ASSENT__V1__FRAME__BODY_FORGET_NODE] = {.consent = forget_node},
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 

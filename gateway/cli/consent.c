@@ -282,6 +282,28 @@ static int consent_optout(const struct cli *cli, int argc, char **argv)
     return call_and_print(cli, &o, ASSENT__V1__FRAME__BODY_OPT_OUT, &request.base);
 }
 
+static int consent_forget_node(const struct cli *cli, int argc, char **argv)
+{
+    struct consent_options o = {0};
+    const struct option_row rows[] = {
+        {"json", NULL, "one JSON object, for programs", NULL, &o.json},
+    };
+    const struct usage usage = {
+        .synopsis = "assent consent forget-node [OPTIONS] NODE",
+        .about =
+            "Another gateway on the same Redis will never come back: nobody waits any more for the "
+            "opt-outs that only its ledger holds. Import them first, if you have that ledger.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0],
+    };
+    int code = read_line(&usage, argc, argv, &o, false);
+    if (code >= 0)
+        return code;
+    Assent__V1__ForgetNodeRequest request = ASSENT__V1__FORGET_NODE_REQUEST__INIT;
+    request.node = (char *)o.number;
+    return call_and_print(cli, &o, ASSENT__V1__FRAME__BODY_FORGET_NODE, &request.base);
+}
+
 int command_consent(const struct cli *cli, int argc, char **argv)
 {
     static const struct command commands[] = {
@@ -291,6 +313,7 @@ int command_consent(const struct cli *cli, int argc, char **argv)
         {"record", "record consent that was given elsewhere", consent_record},
         {"optout", "opt a number out", consent_optout},
         {"import", "many opt-ins or opt-outs from a CSV file", consent_import},
+        {"forget-node", "another gateway on this Redis will never come back", consent_forget_node},
         {"explain", "what a reply would mean, and by which rule", consent_explain},
         {"hours", "when marketing may reach a number, and by which rules", consent_hours},
         {0},

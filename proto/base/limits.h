@@ -66,8 +66,13 @@
 #define DENY_GRACE_MS        1000 /* a number stays in the deny set so long after Redis has it */
 #define CONFIRMATION_MAX_MS  (5 * 60 * 1000) /* P4: later than this, never */
 #define CONSENT_PENDING_MS   (24ull * 3600 * 1000)
-#define STORE_REPLY_ELEMENTS 256          /* array elements in one RESP reply: a batch's EXEC */
-#define STORE_BATCH_WRITES   64           /* writes in one MULTI; others wait for it */
+#define NODES_MAX            16   /* gateways on one Redis; one alone can ask all that it answers */
+#define NODE_BEAT_MS         1000 /* how often each says that it runs, and looks at the others */
+#define NODE_LOOK_MS         100  /* how often while it waits for others */
+#define NODE_SILENT_MS       5000 /* without a beat for so long, a node writes nothing */
+#define NODE_GONE_MS         60000 /* an operator's word on a node stays in Redis for the others */
+#define STORE_REPLY_ELEMENTS 256   /* array elements in one RESP reply: a batch's EXEC */
+#define STORE_BATCH_WRITES   64    /* writes in one MULTI; others wait for it */
 #define STORE_BULK_MAX       (64u << 10)  /* octets in one RESP bulk string */
 #define STORE_CHECKS_MAX     65536        /* checks in flight; above it nothing is asked */
 #define STORE_OTHERS_MAX     8192         /* writes, lookups and the like in flight */

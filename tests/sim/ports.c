@@ -91,6 +91,11 @@ static bool store_once(void *context, const struct once *once)
     return alive(context) && redis_once(context, once);
 }
 
+static bool store_beat(void *context, const struct beat *beat)
+{
+    return alive(context) && redis_beat(context, beat);
+}
+
 static void store_flush(void *context)
 {
     if (alive(context))
@@ -156,6 +161,7 @@ void ports_fill(struct world *w)
         .store_lookup = store_lookup,
         .store_resolve_scope = store_resolve_scope,
         .store_once = store_once,
+        .store_beat = store_beat,
         .store_flush = store_flush,
         .link_open = link_open,
         .link_flush = link_flush,

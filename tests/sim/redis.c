@@ -12,7 +12,14 @@
 #define BACKOFF_MIN_US 10000
 #define BACKOFF_MAX_US 1000000
 
-enum command_kind { COMMAND_CHECK, COMMAND_WRITE, COMMAND_LOOKUP, COMMAND_RESOLVE, COMMAND_ONCE };
+enum command_kind {
+    COMMAND_CHECK,
+    COMMAND_WRITE,
+    COMMAND_LOOKUP,
+    COMMAND_RESOLVE,
+    COMMAND_ONCE,
+    COMMAND_BEAT
+};
 
 struct command {
     enum command_kind kind;
@@ -27,6 +34,8 @@ struct command {
     } ask;
     struct once once;
     enum once_answer first;
+    struct beat beat;
+    struct nodes_look look;
     struct check_result result;
     struct verdict_seen seen;
     struct consent_state state;
@@ -247,6 +256,26 @@ static void execute_once(struct world *w, struct command *c)
     d->onces[i].expires_wall_ms = now_ms + c->once.ttl_ms;
 }
 
+static void execute_beat(struct world *w, struct command *c)
+{
+    struct redis_data *d = &w->server.now;
+    uint32_t self = w->gw->index;
+    if (d->incarnation == 0)
+        d->incarnation = rng_next(&w->redis_rng) | 1;
+    c->look = (struct nodes_look){.history = hash_mix(d->incarnation + w->server.life) | 1,
+                                  .self = d->nodes[self]};
+    if (c->beat.joins)
+        d->nodes[self] = c->beat.self;
+    for (uint32_t i = 0; i < w->plan.gateways; i++) {
+        if (i == self || d->nodes[i].beat == 0)
+            continue;
+        struct node_fact *fact = &c->look.others[c->look.count++];
+        *fact = d->nodes[i];
+        fact->applied = d->applied[i];
+        memcpy(fact->name, w->gateways[i].config.node, sizeof fact->name);
+    }
+}
+
 static void execute_up_to(struct world *w, size_t end)
 {
     struct redis *r = &w->gw->redis;
@@ -267,6 +296,9 @@ static void execute_up_to(struct world *w, size_t end)
             break;
         case COMMAND_ONCE:
             execute_once(w, c);
+            break;
+        case COMMAND_BEAT:
+            execute_beat(w, c);
             break;
         }
     }
@@ -306,6 +338,9 @@ static void tell(struct world *w, struct command command)
     case COMMAND_ONCE:
         engine_on_once(w->gw->engine, c->once.cookie, c->first, now);
         break;
+    case COMMAND_BEAT:
+        engine_on_beaten(w->gw->engine, &c->look, now);
+        break;
     }
 }
 
@@ -323,6 +358,8 @@ static void fail_command(struct world *w, struct command *c)
         engine_on_scope_resolved(w->gw->engine, c->ask.cookie, 0, now);
     } else if (c->kind == COMMAND_ONCE) {
         engine_on_once(w->gw->engine, c->once.cookie, ONCE_UNKNOWN, now);
+    } else if (c->kind == COMMAND_BEAT) {
+        engine_on_beaten(w->gw->engine, NULL, now);
     }
 }
 
@@ -518,6 +555,15 @@ bool redis_once(struct world *w, const struct once *once)
     return true;
 }
 
+bool redis_beat(struct world *w, const struct beat *beat)
+{
+    struct command *c = add_command(w, COMMAND_BEAT);
+    if (c == NULL)
+        return false;
+    c->beat = *beat;
+    return true;
+}
+
 static uint64_t later(uint64_t last_us, uint64_t at_us)
 {
     return at_us > last_us ? at_us : last_us;
@@ -584,6 +630,7 @@ static void start_server(struct world *w, struct event *e)
 static void stop_server(struct world *w)
 {
     w->server.running = false;
+    w->server.life++;
     for (uint32_t i = 0; i < w->plan.gateways; i++) {
         world_turn_to(w, i);
         w->gw->redis.broken = true;
@@ -613,8 +660,6 @@ void redis_fault(struct world *w)
                                         "restarts empty",
                                         "answers with an error",
                                         "saves"};
-    if (w->plan.gateways > 1 && (fault == FAULT_OLD || fault == FAULT_EMPTY))
-        fault = FAULT_RESTART;
     TRACE(w, "redis", "%s", names[fault]);
     switch (fault) {
     case FAULT_DROP:

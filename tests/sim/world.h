@@ -191,11 +191,14 @@ struct redis_data {
         enum once_kind kind;
     } onces[SIM_NUMBERS_MAX * SIM_PROGRAMS * ONCE_KINDS];
     size_t once_count;
+    uint64_t incarnation; /* 0: none; made by the first beat */
+    struct node_fact nodes[SIM_GATEWAYS_MAX];
 };
 
 struct redis_server {
     struct redis_data now, old; /* old: what an earlier copy on its disk holds */
     bool running;
+    uint64_t life; /* counts its starts */
     uint64_t slow_until_us;
 };
 
@@ -228,6 +231,7 @@ bool redis_lookup(struct world *world, uint64_t cookie, uint64_t number, const u
                   uint8_t scope_count, uint16_t opt_in_scope);
 bool redis_resolve(struct world *world, uint64_t cookie, const char *name);
 bool redis_once(struct world *world, const struct once *once);
+bool redis_beat(struct world *world, const struct beat *beat);
 void redis_flush(struct world *world);
 void redis_opt_out(struct world *world, uint64_t key); /* another gateway's */
 uint16_t scope_brand(struct world *world, uint32_t program);

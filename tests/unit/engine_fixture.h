@@ -65,6 +65,9 @@ struct world {
     enum once_answer once; /* to every question of it */
     uint64_t onces[64];
     size_t once_count;
+    struct nodes_look look; /* of every beat */
+    bool beaten;
+    struct beat last_beat;
     uint64_t scope_cookies[8];
     size_t scope_count;
     uint16_t next_scope;
@@ -177,6 +180,14 @@ static bool world_once(void *context, const struct once *once)
 {
     struct world *w = context;
     w->onces[w->once_count++] = once->cookie;
+    return true;
+}
+
+static bool world_beat(void *context, const struct beat *beat)
+{
+    struct world *w = context;
+    w->beaten = true;
+    w->last_beat = *beat;
     return true;
 }
 
@@ -370,6 +381,10 @@ static void world_settle(struct world *w)
             busy = true;
         }
         w->check_count = 0;
+        if (w->beaten) {
+            w->beaten = false, busy = true;
+            engine_on_beaten(w->engine, &w->look, w->now);
+        }
         size_t onces = w->once_count;
         w->once_count = 0;
         for (size_t i = 0; i < onces; i++) {
@@ -409,6 +424,7 @@ static void world_init(struct world *w)
                         .verdict = VERDICT_PASS,
                         .added = true,
                         .once = ONCE_OURS,
+                        .look = {.history = 7},
                         .now = {.mono_us = 1000 * US_PER_S, .wall_ms = 1800000000000ull}};
     world_of_peer = w;
     config_defaults(&w->config);
@@ -452,6 +468,7 @@ static void world_init(struct world *w)
                               .store_lookup = world_lookup,
                               .store_resolve_scope = world_resolve,
                               .store_once = world_once,
+                              .store_beat = world_beat,
                               .store_flush = world_nothing,
                               .link_open = world_open,
                               .link_flush = world_flush,

@@ -45,6 +45,8 @@ struct world {
     struct consent_state state;
     size_t scopes;
     uint16_t scope;
+    size_t beats;
+    struct nodes_look look;
     size_t onces;
     enum once_answer once;
 };
@@ -113,6 +115,13 @@ static void on_once(void *context, uint64_t cookie, enum once_answer answer)
     w->once = answer;
 }
 
+static void on_beaten(void *context, const struct nodes_look *look)
+{
+    struct world *w = context;
+    w->beats++;
+    w->look = look ? *look : (struct nodes_look){0};
+}
+
 static void open_world_at(const char *url, const char *password)
 {
     static const struct store_handlers handlers = {.up = on_up,
@@ -121,7 +130,8 @@ static void open_world_at(const char *url, const char *password)
                                                    .written = on_written,
                                                    .looked_up = on_looked_up,
                                                    .scope_resolved = on_scope,
-                                                   .once_answered = on_once};
+                                                   .once_answered = on_once,
+                                                   .beaten = on_beaten};
     struct store_config config = {
         .url = url, .password = password, .node = "gw1", .buckets = BUCKETS};
     memset(&world, 0, sizeof world);
@@ -270,9 +280,9 @@ static void writes_are_idempotent_and_say_what_was_new(void **state)
                                    .scope_count = 2};
     put(write);
     assert_int_equal(ask(make_check(1, NUMBER, false)).verdict, VERDICT_PASS);
-    assert_string_equal(redis_server_say(&redis, "GET applied:gw1"), "$1\r\n3\r\n");
+    assert_string_equal(redis_server_say(&redis, "HGET assent:applied gw1"), "$1\r\n3\r\n");
     put((struct consent_write){.kind = WRITE_POSITION, .sequence = 18446744073709551615ull});
-    assert_string_equal(redis_server_say(&redis, "GET applied:gw1"),
+    assert_string_equal(redis_server_say(&redis, "HGET assent:applied gw1"),
                         "$20\r\n18446744073709551615\r\n");
     close_world();
 }
@@ -435,6 +445,120 @@ static void only_the_first_is_first(void **state)
     assert_int_equal(once(ONCE_HELP, NUMBER + 2, 60000), ONCE_UNKNOWN);
     assert_false(store_once(world.store, &(struct once){.number = NUMBER}));
     kill(redis.pid, SIGCONT);
+    close_world();
+}
+
+/* ---- Beats ---- */
+
+static const struct nodes_look *beat_as(const struct beat *beat)
+{
+    size_t before = world.beats;
+    assert_true(store_beat(world.store, beat));
+    store_flush(world.store);
+    RUN_UNTIL(world.beats == before + 1);
+    return &world.look;
+}
+
+static const struct nodes_look *beat(uint64_t number)
+{
+    struct beat b = {
+        .joins = true, .self = {.beat = number, .state = NODE_LIVE}, .forget = "", .clear = ""};
+    return beat_as(&b);
+}
+
+static void write_position(uint64_t sequence)
+{
+    put((struct consent_write){.kind = WRITE_POSITION, .sequence = sequence});
+}
+
+static void a_beat_shows_all_nodes_at_one_instant(void **state)
+{
+    (void)state;
+    open_world();
+    struct beat only_looks = {.forget = "", .clear = ""};
+    assert_int_equal(beat_as(&only_looks)->self.beat, 0);
+    uint64_t history = world.look.history;
+    assert_true(history != 0);
+    write_position(41);
+    redis_server_say(&redis, "HSET assent:nodes gw2 \"70 00000000000000ff o\" stray nonsense");
+    redis_server_say(&redis, "HSET assent:applied gw2 17");
+    assert_int_equal(beat(100)->self.beat, 0); /* as before this beat */
+    assert_int_equal(beat(101)->self.beat, 100);
+    assert_int_equal(world.look.self.applied, 41);
+    assert_int_equal(world.look.history, history);
+    assert_int_equal(world.look.count, 1);
+    const struct node_fact *other = look_find(&world.look, "gw2");
+    assert_non_null(other);
+    assert_int_equal(other->state, NODE_LEFT);
+    assert_int_equal(other->confirmed, 255);
+    assert_int_equal(other->applied, 17);
+    beat_as(&(struct beat){.forget = "gw2", .clear = ""});
+    other = look_find(&world.look, "gw2");
+    assert_int_equal(other->state, NODE_GONE);
+    assert_int_equal(other->confirmed, history);
+    beat_as(&(struct beat){.forget = "", .clear = "gw2"});
+    assert_null(look_find(&world.look, "gw2"));
+    assert_string_equal(redis_server_say(&redis, "HGET assent:applied gw2"), "$-1\r\n");
+    close_world();
+}
+
+/* The connection ends, and the next one finds another history. */
+static void assert_lost(const char *why, uint64_t history)
+{
+    struct beat b = {.joins = true, .self = {.beat = 200}, .forget = "", .clear = ""};
+    size_t ups = world.ups;
+    assert_true(store_beat(world.store, &b));
+    store_flush(world.store);
+    RUN_UNTIL(world.ups == ups + 1);
+    assert_string_equal(world.why, why);
+    assert_int_equal(world.look.history, 0); /* the beat was answered "away" */
+    beat(201);
+    assert_true(world.look.history != history);
+}
+
+static void lost_writes_end_the_connection(void **state)
+{
+    (void)state;
+    open_world();
+    write_position(41);
+    uint64_t history = beat(100)->history;
+    redis_server_say(&redis, "FLUSHALL");
+    assert_lost("Redis has been emptied or restored while it ran", history);
+    write_position(42);
+    history = beat(202)->history;
+    redis_server_say(&redis, "HSET assent:applied gw1 30");
+    assert_lost("Redis has lost writes that it had acknowledged", history);
+    assert_int_equal(world.applied, 30);
+    history = beat(203)->history;
+    redis_server_say(&redis, "HSET assent:applied gw2 17");
+    redis_server_say(&redis, "DEL assent:nodes");
+    beat(204);
+    redis_server_say(&redis, "SET assent:nodes spoiled");
+    struct beat b = {.joins = true, .self = {.beat = 205}, .forget = "", .clear = ""};
+    assert_true(store_beat(world.store, &b));
+    store_flush(world.store);
+    RUN_UNTIL(strstr(world.why, "WRONGTYPE") != NULL);
+    close_world();
+}
+
+static void a_restarted_redis_has_another_history(void **state)
+{
+    (void)state;
+    open_world();
+    redis_server_say(&redis, "SET assent:incarnation the-same");
+    uint64_t history = beat(100)->history;
+    assert_int_equal(beat(101)->history, history);
+    size_t downs = world.downs;
+    redis_server_say(&redis, "CLIENT KILL TYPE normal");
+    RUN_UNTIL(world.downs == downs + 1);
+    RUN_UNTIL(store_is_up(world.store));
+    assert_int_equal(beat(102)->history, history); /* only the connection was lost */
+    redis_server_kill(&redis);
+    redis_server_start(&redis, NULL);
+    RUN_UNTIL(world.downs >= downs + 2);
+    RUN_UNTIL(store_is_up(world.store));
+    redis_server_say(&redis, "SET assent:incarnation the-same");
+    assert_true(beat(103)->history != history);
     close_world();
 }
 
@@ -920,7 +1044,9 @@ static const char *greeting_answer(const char *command)
         return "$4\r\n1024\r\n";
     if (strstr(command, "CONFIG"))
         return "*0\r\n";
-    return strstr(command, "applied:") ? "$-1\r\n" : NULL;
+    if (strstr(command, "INFO"))
+        return "$20\r\nrun_id:1\r\nmaster_re:\r\n";
+    return strstr(command, "assent:applied") ? "$-1\r\n" : NULL;
 }
 
 static void stand_in_talk(int fd, const struct script *script)
@@ -934,7 +1060,7 @@ static void stand_in_talk(int fd, const struct script *script)
             answer = script->to_check;
         if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0)
             return;
-        if (strstr(command, "applied:") && script->after_greeting != NULL &&
+        if (strstr(command, "assent:applied") && script->after_greeting != NULL &&
             send(fd, script->after_greeting, strlen(script->after_greeting), MSG_NOSIGNAL) < 0)
             return;
     }
@@ -1256,6 +1382,9 @@ int main(void)
         WITH_REDIS(a_day_is_kept_with_its_member),
         WITH_REDIS(a_write_is_acknowledged_after_the_checks_before_it),
         WITH_REDIS(only_the_first_is_first),
+        WITH_REDIS(a_beat_shows_all_nodes_at_one_instant),
+        WITH_REDIS(lost_writes_end_the_connection),
+        WITH_REDIS(a_restarted_redis_has_another_history),
         WITH_REDIS(a_pending_question_is_kept_for_its_time),
         WITH_REDIS(a_pending_value_of_somebody_else_is_not_understood),
         WITH_REDIS(scope_numbers_stay_and_never_meet),

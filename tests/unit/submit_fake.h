@@ -99,6 +99,13 @@ void engine_record_opt_in(struct engine *engine, uint16_t client, uint64_t call,
     remember(call);
 }
 
+void engine_forget_node(struct engine *engine, uint16_t client, uint64_t call, const char *name,
+                        struct instant now)
+{
+    (void)engine, (void)client, (void)name, (void)now;
+    remember(call);
+}
+
 void engine_opt_out(struct engine *engine, uint16_t client, uint64_t call,
                     const Assent__V1__OptOutRequest *request, struct instant now)
 {
