@@ -124,7 +124,7 @@ void nodes_turn(struct engine *e)
         n->confirmed = n->looked;
         n->beat_at_us = 0;
     }
-    if (n->told != state_of(e))
+    if (n->joined && n->told != state_of(e))
         n->beat_at_us = 0;
     if (e->now.mono_us >= n->beat_at_us && !send_beat(e))
         n->beat_at_us = e->now.mono_us + NODE_LOOK_MS * US_PER_MS;
@@ -198,8 +198,6 @@ static void judge(struct engine *e, const struct nodes_look *look)
         n->doubled_until_us = 0;
     n->full = look->self.beat == 0 && entries(look) >= NODES_MAX;
     bool trusted = nodes_look(&n->all, look, e->now.mono_us, awaited, &changed);
-    if (e->plant == PLANT_NODES_NOT_AWAITED)
-        trusted = true;
     n->trusted = trusted && !n->full && n->doubled_until_us == 0;
     if (changed)
         record_nodes(e);
