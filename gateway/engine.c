@@ -29,6 +29,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     TAILQ_INIT(&e->recent_opt_outs);
     TAILQ_INIT(&e->denials_leaving);
     projection_init(e);
+    imports_init(e);
     receipts_init(e);
     e->reassembly = reassembly_new(key);
     carriers_init(e);
@@ -45,6 +46,7 @@ void engine_free(struct engine *e)
     receipts_release(e);
     reassembly_free(e->reassembly);
     projection_release(e);
+    imports_release(e);
     denials_release(e);
     struct table_slot *slot;
     while ((slot = table_next(&e->inquiries, &(size_t){0})) != NULL)

@@ -13,6 +13,7 @@
 #include "gateway/config.h"
 #include "gateway/metrics.h"
 #include "gateway/ports.h"
+#include "proto/base/arena.h"
 #include "proto/base/clock.h"
 #include "proto/base/hash.h"
 #include "proto/base/rng.h"
@@ -113,6 +114,13 @@ void engine_show_consent(struct engine *engine, uint16_t client, uint64_t call,
 /* Another gateway on this Redis will never come back. Answered as a consent call. */
 void engine_forget_node(struct engine *engine, uint16_t client, uint64_t call, const char *name,
                         struct instant now);
+
+/* A call of an import. False: not now, Redis or the ledger has enough to write. Strings directly in
+ * `request` have been found to be UTF-8, those of its columns not. `arena` keeps what the reply points to. */
+MUST_CHECK bool engine_import(struct engine *engine, uint16_t client,
+                              const Assent__V1__ImportRequest *request, struct instant now,
+                              struct arena *arena, Assent__V1__ImportReply *ret_reply,
+                              uint64_t *ret_ready_at);
 
 /* Snapshot: writes records that fold to the present state; `add` gives false to stop. Called in a
  * forked child by the daemon. engine_snapshot_due() says when one is wanted. */

@@ -10,7 +10,7 @@
  *   long_reply.c  parts of replies                sender.c     what one sender may write
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
  *   reach.c     what a STOP ends                    nodes.c      other gateways on this Redis
- *   denial.c    the deny set and recent opt-outs
+ *   denial.c    the deny set and recent opt-outs        imports.c    files of opt-ins and opt-outs
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
  * Only these files include this header. */
@@ -19,6 +19,7 @@
 
 #include "consent/keyword.h"
 #include "gateway/engine.h"
+#include "gateway/imports.h"
 #include "gateway/message.h"
 #include "gateway/pacing.h"
 #include "gateway/queue.h"
@@ -135,7 +136,8 @@ struct projection_entry {
     uint8_t sender;
     char language[9];
     uint64_t received_wall_ms;
-    uint64_t received_us; /* 0 for a replayed one */
+    uint64_t received_us; /* 0 for a replayed or imported one */
+    bool imported;
 };
 
 TAILQ_HEAD(projection_list, projection_entry);
@@ -287,6 +289,7 @@ struct engine {
 
     struct projection projection;
     struct node_watch nodes;
+    struct imports imports;
     TAILQ_HEAD(, recent_opt_out) recent_opt_outs;
     struct table recent_by_number;
     struct table denials; /* consent key to struct denial */

@@ -121,6 +121,8 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         write->kind = WRITE_OPT_OUT;
         write_scopes(write, event->opted_out->scopes, event->opted_out->n_scopes);
+        write->day = (uint16_t)event->opted_out->day;
+        entry->imported = event->opted_out->import != 0;
         take_confirmation(e, entry, event);
         return true;
     case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
@@ -146,13 +148,13 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
     e->projection.last_consent = sequence;
     if (!entry_from_event(e, &entry, sequence, event, personal))
         return;
-    if (entry.write.kind == WRITE_OPT_OUT)
+    if (entry.write.kind == WRITE_OPT_OUT && !entry.imported)
         recent_add(e, &entry.write, event->wall_ms);
     if (e->projection.phase != STORE_LIVE)
         return;
     struct projection_entry *queued = check_malloc(sizeof *queued);
     *queued = entry;
-    queued->received_us = e->now.mono_us;
+    queued->received_us = entry.imported ? 0 : e->now.mono_us;
     TAILQ_INSERT_TAIL(&e->projection.queue, queued, link);
     e->projection.queue_count++;
 }

@@ -171,6 +171,8 @@ static void replay_opt_out(struct engine *e, uint64_t sequence, const Assent__V1
                            const Assent__V1__Personal *personal)
 {
     struct consent_write write = {.sequence = sequence, .number = personal->number};
+    if (event->opted_out->import != 0)
+        return;
     write_scopes(&write, event->opted_out->scopes, event->opted_out->n_scopes);
     recent_add(e, &write, event->wall_ms);
     replay_stop(e, &write);
@@ -260,6 +262,7 @@ static void replay(struct engine *e, uint64_t sequence, const Assent__V1__Event 
 {
     if (event_is_consent(event) && sequence != 0)
         e->projection.last_consent = sequence;
+    imports_replay(e, sequence, event);
     if (event->message != 0) {
         struct message *m = message_find(&e->messages, event->message);
         if (m != NULL)
@@ -669,6 +672,11 @@ static void put_messages(struct snapshot *s)
     free(all);
 }
 
+static void put_plain(void *context, Assent__V1__Event *event)
+{
+    put(context, event, NULL);
+}
+
 bool engine_snapshot(const struct engine *engine, struct instant now,
                      bool (*add)(void *context, struct span public_part, struct span personal_part),
                      void *context)
@@ -683,6 +691,7 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     for (uint16_t i = 0; i < e->carrier_count; i++)
         put_sender_days(&s, &e->carriers[i]);
     put_nodes(&s);
+    imports_snapshot(e, now.wall_ms, put_plain, &s);
     put_references(&s);
     put_long_replies(&s);
     put_messages(&s);

@@ -354,6 +354,33 @@ static enum call_result serve_consent(const struct call *call, engine_call *func
     return CALL_TAKEN;
 }
 
+/* An import's rows are few a call, so that nothing else waits long behind them. */
+static enum call_result serve_import(const struct call *call)
+{
+    struct submit_server *server = call->connection->server;
+    const Assent__V1__ImportRequest *request = call->frame->import;
+    const char *why, *field;
+    if (engine_refuses(server->engine, &why) || engine_consent_busy(server->engine)) {
+        if (!engine_refuses(server->engine, &why) || must_wait(server, call->now))
+            return CALL_NOT_NOW;
+        refuse(call, ASSENT__V1__CODE__CODE_UNAVAILABLE, why);
+        return CALL_TAKEN;
+    }
+    if (!frame_strings_valid(&request->base, &field)) {
+        refuse(call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT, bad_string(&server->arena, field));
+        return CALL_TAKEN;
+    }
+    uint64_t ready_at;
+    Assent__V1__ImportReply reply = ASSENT__V1__IMPORT_REPLY__INIT;
+    if (!engine_import(server->engine, call->connection->client, request, call->now, &server->arena,
+                       &reply, &ready_at))
+        return CALL_NOT_NOW;
+    Assent__V1__Frame answer = answer_to(call, ASSENT__V1__FRAME__BODY_IMPORT_REPLY);
+    answer.import_reply = &reply;
+    connection_answer(call->connection, &answer, ready_at);
+    return CALL_TAKEN;
+}
+
 /* Dispatch ------------------------------------------------------------------------------------- */
 
 struct row {
@@ -375,6 +402,7 @@ static const struct row rows[] = {
     [ASSENT__V1__FRAME__BODY_OPT_OUT] = {.consent = opt_out},
     [ASSENT__V1__FRAME__BODY_SHOW_CONSENT] = {.consent = show_consent},
     [ASSENT__V1__FRAME__BODY_FORGET_NODE] = {.consent = forget_node},
+    [ASSENT__V1__FRAME__BODY_IMPORT] = {.serve = serve_import},
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 

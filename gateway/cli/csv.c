@@ -10,6 +10,7 @@
 
 #include "gateway/cli/cli.h"
 #include "proto/base/check.h"
+#include "proto/base/digest.h"
 
 #define HEADER_LOOK 4096 /* octets in which the separator is looked for */
 
@@ -18,6 +19,7 @@ struct csv {
     const char *path;
     char separator;
     uint64_t row, position, size;
+    uint64_t line, lines; /* where the row begins; ends of lines read */
     const char *why;
     char *names[CSV_COLUMNS_MAX];
     size_t column_count;
@@ -84,6 +86,7 @@ static int read_quoted(struct csv *csv)
         }
         if (c == 0)
             csv->why = "the row holds a NUL";
+        csv->lines += c == '\n';
         put(csv, (char)c);
     }
 }
@@ -113,6 +116,7 @@ static int read_cell(struct csv *csv)
             unget(csv, c);
         c = '\n';
     }
+    csv->lines += c == '\n';
     end_cell(csv, start, quoted);
     return c;
 }
@@ -122,6 +126,7 @@ static bool read_row(struct csv *csv)
     csv->used = csv->cell_count = 0;
     csv->why = NULL;
     csv->row++;
+    csv->line = csv->lines + 1;
     int c = get(csv);
     if (c == EOF)
         return false;
@@ -272,6 +277,16 @@ const char *csv_cell(const struct csv *csv, int column)
 uint64_t csv_row(const struct csv *csv)
 {
     return csv->row;
+}
+
+uint64_t csv_line(const struct csv *csv)
+{
+    return csv->line;
+}
+
+bool csv_digest(const struct csv *csv, uint8_t ret_sha256[32])
+{
+    return digest_file(fileno(csv->file), ret_sha256);
 }
 
 uint64_t csv_position(const struct csv *csv)

@@ -36,6 +36,10 @@ const char *csv_why(const struct csv *csv);
 /* Of the current row; valid until csv_next(). "" where the row is too short. Trimmed of spaces. */
 const char *csv_cell(const struct csv *csv, int column);
 uint64_t csv_row(const struct csv *csv);
+uint64_t csv_line(const struct csv *csv); /* of the file, from 1: cells may hold ends of lines */
+
+/* SHA-256 of the whole file; the next row stays the next. */
+bool csv_digest(const struct csv *csv, uint8_t ret_sha256[32]);
 
 /* How much of the file is read, and its size (0: not known). */
 uint64_t csv_position(const struct csv *csv);

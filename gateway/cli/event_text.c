@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consent/import.h"
 #include "gateway/cli/send.h"
 #include "gateway/cli/when.h"
 #include "gateway/metrics.h"
@@ -287,6 +288,12 @@ static void say_confirmed(struct sentence *s, const Assent__V1__Event *event)
         say(s, ", to the question of record #%" PRIu64, confirmed->request);
 }
 
+static void say_import(struct sentence *s, uint64_t import, uint64_t row)
+{
+    if (import != 0)
+        say(s, ", row %" PRIu64 " of import %" PRIu64, row, import);
+}
+
 static void say_recorded(struct sentence *s, const Assent__V1__Event *event)
 {
     const Assent__V1__OptInRecorded *recorded = event->opt_in_recorded;
@@ -294,6 +301,7 @@ static void say_recorded(struct sentence *s, const Assent__V1__Event *event)
     say_if(s, ", ", recorded->client);
     say_if(s, ", source: ", recorded->how);
     say_time(s, ", obtained ", recorded->obtained_wall_ms);
+    say_import(s, recorded->import, recorded->row);
 }
 
 static void say_declined(struct sentence *s, const Assent__V1__Event *event)
@@ -311,6 +319,7 @@ static void say_opted_out(struct sentence *s, const Assent__V1__Event *event)
     say_if(s, ", rule ", out->rule);
     if (out->source != ASSENT__V1__CONSENT_SOURCE__REPLY)
         say_if(s, ", source: ", out->how);
+    say_import(s, out->import, out->row);
     say(s, "; %u waiting cancelled", out->cancelled);
     for (size_t i = 0; i < out->n_in_flight; i++)
         say(s, "%s%" PRIu64, i == 0 ? "; already on the wire: " : ", ", out->in_flight[i]);
@@ -323,6 +332,30 @@ static void say_again(struct sentence *s, const Assent__V1__Event *event)
     say_scopes(s, again->scopes, again->n_scopes);
     say(s, " %s", source_words(again->source));
     say_if(s, ", rule ", again->rule);
+}
+
+static const char *import_word(Assent__V1__ImportKind kind)
+{
+    const struct import_kind *row = import_kind(kind);
+    return row != NULL ? row->name : "unknown";
+}
+
+static void say_import_begun(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__ImportBegun *begun = event->import_begun;
+    say(s, "import of %s begun", import_word(begun->kind));
+    say_if(s, ", file ", begun->file);
+    say_if(s, ", client ", begun->client);
+}
+
+static void say_register_copied(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__RegisterCopied *copied = event->register_copied;
+    char when[WHEN_TEXT_SIZE];
+    say(s, "import %" PRIu64 " of %s ended, %" PRIu64 " rows recorded", copied->import,
+        import_word(copied->kind), copied->rows);
+    if (copied->copied_wall_ms != 0)
+        say(s, "; copied from the register at %s", when_text(copied->copied_wall_ms, when));
 }
 
 static void say_scope_registered(struct sentence *s, const Assent__V1__Event *event)
@@ -393,6 +426,8 @@ static const struct {
     {ASSENT__V1__EVENT__BODY_OPTED_OUT, say_opted_out},
     {ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN, say_again},
     {ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED, say_scope_registered},
+    {ASSENT__V1__EVENT__BODY_IMPORT_BEGUN, say_import_begun},
+    {ASSENT__V1__EVENT__BODY_REGISTER_COPIED, say_register_copied},
     {ASSENT__V1__EVENT__BODY_NODE_STARTED, say_started},
     {ASSENT__V1__EVENT__BODY_NODE_STOPPED, say_stopped},
     {ASSENT__V1__EVENT__BODY_CARRIER_STATE, say_carrier},

@@ -1,12 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/base/digest.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <unistd.h>
+
+#include "proto/base/check.h"
 
 void digest_sha256(struct span data, uint8_t out[DIGEST_SIZE])
 {
     SHA256(data.data, data.length, out);
+}
+
+bool digest_file(int fd, uint8_t out[DIGEST_SIZE])
+{
+    uint8_t area[65536];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    CHECK(context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1);
+    ssize_t n = 1;
+    for (off_t at = 0; n > 0; at += n) {
+        while ((n = pread(fd, area, sizeof area, at)) < 0 && errno == EINTR)
+            continue;
+        if (n > 0)
+            CHECK(EVP_DigestUpdate(context, area, (size_t)n) == 1);
+    }
+    CHECK(EVP_DigestFinal_ex(context, out, NULL) == 1);
+    EVP_MD_CTX_free(context);
+    return n == 0;
 }
 
 bool digest_equal(const uint8_t a[DIGEST_SIZE], const uint8_t b[DIGEST_SIZE])

@@ -8,6 +8,8 @@
 #define DIGEST_SIZE 32
 
 void digest_sha256(struct span data, uint8_t out[DIGEST_SIZE]);
+/* Of the whole file, wherever it is being read. False: errno. */
+bool digest_file(int fd, uint8_t out[DIGEST_SIZE]);
 bool digest_equal(const uint8_t a[DIGEST_SIZE], const uint8_t b[DIGEST_SIZE]);
 
 /* Overwrites secrets so that the compiler cannot leave it out. */

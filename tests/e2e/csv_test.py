@@ -61,7 +61,7 @@ def imports(world):
                        "+12025550123,shop,signed paper,2026-01-02T03:04:05Z\n")
     result = world.cli("consent", "import", "--program", "news", "--kind", "optin", opt_ins, check=False)
     assert result.returncode == 1, result
-    rejected = (world.folder / "optins.csv.rejected").read_text()
+    rejected = (world.folder / "optins.rejected.csv").read_text()
     assert "12025550122" in rejected and "obtained_at" in rejected and rejected.count("\n") == 2, rejected
     opt_outs = world.folder / "optouts.csv"
     opt_outs.write_text("number\n+12025550123\n")
@@ -69,11 +69,11 @@ def imports(world):
     sent = world.cli("send", "--program", "news", "--csv", opt_ins, "--template", "news. STOP ends", "--wait", check=False)
     reached = {n for n, text in submitted(world).items() if text.startswith("news")}
     assert reached == {"12025550121"}, (reached, sent)
-    say("import of opt-ins and opt-outs: the rejected row stands in FILE.rejected with its reason")
+    say("import of opt-ins and opt-outs: the rejected row stands in FILE.rejected.csv with its reason")
     asked = world.folder / "ask.csv"
     asked.write_text("number,name,language,how\n+12025550131,Ann,en,web form\n+33639981231,Zoé,fr,shop\nnobody,X,en,x\n")
     result = world.cli("consent", "request", "--program", "offers", "--csv", asked, check=False)
-    assert result.returncode == 1 and "nobody" in (world.folder / "ask.csv.rejected").read_text(), result
+    assert result.returncode == 1 and "nobody" in (world.folder / "ask.rejected.csv").read_text(), result
     harness.wait_for("the questions are sent", lambda: {"12025550131", "33639981231"} <= set(submitted(world)))
     assert "OUI" in submitted(world)["33639981231"], submitted(world)["33639981231"]
     say("consent request --csv asks each in their language")
