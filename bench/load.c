@@ -36,7 +36,7 @@ enum task { TASK_SUBMIT, TASK_OPT_IN };
 struct load_options {
     const char *connect, *client, *key, *program, *text, *campaign, *times;
     const char *tls_ca, *tls_cert, *tls_key;
-    uint64_t first_number, ttl_us;
+    uint64_t first_number, ttl_us, send_in_us;
     uint32_t messages, numbers, batch, calls, connections, rate;
     int task, message_class;
     bool progress;
@@ -136,6 +136,11 @@ static const struct option_row rows[] = {
      .kind = OPTION_DURATION,
      .offset = AT(ttl_us),
      .help = "how long a message may wait (the class's default)"},
+    {.name = "--send-in",
+     .value = "TIME",
+     .kind = OPTION_DURATION,
+     .offset = AT(send_in_us),
+     .help = "schedule them for so long after they are submitted (at once)"},
     {.name = "--messages",
      .value = "N",
      .kind = OPTION_COUNT,
@@ -309,8 +314,12 @@ static bool put_submit(struct load *load, struct buffer *out, Assent__V1__Frame 
                        uint32_t count)
 {
     Assent__V1__SubmitRequest request = ASSENT__V1__SUBMIT_REQUEST__INIT;
-    for (uint32_t i = 0; i < count; i++)
+    uint64_t send_in_us = load->options->send_in_us;
+    uint64_t send_at_ms = send_in_us > 0 ? clock_wall_ms() + send_in_us / US_PER_MS : 0;
+    for (uint32_t i = 0; i < count; i++) {
         number_format(number_of(load->options, load->asked + i), load->numbers[i]);
+        load->messages[i].send_at_wall_ms = send_at_ms;
+    }
     request.n_messages = count;
     request.messages = load->pointers;
     frame->body_case = ASSENT__V1__FRAME__BODY_SUBMIT;
