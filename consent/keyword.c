@@ -247,6 +247,9 @@ static void add_row(struct keyword_set *set, const struct keyword_row *row, stru
     case ROW_ORDINARY:
         add_word(set, row, fold);
         return;
+    case ROW_ASKS: /* consent/opt_out_line.h */
+    case ROW_ASKS_AFTER:
+        return;
     case ROW_KINDS:
         break;
     }

@@ -6,13 +6,21 @@
 #define COLUMNS 6
 
 static const char *const kind_names[ROW_KINDS] = {
-    [ROW_OPT_OUT] = "opt_out",   [ROW_OPT_OUT_ALL] = "opt_out_all",
-    [ROW_OPT_IN] = "opt_in",     [ROW_CONFIRM] = "confirm",
-    [ROW_DECLINE] = "decline",   [ROW_HELP] = "help",
-    [ROW_CANCEL] = "cancel",     [ROW_REPLY] = "reply",
-    [ROW_REVOKES] = "revokes",   [ROW_MENTIONS] = "mentions",
-    [ROW_CUE] = "cue",           [ROW_POLITE] = "polite",
+    [ROW_OPT_OUT] = "opt_out",
+    [ROW_OPT_OUT_ALL] = "opt_out_all",
+    [ROW_OPT_IN] = "opt_in",
+    [ROW_CONFIRM] = "confirm",
+    [ROW_DECLINE] = "decline",
+    [ROW_HELP] = "help",
+    [ROW_CANCEL] = "cancel",
+    [ROW_REPLY] = "reply",
+    [ROW_REVOKES] = "revokes",
+    [ROW_MENTIONS] = "mentions",
+    [ROW_CUE] = "cue",
+    [ROW_POLITE] = "polite",
     [ROW_ORDINARY] = "ordinary",
+    [ROW_ASKS] = "asks",
+    [ROW_ASKS_AFTER] = "asks_after",
 };
 
 struct span keyword_data(void)

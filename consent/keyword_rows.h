@@ -24,6 +24,8 @@ enum row_kind {
     ROW_CUE,
     ROW_POLITE,
     ROW_ORDINARY,
+    ROW_ASKS,
+    ROW_ASKS_AFTER,
     ROW_KINDS,
 };
 

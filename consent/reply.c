@@ -7,12 +7,14 @@
 #include "proto/base/check.h"
 
 #define LANGUAGES_MAX 32
-#define KINDS         8
 #define TEXT_MAX      512
+
+/* Behind the kinds of service messages. */
+enum { TEXT_FREQUENCY = 8, TEXT_OPT_OUT_LINE, TEXT_OTHER_WAY_LINE, KINDS };
 
 struct reply_texts {
     char language[9];
-    const char *texts[KINDS]; /* by Assent__V1__ServiceKind; NULL: none */
+    const char *texts[KINDS]; /* by Assent__V1__ServiceKind and the enum above; NULL: none */
 };
 
 static struct reply_texts table[LANGUAGES_MAX]; /* English first */
@@ -24,6 +26,11 @@ static const char *const kind_names[KINDS] = {
     [ASSENT__V1__SERVICE_KIND__OPT_IN_QUESTION] = "opt_in_question",
     [ASSENT__V1__SERVICE_KIND__WELCOME] = "welcome",
     [ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN] = "opt_in_again",
+    [ASSENT__V1__SERVICE_KIND__WHICH_MESSAGES] = "which_messages",
+    [ASSENT__V1__SERVICE_KIND__MARKETING_STOPPED] = "marketing_stopped",
+    [TEXT_FREQUENCY] = "frequency",
+    [TEXT_OPT_OUT_LINE] = "opt_out_line",
+    [TEXT_OTHER_WAY_LINE] = "other_way_line",
 };
 
 /* ---- the table, read at the first call (one thread) ---- */
@@ -76,7 +83,7 @@ static const struct reply_texts *find_language(const char *language)
     return NULL;
 }
 
-static const char *find_text(Assent__V1__ServiceKind kind, const char *language)
+static const char *find_text(int kind, const char *language)
 {
     const struct reply_texts *texts = find_language(language);
     if (texts == NULL || texts->texts[kind] == NULL)
@@ -116,14 +123,52 @@ static void put(struct filling *f, const char *text, size_t length)
     f->length += length;
 }
 
-static const char *name_of(const struct reply_names *names, const char *field, size_t length)
+static const char *or_empty(const char *text)
 {
-    if (length == 5 && memcmp(field, "brand", 5) == 0)
-        return names->brand;
-    if (length == 7 && memcmp(field, "program", 7) == 0)
-        return names->program;
-    CHECK(length == 7 && memcmp(field, "contact", 7) == 0); /* the data is ours */
-    return names->contact;
+    return text != NULL ? text : "";
+}
+
+/* What {field} stands for; NULL: the row `frequency`. */
+static const char *name_of(const struct reply_names *names, struct span field)
+{
+    const struct {
+        const char *field, *text;
+    } fields[] = {
+        {"brand", names->brand},
+        {"purpose", names->purpose},
+        {"contact", names->contact},
+        {"way", names->way},
+        {"frequency", or_empty(names->frequency)[0] ? names->frequency : NULL},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (span_equal(field, span_from_string(fields[i].field)))
+            return fields[i].text;
+    CHECK(false); /* the data is ours */
+    return NULL;
+}
+
+static void fill(struct filling *f, const char *at, const char *language,
+                 const struct reply_names *names)
+{
+    while (*at != '\0') {
+        if (*at == '[') {
+            at += or_empty(names->contact)[0] == '\0' ? strcspn(at, "]") : 1;
+        } else if (*at == ']') {
+            at++;
+        } else if (*at == '{') {
+            size_t length = strcspn(at + 1, "}");
+            const char *name = name_of(names, span_of(at + 1, length));
+            if (name == NULL)
+                name = find_text(TEXT_FREQUENCY, language);
+            put(f, name, strlen(name));
+            at += length + 2;
+        } else {
+            size_t length = strcspn(at, "[]{");
+            put(f, at, length);
+            at += length;
+        }
+    }
+    f->out[f->length] = '\0';
 }
 
 size_t reply_text(Assent__V1__ServiceKind kind, const char *language,
@@ -131,22 +176,16 @@ size_t reply_text(Assent__V1__ServiceKind kind, const char *language,
 {
     CHECK(size > 0);
     struct filling f = {.out = out, .most = size - 1};
-    for (const char *at = find_text(kind, language); *at != '\0';) {
-        if (*at == '[') {
-            at += names->contact[0] == '\0' ? strcspn(at, "]") : 1;
-        } else if (*at == ']') {
-            at++;
-        } else if (*at == '{') {
-            size_t length = strcspn(at + 1, "}");
-            const char *name = name_of(names, at + 1, length);
-            put(&f, name, strlen(name));
-            at += length + 2;
-        } else {
-            size_t length = strcspn(at, "[]{");
-            put(&f, at, length);
-            at += length;
-        }
-    }
-    out[f.length] = '\0';
+    fill(&f, find_text((int)kind, language), language, names);
+    return f.length;
+}
+
+size_t reply_opt_out_line(const char *language, const char *way, char *out, size_t size)
+{
+    CHECK(size > 0);
+    struct filling f = {.out = out, .most = size - 1};
+    struct reply_names names = {.way = way};
+    fill(&f, find_text(way[0] ? TEXT_OTHER_WAY_LINE : TEXT_OPT_OUT_LINE, language), language,
+         &names);
     return f.length;
 }

@@ -141,7 +141,8 @@ bool engine_refuses(const struct engine *e, const char **ret_why)
 struct submission {
     uint64_t number;
     struct span text;
-    char *plain;       /* TEXT_OCTETS_MAX + 1, for the text when characters of it are replaced */
+    char *lined;       /* TEXT_OCTETS_MAX + 1, for the text when a line is put under it */
+    char *plain;       /* the same, for the text when characters of it are replaced */
     uint32_t replaced; /* so many: 0, and the text is the submitter's */
     struct text_plan plan;
     uint64_t ttl_ms;
@@ -229,6 +230,31 @@ static enum err plan_submission(struct engine *e, struct submission *s)
     return make_plain(rules, s) ? ERR_OK : err;
 }
 
+/* Marketing says how to end it. */
+static bool add_opt_out_line(struct engine *e, const Assent__V1__Message *in, struct submission *s,
+                             struct submit_verdict *v)
+{
+    const struct program_config *program = &e->config->programs[s->program];
+    const char *language = in->language[0] ? in->language : program->language;
+    if (in->language[0] && !reply_has_language(in->language))
+        return invalid(v, "language: none that the gateway has texts in; see `language` of a "
+                          "program in the configuration");
+    if (s->message_class != ASSENT__V1__CLASS__MARKETING)
+        return true;
+    v->opt_out_line = opt_out_line_for(e, program, program->senders[s->sender], language, s->text);
+    if (v->opt_out_line == NULL)
+        return true;
+    size_t length = strlen(v->opt_out_line);
+    if (s->text.length + 1 + length > TEXT_OCTETS_MAX)
+        return invalid(v,
+                       "text: too long; at most 10 parts, with the line that says how to opt out");
+    memcpy(s->lined, s->text.data, s->text.length);
+    s->lined[s->text.length] = '\n';
+    memcpy(s->lined + s->text.length + 1, v->opt_out_line, length + 1);
+    s->text = span_of(s->lined, s->text.length + 1 + length);
+    return true;
+}
+
 static bool resolve_text(struct engine *e, const Assent__V1__Message *in, struct submission *s,
                          struct submit_verdict *v)
 {
@@ -237,6 +263,8 @@ static bool resolve_text(struct engine *e, const Assent__V1__Message *in, struct
         return invalid(v, "text: empty");
     if (s->text.length > TEXT_OCTETS_MAX)
         return invalid(v, "text: too long; at most 10 parts");
+    if (!add_opt_out_line(e, in, s, v))
+        return false;
     switch (plan_submission(e, s)) {
     case ERR_OK:
         return true;
@@ -417,7 +445,7 @@ static void accept(struct engine *e, uint16_t client, const Assent__V1__Message 
                            .reference_hash = s->reference,
                            .replaced = s->replaced,
                            .send_at_wall_ms = ahead_ms ? s->send_at_wall_ms : 0};
-    enter(e, m, &a, s->replaced > 0 ? s->plain : in->text);
+    enter(e, m, &a, UNCONST(s->text.data)); /* each of the three it may be ends in a NUL */
     if (s->reference != 0)
         reference_remember(e, s->reference, m->id, e->now.wall_ms);
     v->id = m->id;
@@ -447,8 +475,8 @@ void engine_submit(struct engine *e, uint16_t client, const Assent__V1__Message 
 {
     e->now = now;
     *ret = (struct submit_verdict){.code = ASSENT__V1__CODE__CODE_OK, .message = ""};
-    char plain[TEXT_OCTETS_MAX + 1];
-    struct submission s = {.plain = plain};
+    char plain[TEXT_OCTETS_MAX + 1], lined[TEXT_OCTETS_MAX + 1];
+    struct submission s = {.plain = plain, .lined = lined};
     bool valid = resolve(e, client, in, &s, ret);
     ret->parts = s.plan.segments;
     ret->encoding = s.plan.encoding;
@@ -474,7 +502,10 @@ uint64_t admit_service(struct engine *e, Assent__V1__ServiceKind kind, uint16_t 
                        int carrier, uint64_t ttl_ms)
 {
     const struct program_config *config = &e->config->programs[program];
-    struct reply_names names = {config->brand, config->name, config->contact};
+    struct reply_names names = {.brand = config->brand,
+                                .purpose = config->purpose[0] ? config->purpose : config->name,
+                                .contact = config->contact,
+                                .frequency = config->frequency};
     char text[TEXT_OCTETS_MAX];
     if (language[0] == '\0')
         language = language_of_number(number);

@@ -28,6 +28,9 @@ struct program_config {
     char name[NAME_OCTETS_MAX + 1];
     char brand[NAME_OCTETS_MAX + 1];
     char contact[65];              /* for help and confirmation texts; "" for none */
+    char purpose[PURPOSE_OCTETS_MAX + 1];   /* what it sends, for the same; "": its name */
+    char frequency[PURPOSE_OCTETS_MAX + 1]; /* how often, for the same; "": "varies" */
+    char other_way_out[WAY_OCTETS_MAX + 1]; /* link or number, where no reply can come; "" for none */
     char language[9];              /* default of questions and welcome: "en" */
     bool classes[CLASS_COUNT];     /* by Assent__V1__Class */
     char senders[SENDERS_MAX][17]; /* as sent: digits or up to 11 alphanumerics */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/config.h"
+#include "consent/reply.h"
 #include "gateway/config_text.h"
 #include "gateway/metrics.h"
 #include "smpp/pdu.h"
@@ -80,6 +81,20 @@ static const char *reach_sentence(const struct program_config *program)
     return "";
 }
 
+/* The texts that the law asks for, and what they lack. */
+static void print_texts(const struct program_config *program, FILE *out)
+{
+    char line[WAY_OCTETS_MAX + 128];
+    if (program->classes[ASSENT__V1__CLASS__MARKETING]) {
+        bool one_way = config_is_one_way(program->senders[0]);
+        (void)reply_opt_out_line(program->language, one_way ? program->other_way_out : "", line,
+                                 sizeof line);
+        fprintf(out, "    under marketing that does not say how to end it: %s\n", line);
+    }
+    if (program->contact[0] == '\0')
+        fprintf(out, "    warning: no `contact`: the answer to HELP names nobody to ask\n");
+}
+
 static void print_program(const struct program_config *program, FILE *out)
 {
     fprintf(out, "  %s of brand \"%s\":", program->name, program->brand);
@@ -98,6 +113,7 @@ static void print_program(const struct program_config *program, FILE *out)
     fprintf(out, "\n    in doubt after a crash or a lost connection: %s\n",
             program->on_unknown == UNKNOWN_NEVER_AGAIN ? "never sent again"
                                                        : "sent again, marketing excepted");
+    print_texts(program, out);
     if (program->smart_encoding)
         fprintf(out, "    typographic characters are replaced where a text then fits GSM 7-bit\n");
 }

@@ -227,7 +227,9 @@ static const struct form form_name = {
 static const struct form form_node = {config_is_node_name,
                                       "1 to 32 of a-z, 0-9, \"_\" and \"-\" are allowed"};
 static const struct form form_text = {is_not_empty, "it may not be empty"};
-static const struct form form_language = {reply_has_language, "en, fr, es and ar are allowed"};
+static const struct form form_language = {
+    reply_has_language,
+    "en, fr, es, pt, de, it, nl, tr, id, tl, ar, ru, hi, zh, ja and ko are allowed"};
 static const struct form form_redis = {config_is_redis_url,
                                        "unix:///PATH or redis://HOST:PORT/DATABASE is allowed"};
 
@@ -614,6 +616,9 @@ static const struct field program_fields[] = {
     {"name", read_text, MEMBER(struct program_config, name), .with = &form_name, .required = true},
     {"brand", read_text, MEMBER(struct program_config, brand), .with = &form_text},
     {"contact", read_text, MEMBER(struct program_config, contact)},
+    {"purpose", read_text, MEMBER(struct program_config, purpose)},
+    {"frequency", read_text, MEMBER(struct program_config, frequency)},
+    {"other_way_out", read_text, MEMBER(struct program_config, other_way_out)},
     {"language", read_text, MEMBER(struct program_config, language), .with = &form_language},
     {"classes", read_classes, MEMBER(struct program_config, classes), .min = 1, .max = 4,
      .required = true},
@@ -641,6 +646,20 @@ static void check_program(struct reading *reading, yaml_node_t *node,
               program->name);
 }
 
+/* What would make the program's marketing unlawful by its own texts. */
+static void check_ways_out(struct reading *reading, yaml_node_t *node,
+                           const struct program_config *program)
+{
+    if (!program->classes[ASSENT__V1__CLASS__MARKETING] || program->other_way_out[0] != '\0')
+        return;
+    for (uint16_t i = 0; i < program->sender_count; i++)
+        if (config_is_one_way(program->senders[i]))
+            FAULT(reading, node,
+                  "program %s: nobody can answer the sender %s with STOP; marketing from it needs "
+                  "`other_way_out`, a link or a number",
+                  program->name, program->senders[i]);
+}
+
 static void read_programs(struct reading *reading, yaml_node_t *node, const struct field *field,
                           void *into)
 {
@@ -656,6 +675,7 @@ static void read_programs(struct reading *reading, yaml_node_t *node, const stru
         if (program->name[0] != '\0' && config_find_program(config, program->name) >= 0)
             FAULT(reading, item, "two programs are called %s; names are unique", program->name);
         check_program(reading, item, program);
+        check_ways_out(reading, item, program);
         config->program_count++;
     }
 }

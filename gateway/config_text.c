@@ -200,6 +200,11 @@ bool config_is_sender(const char *text)
     return letter && length <= 11;
 }
 
+bool config_is_one_way(const char *sender)
+{
+    return !all_digits(sender);
+}
+
 bool config_is_prefix(const char *text)
 {
     return all_digits(text) && strlen(text) <= NUMBER_DIGITS_MAX;

@@ -36,6 +36,7 @@ bool config_is_node_name(const char *text);
 /* A sender as it goes to the carrier: 1 to 15 digits, or up to 11 letters, digits, spaces, "-", "_"
  * and ".", with at least one letter, starting and ending with a letter or digit. */
 bool config_is_sender(const char *text);
+bool config_is_one_way(const char *sender); /* a sender with letters: nobody can answer it */
 /* A route: 0 to 15 digits. */
 bool config_is_prefix(const char *text);
 /* unix:///PATH or redis://HOST:PORT[/DB]. */

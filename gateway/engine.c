@@ -56,6 +56,7 @@ void engine_free(struct engine *e)
     table_release(&e->scope_program);
     table_release(&e->references);
     table_release(&e->help_given);
+    opt_out_lines_release(e);
     table_release(&e->orphans);
     free(e->reference_ring);
     free(e->ended);

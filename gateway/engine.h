@@ -82,6 +82,7 @@ struct submit_verdict {
     uint32_t parts;
     uint32_t encoding;
     uint32_t replaced; /* characters, by smart_encoding */
+    const char *opt_out_line; /* put under the text; NULL: nothing was. Lives as long as the engine */
     bool repeated_reference;
     uint64_t ready_at; /* may be told when the ledger is durable up to here; 0 at once */
 };

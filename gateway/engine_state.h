@@ -11,6 +11,7 @@
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
  *   reach.c     what a STOP ends                    nodes.c      other gateways on this Redis
  *   denial.c    the deny set and recent opt-outs        imports.c    files of opt-ins and opt-outs
+ *   opt_out_text.c   the line under marketing
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
  * Only these files include this header. */
@@ -317,6 +318,7 @@ struct engine {
 
     struct reassembly *reassembly; /* parts of long replies */
     struct table help_given;       /* keyed hash of number and sender to wall ms */
+    struct table opt_out_lines;    /* hash of language and other way to the line */
     struct table orphans;          /* recovery: messages whose program is no longer configured */
 
     uint8_t *scratch;   /* for packing one event */
@@ -350,6 +352,12 @@ void record_deferred(struct engine *e, struct message *m);
 void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
                   Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
 bool event_is_consent(const Assent__V1__Event *event);
+
+/* ---- opt_out_text.c ---- */
+/* The line that marketing with this text needs under it, or NULL when it says how to end it. */
+const char *opt_out_line_for(struct engine *e, const struct program_config *program,
+                             const char *sender, const char *language, struct span text);
+void opt_out_lines_release(struct engine *e);
 
 /* ---- admit.c ---- */
 void ended_remember(struct engine *e, const struct message *m, Assent__V1__Outcome outcome);

@@ -110,6 +110,8 @@ static void fill_verdict(Assent__V1__Verdict *verdict, const struct submit_verdi
     verdict->encoding = given->encoding;
     verdict->replaced = given->replaced;
     verdict->repeated_reference = given->repeated_reference;
+    if (given->opt_out_line != NULL)
+        verdict->opt_out_line = (char *)given->opt_out_line;
     if (given->message != NULL)
         verdict->message = (char *)given->message;
 }

@@ -164,7 +164,7 @@ static int consent_request(const struct cli *cli, int argc, char **argv)
         {"program", "P", "the program it is about", &o.program, NULL},
         {"source", "TEXT", "how the person came to it: \"web form\"", &o.source, NULL},
         {"evidence", "TEXT", "what proves it; kept in the ledger", &o.evidence, NULL},
-        {"language", "L", "of the question: en, fr, es, ar; else the program's", &o.language, NULL},
+        {"language", "L", "of the question: en, fr, es, de, ...; else the program's", &o.language, NULL},
         {"sender", "S", "one of the program's senders; else its first", &o.sender, NULL},
         {"csv", "FILE", "ask many: columns number, source (or how), evidence, language", &csv,
          NULL},

@@ -165,6 +165,10 @@ static const char *service_words(Assent__V1__ServiceKind kind)
         return "welcome";
     case ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN:
         return "answer to START";
+    case ASSENT__V1__SERVICE_KIND__WHICH_MESSAGES:
+        return "question which messages were meant";
+    case ASSENT__V1__SERVICE_KIND__MARKETING_STOPPED:
+        return "confirmation that marketing stopped";
     case ASSENT__V1__SERVICE_KIND__SERVICE_NONE:
     case _ASSENT__V1__SERVICE_KIND_IS_INT_SIZE:
         break;

@@ -55,9 +55,10 @@ static bool print_verdict(const Assent__V1__Verdict *verdict, const struct send_
     if (options->json)
         json_line(message_json(&verdict->base), stdout);
     else if (ok && options->dry_run)
-        printf("would be accepted  %u part%s  %s%s\n", verdict->parts,
+        printf("would be accepted  %u part%s  %s%s%s%s\n", verdict->parts,
                verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),
-               replaced_text(verdict->replaced, replaced));
+               replaced_text(verdict->replaced, replaced),
+               verdict->opt_out_line[0] ? ", with the line: " : "", verdict->opt_out_line);
     else if (ok)
         printf("accepted  id %" PRIu64 "  %u part%s  %s%s\n", verdict->id, verdict->parts,
                verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),

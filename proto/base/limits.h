@@ -88,6 +88,8 @@
 #define STORE_BACKOFF_MAX_MS 1000
 #define STORE_INTSET_MIN     512  /* set-max-intset-entries below this costs memory: warned */
 #define KEYWORD_TEXT_MAX     1600 /* octets of a reply; longer ones are ordinary replies */
+#define PURPOSE_OCTETS_MAX   64   /* of a program's purpose and frequency, in our texts */
+#define WAY_OCTETS_MAX       100  /* of a program's other way out */
 #define KEYWORD_ID_MAX       32   /* octets of the id of a row of words */
 
 #define QUIET_AHEAD_DAYS 15   /* longer than any row of consent/data/quiet_hours.inc keeps quiet */

@@ -43,7 +43,7 @@ static void add_service_text(struct world *w, int kind, const char *language, ui
 {
     struct oracle *o = &w->oracle;
     const struct program_config *p = &w->config.programs[program];
-    struct reply_names names = {.brand = p->brand, .program = p->name, .contact = p->contact};
+    struct reply_names names = {.brand = p->brand, .purpose = p->name, .contact = p->contact};
     char text[512];
     size_t length = reply_text((Assent__V1__ServiceKind)kind, language, &names, text, sizeof text);
     size_t n = 0;
@@ -58,11 +58,11 @@ static void fill_service_texts(struct world *w)
 {
     static const char *const languages[] = {"en", "fr", "es", "ar"};
     struct oracle *o = &w->oracle;
-    size_t most = 5 * 4 * SIM_PROGRAMS;
+    size_t most = 7 * 4 * SIM_PROGRAMS;
     o->service_texts = check_calloc(most, sizeof *o->service_texts);
     o->service_kinds = check_calloc(most, sizeof *o->service_kinds);
     for (int kind = ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION;
-         kind <= ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN; kind++)
+         kind <= ASSENT__V1__SERVICE_KIND__MARKETING_STOPPED; kind++)
         for (unsigned l = 0; l < 4; l++)
             for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
                 add_service_text(w, kind, languages[l], p);
@@ -633,6 +633,8 @@ static void judge_service(struct world *w, struct submit_seen *s)
     s->service = oracle_service_kind(w, s->plain);
     switch (s->service) {
     case ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION:
+    case ASSENT__V1__SERVICE_KIND__WHICH_MESSAGES:
+    case ASSENT__V1__SERVICE_KIND__MARKETING_STOPPED:
         check_confirmation(w, s);
         break;
     case ASSENT__V1__SERVICE_KIND__HELP_REPLY:

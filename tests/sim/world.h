@@ -418,7 +418,7 @@ struct subscriber { /* what a subscriber and the carrier know about their consen
         uint32_t denied[2];
         uint32_t read[2]; /* the same, from the moment its octets were read; void after a crash */
         uint32_t read_life;
-        uint32_t service_writes[6]; /* by kind */
+        uint32_t service_writes[8]; /* by kind */
     } at[SIM_GATEWAYS_MAX];
     struct set opted_out; /* scopes of the STOPs since the last START */
     uint32_t confirmations_due, confirmations;

@@ -171,13 +171,21 @@ static const struct fault faults[] = {
     {"brand: Acme\n", "brand: Acme\n    quiet_hours: auto\n", 13,
      "unknown key \"quiet_hours\" in a program; allowed: name, brand"},
     {"brand: Acme\n", "brand: Acme\n    language: xx\n", 13,
-     "`language` cannot be \"xx\"; en, fr, es and ar are allowed"},
+     "`language` cannot be \"xx\"; en, fr, es, pt, de, it, nl, tr, id, tl, ar, ru, hi, zh, ja and "
+     "ko are allowed"},
     {"[marketing]", "[marketing, spam]", 13, "unknown class \"spam\"; allowed: otp, transactional"},
     {"[marketing]", "[service]", 13, "unknown class \"service\""},
     {"[marketing]", "[]", 13, "`classes` is empty; at least 1"},
     {"    classes: [marketing]\n", "", 11, "a program has no `classes`"},
     {"[\"12025550100\"]", "[\"+12025550100\"]", 14, "1 to 15 digits without +"},
     {"[\"12025550100\"]", "[\"Acme Offers Inc\"]", 14, "up to 11 letters and digits"},
+    {"[\"12025550100\"]", "[\"12025550100\", Acme]", 11,
+     "nobody can answer the sender Acme with STOP; marketing from it needs `other_way_out`"},
+    {"brand: Acme\n",
+     "brand: Acme\n    other_way_out: \"a link so long that no text has room for it, which is a "
+     "hundred "
+     "octets and one more than it may have.\"\n",
+     13, "at most 100 octets"},
     {"[\"12025550100\"]", "12025550100", 14, "`senders` is not a list"},
     {"opt_in: double", "opt_in: triple", 15, "allowed: double, single"},
     {"opt_in: double", "on_unknown: send_again", 11, "marketing is never sent again"},

@@ -8,73 +8,53 @@
 #include <cmocka.h>
 
 #include "consent/keyword.h"
+#include "consent/opt_out_line.h"
 #include "consent/reply.h"
+#include "proto/base/clock.h"
+#include "smpp/text.h"
 
 #define KIND(name) ASSENT__V1__SERVICE_KIND__##name
 
-static const Assent__V1__ServiceKind kinds[] = {KIND(OPT_OUT_CONFIRMATION), KIND(HELP_REPLY),
-                                                KIND(OPT_IN_QUESTION), KIND(WELCOME),
-                                                KIND(OPT_IN_AGAIN)};
+static const Assent__V1__ServiceKind kinds[] = {
+    KIND(OPT_OUT_CONFIRMATION), KIND(HELP_REPLY),     KIND(OPT_IN_QUESTION),  KIND(WELCOME),
+    KIND(OPT_IN_AGAIN),         KIND(WHICH_MESSAGES), KIND(MARKETING_STOPPED)};
+#define KINDS (sizeof kinds / sizeof *kinds)
 static const struct {
     const char *code, *yes, *stop, *help;
+    bool one_part; /* its letters are in the GSM 7-bit alphabet */
 } languages[] = {
-    {"en", "YES", "STOP", "HELP"},
-    {"fr", "OUI", "STOP", "AIDE"},
-    {"es", "SI", "STOP", "AYUDA"},
-    {"ar", "نعم", "إيقاف", "مساعدة"},
+    {"en", "YES", "STOP", "HELP", true},     {"fr", "OUI", "STOP", "AIDE", true},
+    {"es", "SI", "STOP", "AYUDA", true},     {"pt", "SIM", "SAIR", "AJUDA", true},
+    {"de", "JA", "STOPP", "HILFE", true},    {"it", "SI", "STOP", "AIUTO", true},
+    {"nl", "JA", "STOP", "HULP", true},      {"tr", "EVET", "RET", "YARDIM", false},
+    {"id", "YA", "STOP", "BANTUAN", true},   {"tl", "OO", "STOP", "TULONG", true},
+    {"ar", "نعم", "إيقاف", "مساعدة", false}, {"ru", "ДА", "СТОП", "ПОМОЩЬ", false},
+    {"hi", "हाँ", "STOP", "मदद", false},      {"zh", "是", "TD", "帮助", false},
+    {"ja", "はい", "STOP", "ヘルプ", false}, {"ko", "네", "STOP", "도움말", false},
 };
 #define LANGUAGES (sizeof languages / sizeof *languages)
 
 /* 15 letters each. */
 static const struct reply_names names = {
-    .brand = "Acme Outfitters", .program = "weekend special", .contact = ""};
+    .brand = "Acme Outfitters", .purpose = "weekend special", .contact = ""};
 static const struct reply_names with_contact = {
-    .brand = "Acme", .program = "offers", .contact = "help@acme.example"};
-
-/* Characters of a text; false when one is not in the GSM 7-bit alphabet (of those we use). */
-static bool gsm7_length(const char *text, size_t *ret_length)
-{
-    static const char *const accented[] = {"à", "è", "é", "ì", "ò", "ù", "ñ", "Ñ", "É", "ü", "ö"};
-    *ret_length = 0;
-    while (*text != '\0') {
-        size_t step = (uint8_t)*text < 0x80 && strchr("`^{}[]~\\|", *text) == NULL ? 1 : 0;
-        for (size_t i = 0; step == 0 && i < sizeof accented / sizeof *accented; i++)
-            if (strncmp(text, accented[i], strlen(accented[i])) == 0)
-                step = strlen(accented[i]);
-        if (step == 0)
-            return false;
-        text += step;
-        (*ret_length)++;
-    }
-    return true;
-}
-
-static size_t characters(const char *text)
-{
-    size_t count = 0;
-    for (; *text != '\0'; text++)
-        count += ((uint8_t)*text & 0xc0) != 0x80;
-    return count;
-}
+    .brand = "Acme", .purpose = "offers", .contact = "help@acme.example"};
 
 static void texts_fit(void **state)
 {
     (void)state;
     for (size_t l = 0; l < LANGUAGES; l++)
-        for (size_t k = 0; k < 5; k++) {
+        for (size_t k = 0; k < KINDS; k++) {
             char text[512];
-            size_t septets = 0;
+            struct text_plan plan;
             size_t length = reply_text(kinds[k], languages[l].code, &names, text, sizeof text);
             assert_int_equal(length, strlen(text));
             assert_null(strpbrk(text, "{}[]"));
-            if (strcmp(languages[l].code, "ar") == 0) {
-                assert_true(characters(text) <= 3 * 67); /* Arabic is UCS-2 */
-                continue;
-            }
-            if (!gsm7_length(text, &septets))
+            assert_int_equal(text_plan(span_of(text, length), &text_rules_default, &plan), ERR_OK);
+            if (plan.parts > (languages[l].one_part ? 1u : 3u))
+                fail_msg("%s: %u parts: %s", languages[l].code, plan.parts, text);
+            if (languages[l].one_part && plan.encoding != TEXT_GSM7)
                 fail_msg("%s: not in the GSM 7-bit alphabet: %s", languages[l].code, text);
-            if (septets > 160)
-                fail_msg("%s: %zu septets: %s", languages[l].code, septets, text);
         }
 }
 
@@ -83,13 +63,15 @@ static void texts_say_what_they_must(void **state)
     (void)state;
     for (size_t l = 0; l < LANGUAGES; l++) {
         char text[512];
-        for (size_t k = 0; k < 5; k++) {
+        for (size_t k = 0; k < KINDS; k++) {
             reply_text(kinds[k], languages[l].code, &with_contact, text, sizeof text);
             assert_memory_equal(text, "Acme", 4);
             bool names_contact = strstr(text, "help@acme.example") != NULL;
             assert_int_equal(names_contact, k < 2);
-            if (k > 0)
+            if (k > 0 && k < 5)
                 assert_non_null(strstr(text, languages[l].stop));
+            if (kinds[k] == KIND(WHICH_MESSAGES))
+                assert_non_null(strstr(text, languages[l].yes));
         }
         reply_text(KIND(OPT_IN_QUESTION), languages[l].code, &names, text, sizeof text);
         assert_non_null(strstr(text, languages[l].yes));
@@ -113,6 +95,126 @@ static void the_words_asked_for_are_keywords(void **state)
                          MEANING_HELP);
     }
     assert_int_equal(keyword_match(span_from_string("START"), false).meaning, MEANING_OPT_IN);
+}
+
+static void every_language_is_tested(void **state)
+{
+    (void)state;
+    for (size_t l = 0; l < LANGUAGES; l++)
+        assert_true(reply_has_language(languages[l].code));
+    assert_string_equal(reply_language(0), "en");
+    assert_non_null(reply_language(LANGUAGES - 1));
+    assert_null(reply_language(LANGUAGES));
+}
+
+static void the_programs_words_are_told(void **state)
+{
+    (void)state;
+    static const struct reply_names full = {.brand = "Acme",
+                                            .purpose = "weekly offers",
+                                            .contact = "help@acme.example",
+                                            .frequency = "4 msgs a month"};
+    char text[512];
+    reply_text(KIND(HELP_REPLY), "en", &full, text, sizeof text);
+    assert_string_equal(text, "Acme, weekly offers: 4 msgs a month. Msg & data rates may apply. "
+                              "Help: help@acme.example. Reply STOP to unsubscribe.");
+    reply_text(KIND(WELCOME), "de", &names, text, sizeof text);
+    assert_non_null(strstr(text, "Anzahl variiert"));
+}
+
+/* A line of ours says what it must, so that no second one is ever put under it. */
+static void our_lines_say_how_to_opt_out(void **state)
+{
+    (void)state;
+    static const char way[] = "https://acme.example/x";
+    char line[256];
+    for (size_t l = 0; l < LANGUAGES; l++) {
+        size_t length = reply_opt_out_line(languages[l].code, "", line, sizeof line);
+        if (!says_how_to_opt_out(span_of(line, length), true, "") || length > 100)
+            fail_msg("%s: no instruction: %s", languages[l].code, line);
+        assert_non_null(strstr(line, languages[l].stop));
+        length = reply_opt_out_line(languages[l].code, way, line, sizeof line);
+        assert_non_null(strstr(line, way));
+        assert_true(says_how_to_opt_out(span_of(line, length), false, way));
+        for (size_t k = 1; k < 4; k++) { /* help, question, welcome */
+            length = reply_text(kinds[k], languages[l].code, &names, line, sizeof line);
+            if (k == 1 && !says_how_to_opt_out(span_of(line, length), true, ""))
+                fail_msg("%s: no instruction: %s", languages[l].code, line);
+        }
+    }
+}
+
+static void instructions_are_found(void **state)
+{
+    (void)state;
+    static const char *const saying[] = {
+        "20% off today! Reply STOP to unsubscribe",
+        "Txt STOP 2 quit",
+        "SALE. STOP=end",
+        "Sale: STOP to opt-out",
+        "Text 'STOP' to 12345",
+        "Unsubscribe: STOP",
+        "Promo -10 %. STOP au 36111",
+        "Offre du jour. Répondez STOP",
+        "Envoyez ARRÊT au 36111",
+        "Oferta. Responda BAJA",
+        "Oferta! Para sair responda SAIR",
+        "Angebot! Abmelden mit STOPP",
+        "Aktion. STOP senden",
+        "Sconti! Rispondi STOP",
+        "Aanbieding! Antwoord STOP",
+        "İndirim! İptal için RET yazın",
+        "Diskon! Balas STOP",
+        "خصم ٢٠٪ لإلغاء الاشتراك أرسل إيقاف",
+        "Скидка 20 %. Отписаться: ответьте СТОП",
+        "【Acme】今日八折，退订回TD",
+        "限时优惠 退订请回复TD",
+        "セール 配信停止はSTOPと返信",
+        "[광고] 할인 수신거부 STOP 회신",
+        "छूट! बंद करने के लिए STOP भेजें",
+    };
+    static const char *const silent[] = {
+        "20% off today!",
+        "STOP! Read this: sale ends today",
+        "Don't stop the party, reply YES to win",
+        "DON'T STOP! STOP! STOP! BIG SALE",
+        "Stop by our store today",
+        "the end of the season is near, text us",
+        "NOT THE END. Come in.",
+        "reply to us",
+        "La fin de la saison approche",
+        "STOP 50% OFF",
+        "عرض خاص اليوم فقط",
+        "今日八折",
+        "停止营业前的特卖",
+        "Скидки! Не стоп, а старт",
+        "",
+    };
+    for (size_t i = 0; i < sizeof saying / sizeof *saying; i++)
+        if (!says_how_to_opt_out(span_from_string(saying[i]), true, ""))
+            fail_msg("not found: %s", saying[i]);
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+        if (says_how_to_opt_out(span_from_string(silent[i]), true, ""))
+            fail_msg("found: %s", silent[i]);
+    /* A sender that nobody can answer: only the other way counts. */
+    assert_false(says_how_to_opt_out(span_from_string(saying[0]), false, "acme.example/x"));
+    assert_true(says_how_to_opt_out(span_from_string("Sale. Stop: acme.example/x"), false,
+                                    "acme.example/x"));
+}
+
+static void looking_is_cheap(void **state)
+{
+    (void)state;
+    static const char text[] = "Acme: this weekend everything for the garden is 20% off, in every "
+                               "shop and online. Show this text at the till. See you soon, Acme";
+    uint64_t begin_us = clock_mono_us();
+    unsigned found = 0;
+    for (unsigned i = 0; i < 100000; i++)
+        found += says_how_to_opt_out(span_from_string(text), true, "https://acme.example/x");
+    uint64_t took_us = clock_mono_us() - begin_us;
+    assert_int_equal(found, 0);
+    print_message("%.2f us a text\n", (double)took_us / 1e5);
+    assert_true(took_us < 1000000); /* 10 us; a sanitizer on a shared machine takes some */
 }
 
 static void unknown_languages_are_english(void **state)
@@ -145,6 +247,11 @@ int main(void)
         cmocka_unit_test(texts_fit),
         cmocka_unit_test(texts_say_what_they_must),
         cmocka_unit_test(the_words_asked_for_are_keywords),
+        cmocka_unit_test(every_language_is_tested),
+        cmocka_unit_test(the_programs_words_are_told),
+        cmocka_unit_test(our_lines_say_how_to_opt_out),
+        cmocka_unit_test(instructions_are_found),
+        cmocka_unit_test(looking_is_cheap),
         cmocka_unit_test(unknown_languages_are_english),
         cmocka_unit_test(what_does_not_fit_is_cut_between_characters),
     };
