@@ -80,7 +80,7 @@ struct consent_state {
 
 /* What happens at most once in its time over all gateways on this Redis: a key with a time-to-live that
  * the first to ask takes. */
-enum once_kind { ONCE_HELP, ONCE_QUESTION, ONCE_KINDS };
+enum once_kind { ONCE_HELP, ONCE_QUESTION, ONCE_CONFIRMATION, ONCE_KINDS };
 
 enum once_answer {
     ONCE_UNKNOWN, /* Redis is away, or did not say */

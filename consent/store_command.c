@@ -239,7 +239,7 @@ void command_batch_end(struct writer *w, const char *node, uint64_t sequence)
 void command_once(struct writer *w, const struct once *once, const char *node, uint32_t buckets)
 {
     static const char *const kinds[ONCE_KINDS] = {
-        [ONCE_HELP] = "help", [ONCE_QUESTION] = "question"};
+        [ONCE_HELP] = "help", [ONCE_QUESTION] = "question", [ONCE_CONFIRMATION] = "confirmation"};
     LITERAL(w, "*6\r\n$3\r\nSET\r\n");
     put_number_key(w, "once", store_bucket(once->number, buckets), kinds[once->kind],
                    consent_key(once->scope, once->number));

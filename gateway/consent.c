@@ -66,6 +66,7 @@ void inquiry_free(struct engine *e, struct inquiry *q)
     }
     free(q->shown);
     free(q->evidence);
+    free(q->opt_out);
     free(q);
 }
 

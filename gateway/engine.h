@@ -223,6 +223,8 @@ enum plant {
     PLANT_CARRIER_OPT_OUT_LOST, /* P3: the carrier says that the recipient opted out: not kept */
     PLANT_SENDER_PARTS,         /* P7: a sender's rate lets in texts, not parts */
     PLANT_SENDER_DAY_FORGOTTEN, /* P7: a restart forgets what a sender has written today */
+    PLANT_NODES_NOT_AWAITED,    /* P2: a Redis that lost another gateway's opt-outs is trusted */
+    PLANT_NEWS_BELIEVED,        /* P4: it is believed when it says that an opt-out is news */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

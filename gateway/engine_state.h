@@ -12,6 +12,7 @@
  *   reach.c     what a STOP ends                    nodes.c      other gateways on this Redis
  *   denial.c    the deny set and recent opt-outs        imports.c    files of opt-ins and opt-outs
  *   opt_out_text.c   the line under marketing
+ *   confirmation.c  one for one opt-out
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
  * Only these files include this header. */
@@ -155,7 +156,8 @@ struct projection {
     uint64_t position_sent;       /* newest position handed to Redis */
     struct projection_list queue; /* LIVE: waiting to be durable */
     struct projection_list sent;  /* handed to Redis, not acknowledged */
-    uint32_t queue_count, sent_count;
+    struct projection_list doubtful; /* opt-outs that another gateway may have confirmed */
+    uint32_t queue_count, sent_count, doubtful_count;
     uint64_t rewind;    /* CATCHING_UP: Redis did not take this record's write */
     uint32_t resolving; /* scope names asked for and not answered */
 };
@@ -611,6 +613,7 @@ enum inquiry_kind {
     INQUIRY_CONFIRM,
     INQUIRY_SHOW,
     INQUIRY_REPLY, /* a yes or no from a handset */
+    INQUIRY_CONFIRMATION,
 };
 
 struct inquiry {
@@ -638,6 +641,7 @@ struct inquiry {
     char *evidence;
     /* inquiry_ask_once(): what its answer does; it frees the inquiry */
     void (*once_answered)(struct engine *e, struct inquiry *q, enum once_answer answer);
+    struct projection_entry *opt_out; /* INQUIRY_CONFIRMATION; owned */
     /* INQUIRY_SHOW */
     Assent__V1__ProgramConsent *shown;
 };
@@ -705,6 +709,11 @@ uint64_t projection_next_us(const struct engine *e);
 void scope_learn(struct engine *e, const char *name, uint16_t number);
 int carrier_index(const struct engine *e, const char *name);
 int sender_index(const struct program_config *program, const char *sender);
+
+/* ---- confirmation.c: of opt-outs that came as a reply (P4) ---- */
+/* Redis has the write of this entry, which is taken over. */
+void confirmation_written(struct engine *e, struct projection_entry *entry, bool added);
+void confirmations_turn(struct engine *e);
 
 /* ---- nodes.c: the other gateways on this Redis ---- */
 void nodes_up(struct engine *e);

@@ -30,6 +30,7 @@ void projection_init(struct engine *e)
     e->projection.why = "Redis has not been reached yet";
     TAILQ_INIT(&e->projection.queue);
     TAILQ_INIT(&e->projection.sent);
+    TAILQ_INIT(&e->projection.doubtful);
 }
 
 static void drop_all(struct projection_list *list)
@@ -45,6 +46,7 @@ void projection_release(struct engine *e)
 {
     drop_all(&e->projection.queue);
     drop_all(&e->projection.sent);
+    drop_all(&e->projection.doubtful);
 }
 
 int carrier_index(const struct engine *e, const char *name)
@@ -442,24 +444,10 @@ void projection_turn(struct engine *e)
     if (e->projection.phase == STORE_LIVE)
         write_queued(e);
     nodes_turn(e);
+    confirmations_turn(e);
 }
 
 /* ---- acknowledgements ---- */
-
-static void confirm(struct engine *e, const struct projection_entry *entry, bool added)
-{
-    const struct consent_write *write = &entry->write;
-    uint64_t until = entry->received_wall_ms + CONFIRMATION_MAX_MS;
-    if (!entry->confirm || e->now.wall_ms + TTL_MS_MIN >= until)
-        return;
-    bool once = added && !recent_confirmed(e, write);
-    if (!once && e->plant != PLANT_CONFIRM_TWICE)
-        return;
-    if (admit_service(e, ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION, entry->program,
-                      entry->sender, write->number, entry->language, write->sequence,
-                      entry->carrier, until - e->now.wall_ms) != 0)
-        recent_mark(e, write->number, write->sequence);
-}
 
 void engine_on_written(struct engine *e, uint64_t sequence, bool added, struct instant now)
 {
@@ -479,7 +467,8 @@ void engine_on_written(struct engine *e, uint64_t sequence, bool added, struct i
         if (entry->received_us != 0)
             histogram_add(&e->metrics.timings[TIME_STOP_EFFECTIVE],
                           now.mono_us - entry->received_us);
-        confirm(e, entry, added);
+        confirmation_written(e, entry, added);
+    } else {
+        free(entry);
     }
-    free(entry);
 }

@@ -65,6 +65,7 @@
 #define IMPORT_ROWS_MAX      512  /* rows in one call of an import: about half a ms of engine */
 #define IMPORT_FILE_SIZE     129  /* of its name, with the NUL; a longer one is cut */
 #define IMPORTS_REMEMBERED   64   /* imports that may be gone on with */
+#define DOUBTFUL_MAX         65536 /* opt-outs that another gateway may have confirmed; more are not */
 #define STOP_HOLD_MS         1000 /* P3: deliver_sm_resp waits this long for Redis */
 #define DENY_GRACE_MS        1000 /* a number stays in the deny set so long after Redis has it */
 #define CONFIRMATION_MAX_MS  (5 * 60 * 1000) /* P4: later than this, never */

@@ -31,6 +31,7 @@ static const char *const kind_names[PLAN_KINDS] = {"chaos",    "rate", "otp",
 /* A planted bug, and the promises that it breaks: it must be found by one of them. */
 static const struct {
     const char *name, *broken;
+    bool pair; /* it takes two gateways */
 } plants[PLANT_COUNT] = {
     [PLANT_NONE] = {"none", ""},
     [PLANT_CHECK_DROPPED] = {"check_dropped", "P1"},
@@ -53,6 +54,8 @@ static const struct {
     [PLANT_CARRIER_OPT_OUT_LOST] = {"carrier_opt_out_lost", "P3"},
     [PLANT_SENDER_PARTS] = {"sender_parts", "P7"},
     [PLANT_SENDER_DAY_FORGOTTEN] = {"sender_day_forgotten", "P7"},
+    [PLANT_NODES_NOT_AWAITED] = {"nodes_not_awaited", "P1 P2 P3", .pair = true},
+    [PLANT_NEWS_BELIEVED] = {"news_believed", "P4", .pair = true},
 };
 
 /* ---- what the workers share ---- */
@@ -101,11 +104,12 @@ static void note(struct shared *shared, uint64_t seed, const struct outcome *out
 static void run_seed(const struct options *o, uint64_t seed, enum plant plant,
                      struct outcome *ret_outcome)
 {
-    world_run(seed, o->kind, plant, o->trace, ret_outcome);
+    int kind = plants[plant].pair && o->kind < 0 ? PLAN_PAIR : o->kind;
+    world_run(seed, kind, plant, o->trace, ret_outcome);
     if (!o->twice)
         return;
     struct outcome again;
-    world_run(seed, o->kind, plant, false, &again);
+    world_run(seed, kind, plant, false, &again);
     if (again.digest == ret_outcome->digest)
         return;
     ret_outcome->failed = true;

@@ -660,8 +660,6 @@ void redis_fault(struct world *w)
                                         "restarts empty",
                                         "answers with an error",
                                         "saves"};
-    if (w->plan.gateways > 1 && (fault == FAULT_OLD || fault == FAULT_EMPTY))
-        fault = FAULT_RESTART;
     TRACE(w, "redis", "%s", names[fault]);
     switch (fault) {
     case FAULT_DROP:

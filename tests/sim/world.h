@@ -189,7 +189,7 @@ struct redis_data {
     struct { /* keys that only the first may take, until they expire */
         uint64_t key, expires_wall_ms;
         enum once_kind kind;
-    } onces[SIM_NUMBERS_MAX * SIM_PROGRAMS * ONCE_KINDS];
+    } onces[SIM_NUMBERS_MAX * (2 * SIM_PROGRAMS + 1) * ONCE_KINDS];
     size_t once_count;
     uint64_t incarnation; /* 0: none; made by the first beat */
     struct node_fact nodes[SIM_GATEWAYS_MAX];
