@@ -230,7 +230,7 @@ static void answer_store(struct bench *b)
         engine_on_scope_resolved(b->engine, b->scope_cookies[--b->scope_count], ++b->scopes,
                                  b->now);
     for (size_t i = 0; i < b->check_count; i++) {
-        struct check_result result = {.cookie = b->checks[i], .verdict = VERDICT_PASS};
+        struct check_result result = {.cookie = b->checks[i], .known = true, .opted_in = true};
         engine_on_checked(b->engine, &result, 1, b->now);
     }
     b->check_count = 0;

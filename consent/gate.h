@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The words in which permission is asked and written: shared by the engine, the Redis adapter and
- * the simulation. "May I?" has four answers and only one of them sends (promise P1). */
+ * the simulation. Redis answers with facts; consent/policy.h makes of them whether a text may go (P1). */
 #ifndef CONSENT_GATE_H
 #define CONSENT_GATE_H
 
@@ -18,27 +18,24 @@ enum reserved_scope {
     SCOPE_REASSIGNED = 3,  /* the number may have a new owner; a consent given later lifts it */
 };
 
-enum verdict {
-    VERDICT_UNKNOWN, /* error, timeout, or not understood: never send */
-    VERDICT_PASS,
-    VERDICT_OPTED_OUT,
-    VERDICT_NO_OPT_IN,
-};
-
+/* What is asked about a number right before a text is written to it: one pipelined round. */
 struct check {
-    uint64_t cookie; /* given back with the verdict */
+    uint64_t cookie; /* given back with the answer */
     uint64_t number;
-    uint16_t scopes[CHECK_SCOPES_MAX]; /* opt-out scopes: any of them denies */
+    uint16_t scopes[CHECK_SCOPES_MAX]; /* of opt-outs and registers */
     uint8_t scope_count;
     bool need_opt_in;
+    bool need_days;
     uint16_t opt_in_scope; /* the program's scope */
 };
 
-/* What an answer to a check says, besides the verdict. */
+/* The facts, as Redis has them. */
 struct check_result {
     uint64_t cookie;
-    enum verdict verdict;
-    uint16_t scope; /* with VERDICT_OPTED_OUT: the first scope that denied */
+    bool known;     /* false: error, timeout, or not understood; nothing else counts then */
+    uint8_t denied; /* bits in the order of the scopes asked */
+    bool opted_in;  /* where it was asked */
+    uint32_t consent_day, reassigned_day; /* where they were asked: since 1970; 0 for not recorded */
 };
 
 enum consent_write_kind {

@@ -145,7 +145,7 @@ bool store_check(struct store *store, const struct check *check)
     request->cookie = check->cookie;
     request->count = check->scope_count;
     request->need_opt_in = check->need_opt_in;
-    memcpy(request->scopes, check->scopes, sizeof request->scopes);
+    request->need_days = check->need_days;
     return true;
 }
 

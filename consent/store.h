@@ -3,13 +3,13 @@
  * was asked: when a write is acknowledged, every check asked before it has been answered.
  *
  * Invariants
- * - Every check asked is answered exactly once, by a reply or by VERDICT_UNKNOWN.
+ * - Every check asked is answered exactly once, by a reply or as not known.
  * - Wrong type, wrong length, an answer nobody asked for, timeout (STORE_DEADLINE_MS), lost
  *   connection, any error reply to a write, and an error reply to a check that speaks of this Redis
  *   (LOADING, NOAUTH, READONLY, MASTERDOWN, ...): everything in flight fails, checks as
- *   VERDICT_UNKNOWN, the connection is closed and made again after a back-off with jitter (10 ms
+ *   not known, the connection is closed and made again after a back-off with jitter (10 ms
  *   doubling to 1 s). An error that concerns one check alone (WRONGTYPE of its bucket, OOM, BUSY) is
- *   VERDICT_UNKNOWN for that check, and the others go on.
+ *   not known for that check, and the others go on.
  * - Octets from Redis cannot crash or grow this process: a guard bounds arrays and strings before the
  *   parser sees them.
  * - A check asked and a write handed over leave in one write(2) a turn: store_flush(). Writes that are

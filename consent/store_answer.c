@@ -48,18 +48,59 @@ static bool took_error(struct store *store, const struct resp_reply *reply)
     return true;
 }
 
-static void finish_check(struct store *store, const struct request *request)
+/* A decimal day; nil where none was ever recorded. */
+static bool read_day(const struct resp_value *value, uint32_t *ret_day)
 {
-    const struct answer *a = &store->answer;
-    enum verdict verdict = VERDICT_PASS;
-    if (a->unknown)
-        verdict = VERDICT_UNKNOWN;
-    else if (a->denied)
-        verdict = VERDICT_OPTED_OUT;
-    else if (request->need_opt_in && !a->opted_in)
-        verdict = VERDICT_NO_OPT_IN;
-    store_result(store, request, verdict, verdict == VERDICT_OPTED_OUT ? a->scope : 0);
-    store_pop(store);
+    uint32_t day = 0;
+    if (value->type == RESP_NIL) {
+        *ret_day = 0;
+        return true;
+    }
+    if (value->type != RESP_STRING || value->text.length == 0 ||
+        value->text.length > CHECK_DAY_DIGITS)
+        return false;
+    for (size_t i = 0; i < value->text.length; i++) {
+        unsigned digit = value->text.data[i] - (unsigned)'0';
+        if (digit > 9)
+            return false;
+        day = day * 10 + digit;
+    }
+    *ret_day = day;
+    return true;
+}
+
+static bool read_denials(struct check_result *facts, const struct request *request,
+                         const struct resp_reply *reply)
+{
+    if (!is_bits(reply, request->count))
+        return false;
+    for (size_t i = 0; i < request->count; i++)
+        facts->denied |= (uint8_t)(reply->values[i + 1].integer << i);
+    return true;
+}
+
+static bool read_opt_in(struct check_result *facts, const struct resp_reply *reply)
+{
+    facts->opted_in = reply->values[0].integer == 1;
+    return is_bit(&reply->values[0]);
+}
+
+static bool read_days(struct check_result *facts, const struct resp_reply *reply)
+{
+    return reply->values[0].type == RESP_ARRAY && reply->count == 3 &&
+           read_day(&reply->values[1], &facts->consent_day) &&
+           read_day(&reply->values[2], &facts->reassigned_day);
+}
+
+/* The replies of a check come in the order in which command_check() asks. */
+static bool read_check(struct answer *a, const struct request *request,
+                       const struct resp_reply *reply)
+{
+    if (a->step == 0)
+        return read_denials(&a->facts, request, reply);
+    if (a->step == 1 && request->need_opt_in)
+        return read_opt_in(&a->facts, reply);
+    return read_days(&a->facts, reply);
 }
 
 static void take_check(struct store *store, const struct request *request,
@@ -69,25 +110,18 @@ static void take_check(struct store *store, const struct request *request,
     if (took_error(store, reply)) {
         if (store->state == STORE_AWAY)
             return;
-    } else if (a->step == 0) {
-        if (!is_bits(reply, request->count)) {
-            store_lose(store, NOT_UNDERSTOOD);
-            return;
-        }
-        for (size_t i = request->count; i-- > 0;)
-            if (reply->values[i + 1].integer == 1) {
-                a->denied = true;
-                a->scope = request->scopes[i];
-            }
-    } else {
-        if (!is_bit(&reply->values[0])) {
-            store_lose(store, NOT_UNDERSTOOD);
-            return;
-        }
-        a->opted_in = reply->values[0].integer == 1;
+    } else if (!read_check(a, request, reply)) {
+        store_lose(store, NOT_UNDERSTOOD);
+        return;
     }
-    if (++a->step == 1 + request->need_opt_in)
-        finish_check(store, request);
+    if (++a->step < 1 + request->need_opt_in + request->need_days)
+        return;
+    struct check_result nothing = {0};
+    struct check_result *facts = a->unknown ? &nothing : &a->facts;
+    facts->known = !a->unknown;
+    facts->cookie = request->cookie;
+    store_result(store, facts);
+    store_pop(store);
 }
 
 /* Tells each write of a batch what its commands were answered: those in `reply`, behind the array. */

@@ -121,6 +121,9 @@ void command_check(struct writer *w, const struct check *check, uint32_t buckets
                     check->scope_count);
     if (check->need_opt_in)
         put_set_command(w, "SISMEMBER", "optin", bucket, check->number, &check->opt_in_scope, 1);
+    uint16_t scopes[] = {check->opt_in_scope, SCOPE_REASSIGNED};
+    if (check->need_days)
+        put_set_command(w, "HMGET", "days", bucket, check->number, scopes, 2);
 }
 
 void command_lookup(struct writer *w, uint64_t number, const uint16_t *scopes, uint8_t scope_count,

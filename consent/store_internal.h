@@ -69,18 +69,14 @@ struct request {
     uint32_t asked_ms; /* low bits of the monotonic clock */
     uint8_t kind;      /* enum request_kind */
     uint8_t count;     /* check, lookup: opt-out scopes; beat: commands inside MULTI */
-    bool need_opt_in;
-    uint16_t scopes[CHECK_SCOPES_MAX];
+    bool need_opt_in, need_days;
 };
 
 /* How far the oldest request has been answered. */
 struct answer {
     uint16_t step;
     bool unknown; /* an error that concerns this request alone */
-    bool denied;
-    bool opted_in;
-    bool added;
-    uint16_t scope;
+    struct check_result facts;
     struct consent_state state;
 };
 
@@ -143,8 +139,7 @@ void store_lose(struct store *store, const char *why);
 void store_lose_to_error(struct store *store, struct span error);
 void store_pop(struct store *store);
 void store_deliver(struct store *store);
-void store_result(struct store *store, const struct request *request, enum verdict verdict,
-                  uint16_t scope);
+void store_result(struct store *store, const struct check_result *result);
 void store_become_up(struct store *store);
 void store_close_connection(struct store *store);
 /* Adds to the batch that is open, or opens one. Anything else that is asked closes it. */

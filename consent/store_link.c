@@ -146,13 +146,11 @@ void store_deliver(struct store *store)
         store->handlers.checked(store->context, store->results, count);
 }
 
-void store_result(struct store *store, const struct request *request, enum verdict verdict,
-                  uint16_t scope)
+void store_result(struct store *store, const struct check_result *result)
 {
     if (store->result_count == STORE_RESULTS_MAX)
         store_deliver(store);
-    store->results[store->result_count++] =
-        (struct check_result){.cookie = request->cookie, .verdict = verdict, .scope = scope};
+    store->results[store->result_count++] = *result;
 }
 
 /* ---- Losing the connection ---- */
@@ -187,7 +185,7 @@ static void fail_requests(struct store *store)
         store_pop(store);
         switch ((enum request_kind)request.kind) {
         case REQUEST_CHECK:
-            store_result(store, &request, VERDICT_UNKNOWN, 0);
+            store_result(store, &(struct check_result){.cookie = request.cookie});
             break;
         case REQUEST_LOOKUP:
             store->handlers.looked_up(store->context, request.cookie, false,

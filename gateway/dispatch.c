@@ -222,42 +222,6 @@ uint8_t message_scopes(const struct engine *e, const struct message *m,
     return count;
 }
 
-static void clear(struct engine *e, struct message *m)
-{
-    m->verdict_us = e->now.mono_us;
-    message_set_state(&e->messages, m, MESSAGE_CLEARED);
-}
-
-static void ask(struct engine *e, struct message *m)
-{
-    struct check check = {.number = m->number,
-                          .need_opt_in = m->message_class == ASSENT__V1__CLASS__MARKETING,
-                          .opt_in_scope = e->program_scope[m->program]};
-    check.scope_count = (uint8_t)message_scopes(e, m, check.scopes);
-    check.cookie = m->id << 8 | ++m->generation;
-    if (!gate_is_open(e) || !e->ports->store_check(e->ports->context, &check)) {
-        message_hold(e, m, ASSENT__V1__REASON__GATE_AWAY);
-        return;
-    }
-    e->metrics.counters[COUNT_CHECKS]++;
-    m->verdict_us = e->now.mono_us; /* a verdict's age counts from the question: the safe side */
-    message_set_state(&e->messages, m, MESSAGE_ASKED);
-}
-
-void gate_turn(struct engine *e)
-{
-    struct message *m;
-    uint64_t last = e->messages.counts[MESSAGE_INTENT];
-    while (last-- > 0 && (m = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT])) != NULL) {
-        if (m->attempt_sequence > e->durable && e->plant != PLANT_ATTEMPT_NOT_DURABLE)
-            return;
-        if (message_is_exempt(m) || e->plant == PLANT_CHECK_DROPPED)
-            clear(e, m);
-        else
-            ask(e, m);
-    }
-}
-
 /* Parts of it are on the wire: it ends when they are answered. */
 static void write_no_more(struct engine *e, struct message *m)
 {
@@ -276,9 +240,72 @@ static void suppress(struct engine *e, struct message *m, Assent__V1__Reason rea
     message_end(e, m, ASSENT__V1__OUTCOME__SUPPRESSED, reason, scope, 0);
 }
 
-static Assent__V1__Reason denied_reason(uint16_t scope)
+static void clear(struct engine *e, struct message *m)
 {
-    return scope == SCOPE_HOLD ? ASSENT__V1__REASON__GLOBAL_HOLD : ASSENT__V1__REASON__OPTED_OUT;
+    m->verdict_us = e->now.mono_us;
+    message_set_state(&e->messages, m, MESSAGE_CLEARED);
+}
+
+/* What the gates said of it; `scope` where an opt-out denied. PASS is left to the caller. */
+static void do_not_write(struct engine *e, struct message *m, const struct decision *d,
+                         uint16_t scope)
+{
+    if (d->kind == DECISION_REFUSE)
+        suppress(e, m, d->reason, scope);
+    else if (d->kind == DECISION_WAIT)
+        message_hold_until(e, m, d->reason, d->not_before_wall_ms);
+    else
+        message_hold(e, m, d->reason);
+}
+
+/* Quiet hours hold what has not begun: the rest of a text follows its first part. */
+static bool waits(const struct message *m, const struct decision *d)
+{
+    return gate_answer_of(d->answers, GATE_QUIET_HOURS) == ANSWER_REFUSED && m->flying == 0 &&
+           m->done == 0;
+}
+
+static void ask(struct engine *e, struct message *m)
+{
+    struct check check;
+    m->generation++;
+    gates_check(e, m, &check);
+    m->need_days = check.need_days;
+    if (!gate_is_open(e) || !e->ports->store_check(e->ports->context, &check)) {
+        message_hold(e, m, ASSENT__V1__REASON__GATE_AWAY);
+        return;
+    }
+    e->metrics.counters[COUNT_CHECKS]++;
+    m->verdict_us = e->now.mono_us; /* a verdict's age counts from the question: the safe side */
+    message_set_state(&e->messages, m, MESSAGE_ASKED);
+}
+
+/* What needs nothing from Redis, or fails without it, does not ask. */
+static void ask_gates(struct engine *e, struct message *m)
+{
+    struct gate_facts facts;
+    gates_own_facts(e, m, &facts);
+    struct decision d = policy_decide(&facts);
+    m->gates = d.answers;
+    if (d.kind == DECISION_PASS || e->plant == PLANT_CHECK_DROPPED)
+        clear(e, m);
+    else if (d.kind == DECISION_REFUSE)
+        do_not_write(e, m, &d, 0);
+    else if (waits(m, &d))
+        message_hold_until(e, m, ASSENT__V1__REASON__QUIET_HOURS, facts.quiet_until_wall_ms);
+    else
+        ask(e, m);
+}
+
+void gate_turn(struct engine *e)
+{
+    struct message *m;
+    uint64_t last = e->messages.counts[MESSAGE_INTENT];
+    while (last-- > 0 && (m = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT])) != NULL) {
+        if (m->attempt_sequence > e->durable && e->plant != PLANT_ATTEMPT_NOT_DURABLE)
+            return;
+        ask_gates(e, m);
+    }
 }
 
 /* Bulk in the pipeline is kept to what adds a millisecond to the shortest time in which Redis answers,
@@ -300,29 +327,29 @@ static void adapt_ask_limit(struct engine *e, uint64_t took_us, size_t answers)
         e->ask_limit = ASK_LIMIT_MAX;
 }
 
-static void checked(struct engine *e, const struct check_result *result)
+static void checked(struct engine *e, struct check_result result)
 {
-    struct message *m = message_find(&e->messages, result->cookie >> 8);
-    if (m == NULL || m->state != MESSAGE_ASKED || m->generation != (uint8_t)result->cookie)
+    struct message *m = message_find(&e->messages, result.cookie >> 8);
+    if (m == NULL || m->state != MESSAGE_ASKED || m->generation != (uint8_t)result.cookie)
         return; /* cancelled or held meanwhile */
     histogram_add(&e->metrics.timings[TIME_CHECK], e->now.mono_us - m->verdict_us);
-    enum verdict verdict = result->verdict;
-    if (verdict == VERDICT_UNKNOWN && e->plant == PLANT_UNKNOWN_PASSES)
-        verdict = VERDICT_PASS;
-    switch (verdict) {
-    case VERDICT_PASS:
+    if (!result.known && e->plant == PLANT_UNKNOWN_PASSES)
+        result = (struct check_result){.known = true, .opted_in = true};
+    struct check asked;
+    struct gate_facts facts;
+    gates_check(e, m, &asked);
+    gates_own_facts(e, m, &facts);
+    gates_add_answer(e, m, &asked, &result, &facts);
+    struct decision d = policy_decide(&facts);
+    m->gates = d.answers;
+    if (d.kind == DECISION_PASS || (d.kind == DECISION_WAIT && !waits(m, &d))) {
         message_set_state(&e->messages, m, MESSAGE_CLEARED);
-        return;
-    case VERDICT_OPTED_OUT:
-        suppress(e, m, denied_reason(result->scope), result->scope);
-        return;
-    case VERDICT_NO_OPT_IN:
-        suppress(e, m, ASSENT__V1__REASON__NO_OPT_IN, 0);
-        return;
-    case VERDICT_UNKNOWN:
-        e->metrics.counters[COUNT_CHECKS_UNKNOWN]++;
-        message_hold(e, m, ASSENT__V1__REASON__GATE_AWAY);
-        return;
+    } else if (d.kind == DECISION_UNKNOWN && result.known && !m->need_days) {
+        m->need_days = true; /* the number may have a new owner: since when? */
+        message_set_state(&e->messages, m, MESSAGE_INTENT);
+    } else {
+        e->metrics.counters[COUNT_CHECKS_UNKNOWN] += !result.known;
+        do_not_write(e, m, &d, gates_denied_scope(&asked, &result));
     }
 }
 
@@ -334,7 +361,7 @@ void engine_on_checked(struct engine *e, const struct check_result *results, siz
     if (oldest != NULL)
         adapt_ask_limit(e, now.mono_us - oldest->verdict_us, count);
     for (size_t i = 0; i < count; i++)
-        checked(e, &results[i]);
+        checked(e, results[i]);
 }
 
 /* ---- wire ---- */
@@ -469,7 +496,9 @@ static void wire_one(struct engine *e, struct message *m)
         uint8_t count = message_scopes(e, m, scopes);
         int denied = deny_find(e, m->number, scopes, count);
         if (denied >= 0 && e->plant != PLANT_DENY_NOT_CONSULTED) {
-            suppress(e, m, denied_reason((uint16_t)denied), (uint16_t)denied);
+            enum gate gate = denied == SCOPE_HOLD ? GATE_HOLD : GATE_OPT_OUT;
+            m->gates = gate_answers_with(m->gates, gate, ANSWER_REFUSED);
+            suppress(e, m, gate_reason(gate), (uint16_t)denied);
             return;
         }
         if (e->now.mono_us > m->verdict_us + VERDICT_AGE_MAX_MS * US_PER_MS) {

@@ -65,11 +65,22 @@ void message_hold(struct engine *e, struct message *m, Assent__V1__Reason reason
         return;
     }
     if (m->flying == 0 && m->done == 0) {
-        record_held(e, m, reason);
+        record_held(e, m, reason, 0);
         m->attempts--;
     }
     m->due_us = 0;
     message_wait(e, m, true);
+}
+
+void message_hold_until(struct engine *e, struct message *m, Assent__V1__Reason reason,
+                        uint64_t due_wall_ms)
+{
+    message_give_back(e, m);
+    record_held(e, m, reason, due_wall_ms);
+    m->attempts--;
+    uint64_t ahead_ms = due_wall_ms > e->now.wall_ms ? due_wall_ms - e->now.wall_ms : 0;
+    m->due_us = e->now.mono_us + ahead_ms * US_PER_MS;
+    message_wait(e, m, false);
 }
 
 void message_in_doubt(struct engine *e, struct message *m, uint64_t until_us)

@@ -20,6 +20,7 @@
 #define GATEWAY_ENGINE_STATE_H
 
 #include "consent/keyword.h"
+#include "consent/policy.h"
 #include "gateway/engine.h"
 #include "gateway/imports.h"
 #include "gateway/message.h"
@@ -349,7 +350,8 @@ void record_attempt(struct engine *e, struct message *m);
 /* Fills `form` with how the text is sent. */
 Assent__V1__TextForm *record_form(const struct message *m, Assent__V1__TextForm *form);
 void record_sent(struct engine *e, struct message *m, uint8_t part, struct span carrier_id);
-void record_held(struct engine *e, struct message *m, Assent__V1__Reason reason);
+void record_held(struct engine *e, struct message *m, Assent__V1__Reason reason,
+                 uint64_t due_wall_ms);
 void record_deferred(struct engine *e, struct message *m);
 void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
                   Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
@@ -392,6 +394,16 @@ bool message_in_scopes(const struct engine *e, const struct message *m, const ui
 /* The scopes whose opt-outs deny it, by its class. */
 uint8_t message_scopes(const struct engine *e, const struct message *m,
                        uint16_t out[CHECK_SCOPES_MAX]);
+/* ---- gates.c: the facts for consent/policy.h ---- */
+enum purpose message_purpose(const struct message *m);
+/* What configuration and message say by themselves. */
+void gates_own_facts(const struct engine *e, const struct message *m, struct gate_facts *ret_facts);
+/* What is asked of Redis about it; an answer is read against the same check made again. */
+void gates_check(const struct engine *e, const struct message *m, struct check *ret_check);
+void gates_add_answer(const struct engine *e, const struct message *m, const struct check *asked,
+                      const struct check_result *result, struct gate_facts *facts);
+/* The opt-out's scope that denied, for the record; 0 for none. */
+uint16_t gates_denied_scope(const struct check *asked, const struct check_result *result);
 /* An opt-out does not stop it: confirmation of an opt-out, help, emergency. */
 bool message_is_exempt(const struct message *m);
 
@@ -451,6 +463,9 @@ void message_give_back(struct engine *e, struct message *m);
 void message_leave_state(struct engine *e, struct message *m);
 /* Gives back what it holds and lets it wait again. */
 void message_hold(struct engine *e, struct message *m, Assent__V1__Reason reason);
+/* The same, until a time; nothing of it is written yet. */
+void message_hold_until(struct engine *e, struct message *m, Assent__V1__Reason reason,
+                        uint64_t due_wall_ms);
 void message_to_sent(struct engine *e, struct message *m);
 void message_in_doubt(struct engine *e, struct message *m, uint64_t until_us);
 uint16_t all_parts(const struct message *m);

@@ -50,6 +50,7 @@ struct message {
     uint64_t due_us;           /* SCHEDULED, RETRY */
     uint64_t avoid;            /* carriers that said it should go elsewhere; bits by index */
     uint32_t command_status;   /* the last one that was not ESME_ROK */
+    uint32_t gates;            /* what each said last; consent/policy.h */
     uint16_t program;
     uint16_t client; /* index, or CLIENT_OPERATOR */
     uint16_t carrier;
@@ -78,6 +79,7 @@ struct message {
     bool resent;           /* after being unknown, by its program's policy */
     bool intent;           /* an attempt without outcome: matters to recovery */
     bool replanned;        /* its form is not the accepted one */
+    bool need_days;        /* its check asks for days too */
     uint8_t worst_receipt; /* a part's final state that was not DELIVERED; 0 for none */
     char text[];
 };

@@ -79,6 +79,7 @@ void record_sent(struct engine *e, struct message *m, uint8_t part, struct span 
     body.carrier_message_id = id;
     body.carrier = UNCONST(e->carriers[m->carrier].config->name);
     body.receipt_unasked = (m->unasked & 1u << (part - 1)) != 0;
+    body.gates = m->gates;
     body.verdict_wall_ms = e->now.wall_ms - (e->now.mono_us - m->verdict_us) / US_PER_MS;
     Assent__V1__Event event = EVENT_INIT(e);
     message_event(e, m, &event);
@@ -87,10 +88,13 @@ void record_sent(struct engine *e, struct message *m, uint8_t part, struct span 
     record_event(e, &event, NULL);
 }
 
-void record_held(struct engine *e, struct message *m, Assent__V1__Reason reason)
+void record_held(struct engine *e, struct message *m, Assent__V1__Reason reason,
+                 uint64_t due_wall_ms)
 {
     Assent__V1__Held body = ASSENT__V1__HELD__INIT;
     body.reason = reason;
+    body.gates = m->gates;
+    body.due_wall_ms = due_wall_ms;
     Assent__V1__Event event = EVENT_INIT(e);
     message_event(e, m, &event);
     event.body_case = ASSENT__V1__EVENT__BODY_HELD;
@@ -123,6 +127,7 @@ void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outco
     body.reason = reason;
     body.scope = scope;
     body.cause = cause;
+    body.gates = outcome == ASSENT__V1__OUTCOME__SUPPRESSED ? m->gates : 0;
     body.command_status = reason == ASSENT__V1__REASON__CARRIER_STATUS ? m->command_status : 0;
     Assent__V1__Event event = EVENT_INIT(e);
     message_event(e, m, &event);

@@ -134,6 +134,7 @@ static void replay_of_message(struct engine *e, struct message *m, const Assent_
     case ASSENT__V1__EVENT__BODY_HELD:
         m->intent = false;
         m->attempts--;
+        m->due_us = event->held->due_wall_ms * US_PER_MS;
         return;
     case ASSENT__V1__EVENT__BODY_DEFERRED:
         m->intent = false;

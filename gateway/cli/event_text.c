@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "consent/import.h"
+#include "consent/policy.h"
 #include "gateway/cli/send.h"
 #include "gateway/cli/when.h"
 #include "gateway/metrics.h"
@@ -200,6 +201,24 @@ static void say_attempt(struct sentence *s, const Assent__V1__Event *event)
         event->attempt->carrier);
 }
 
+/* "; gates refused: frequency; gates passed: origin, opt out" */
+static void say_gates(struct sentence *s, uint32_t answers)
+{
+    static const enum gate_answer order[] = {ANSWER_REFUSED, ANSWER_UNKNOWN, ANSWER_PASSED};
+    char name[48];
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        bool first = true;
+        for (int g = 0; g < GATE_COUNT; g++) {
+            if (gate_answer_of(answers, (enum gate)g) != order[i])
+                continue;
+            if (first)
+                say(s, "; gates %s: ", gate_answer_name(order[i]));
+            say(s, "%s%s", first ? "" : ", ", spaced(gate_name((enum gate)g), name));
+            first = false;
+        }
+    }
+}
+
 static void say_sent(struct sentence *s, const Assent__V1__Event *event)
 {
     const Assent__V1__Sent *sent = event->sent;
@@ -207,12 +226,15 @@ static void say_sent(struct sentence *s, const Assent__V1__Event *event)
     if (sent->carrier_message_id[0] != '\0')
         say(s, " as \"%s\"", sent->carrier_message_id);
     say_time(s, "; the gate said yes at ", sent->verdict_wall_ms);
+    say_gates(s, sent->gates);
 }
 
 static void say_held(struct sentence *s, const Assent__V1__Event *event)
 {
     char name[48];
     say(s, "held, nothing was written: %s", spaced(reason_name(event->held->reason), name));
+    say_time(s, "; again at ", event->held->due_wall_ms);
+    say_gates(s, event->held->gates);
 }
 
 static void say_deferred(struct sentence *s, const Assent__V1__Event *event)
@@ -234,6 +256,7 @@ static void say_ended(struct sentence *s, const Assent__V1__Event *event)
     }
     if (ended->cause != 0)
         say(s, " (record #%" PRIu64 ")", ended->cause);
+    say_gates(s, ended->gates);
 }
 
 static void say_receipt(struct sentence *s, const Assent__V1__Event *event)

@@ -20,7 +20,7 @@ struct probe_gate {
     size_t scope_count, resolved;
     size_t waiting; /* checks without an answer */
     uint64_t asked_us;
-    enum verdict verdict; /* of all checks so far */
+    bool unknown; /* a check was not answered */
     bool asking_scope;
     char why[300];
 };
@@ -101,10 +101,10 @@ static void on_checked(void *context, const struct check_result *results, size_t
     struct probe_gate *gate = context;
     gate->waiting -= count;
     for (size_t i = 0; i < count; i++) {
-        if (results[i].verdict == VERDICT_OPTED_OUT)
+        if (results[i].denied != 0)
             refuse(gate, "the number is opted out");
-        else if (results[i].verdict != VERDICT_PASS)
-            gate->verdict = VERDICT_UNKNOWN;
+        else if (!results[i].known)
+            gate->unknown = true;
     }
 }
 
@@ -171,7 +171,7 @@ void probe_gate_ask(struct probe_gate *gate)
     CHECK(gate->state == GATE_READY && gate->waiting == 0);
     gate->state = GATE_ASKED;
     gate->asked_us = clock_mono_us();
-    gate->verdict = VERDICT_PASS;
+    gate->unknown = false;
     for (size_t at = 0; at < gate->scope_count; at += CHECK_SCOPES_MAX) {
         struct check check = {.cookie = at, .number = gate->number};
         while (check.scope_count < CHECK_SCOPES_MAX && at + check.scope_count < gate->scope_count) {
@@ -181,7 +181,7 @@ void probe_gate_ask(struct probe_gate *gate)
         if (store_check(gate->store, &check))
             gate->waiting++;
         else
-            gate->verdict = VERDICT_UNKNOWN;
+            gate->unknown = true;
     }
 }
 
@@ -190,7 +190,7 @@ static void take_verdict(struct probe_gate *gate)
     uint64_t age_us = clock_mono_us() - gate->asked_us;
     if (gate->waiting > 0)
         return;
-    if (gate->verdict != VERDICT_PASS)
+    if (gate->unknown)
         refuse(gate, "Redis did not answer as it should");
     else if (age_us > VERDICT_AGE_MAX_MS * US_PER_MS)
         gate->state = GATE_READY; /* too old: to be asked again */

@@ -60,6 +60,7 @@
 /* Consent */
 #define SCOPES_RESERVED      16 /* numbers below are not given to brands and programs; consent/gate.h */
 #define CHECK_SCOPES_MAX     6    /* everything, hold, brand, program, and two registers */
+#define CHECK_DAY_DIGITS     5    /* of a day since 1970: to the year 2243 */
 #define VERDICT_AGE_MAX_MS   50   /* P2: an older verdict is asked again */
 #define STORE_DEADLINE_MS    250  /* a reply that takes longer closes the connection */
 #define IMPORT_ROWS_MAX      512  /* rows in one call of an import: about half a ms of engine */

@@ -176,17 +176,12 @@ static void execute_check(struct world *w, struct command *c)
 {
     const struct check *check = &c->check;
     const struct redis_data *d = &w->server.now;
-    c->result = (struct check_result){.cookie = check->cookie, .verdict = VERDICT_PASS};
-    for (unsigned i = 0; i < check->scope_count; i++) {
-        if (set_has(&d->opt_out, consent_key(check->scopes[i], check->number))) {
-            c->result.verdict = VERDICT_OPTED_OUT;
-            c->result.scope = check->scopes[i];
-            break;
-        }
-    }
-    if (c->result.verdict == VERDICT_PASS && check->need_opt_in &&
-        !set_has(&d->opt_in, consent_key(check->opt_in_scope, check->number)))
-        c->result.verdict = VERDICT_NO_OPT_IN;
+    c->result = (struct check_result){.cookie = check->cookie, .known = true};
+    for (unsigned i = 0; i < check->scope_count; i++)
+        if (set_has(&d->opt_out, consent_key(check->scopes[i], check->number)))
+            c->result.denied |= (uint8_t)(1u << i);
+    c->result.opted_in =
+        check->need_opt_in && set_has(&d->opt_in, consent_key(check->opt_in_scope, check->number));
     oracle_executed_check(w, check, &c->seen);
 }
 
@@ -306,11 +301,18 @@ static void execute_up_to(struct world *w, size_t end)
 
 /* ---- answers ---- */
 
+/* Nothing in Redis stands against the text that was asked about. */
+static bool passes(const struct command *c)
+{
+    const struct check_result *r = &c->result;
+    return r->known && r->denied == 0 && (r->opted_in || !c->check.need_opt_in);
+}
+
 static void trace_check(struct world *w, const struct command *c)
 {
-    static const char *const names[] = {"unknown", "pass", "opted out", "no opt-in"};
-    TRACE(w, "redis", "check of %llu: %s", (unsigned long long)c->check.number,
-          names[c->result.verdict]);
+    const struct check_result *r = &c->result;
+    TRACE(w, "redis", "check of %llu: %s, denied by 0x%x%s", (unsigned long long)c->check.number,
+          r->known ? "known" : "not known", r->denied, r->opted_in ? ", opted in" : "");
 }
 
 /* A copy is told: the engine may ask again, and the queue move, before it returns. */
@@ -321,7 +323,7 @@ static void tell(struct world *w, struct command command)
     switch (c->kind) {
     case COMMAND_CHECK:
         trace_check(w, c);
-        if (c->result.verdict == VERDICT_PASS)
+        if (passes(c))
             oracle_told_verdict(w, &c->seen);
         engine_on_checked(w->gw->engine, &c->result, 1, now);
         break;

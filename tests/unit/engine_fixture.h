@@ -13,6 +13,7 @@
 
 #include "gateway/engine.h"
 #include "smpp/session.h"
+#include "tests/unit/verdict.h"
 
 #define WORLD_SUBMITS 4096
 #define WORLD_LINKS   4 /* of one carrier */
@@ -376,7 +377,7 @@ static void world_settle(struct world *w)
         w->write_count = 0;
         size_t checks = w->check_count;
         for (size_t i = 0; i < checks; i++) {
-            struct check_result result = {.cookie = w->checks[i].cookie, .verdict = w->verdict};
+            struct check_result result = result_of(w->verdict, w->checks[i].cookie);
             engine_on_checked(w->engine, &result, 1, w->now);
             busy = true;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Redis adapter against a real redis-server, in everything that can happen to one, and against a
  * stand-in that answers with octets no Redis sends. What must hold each time: every check is answered
- * once, and VERDICT_PASS only when Redis said so. */
+ * once, and known only when Redis said so. */
 #include <event2/event.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -18,6 +18,7 @@
 #include "proto/base/clock.h"
 #include "proto/number.h"
 #include "tests/unit/redis_server.h"
+#include "tests/unit/verdict.h"
 
 #define BUCKETS 1024u
 #define NUMBER  12025550100ull
@@ -34,6 +35,7 @@ struct world {
     char why[256];
     uint8_t answers[STORE_CHECKS_MAX]; /* times answered, by cookie */
     size_t answered, by_verdict[4];
+    bool need_opt_in[STORE_CHECKS_MAX]; /* as asked, by cookie */
     struct check_result last;
     size_t answered_at_write; /* checks answered when the newest write was acknowledged */
     size_t writes;
@@ -73,7 +75,7 @@ static void on_checked(void *context, const struct check_result *results, size_t
     for (size_t i = 0; i < count; i++) {
         assert_true(results[i].cookie < STORE_CHECKS_MAX);
         w->answers[results[i].cookie]++;
-        w->by_verdict[results[i].verdict]++;
+        w->by_verdict[verdict_of(&results[i], w->need_opt_in[results[i].cookie])]++;
     }
     w->answered += count;
     w->last = results[count - 1];
@@ -170,6 +172,7 @@ static void open_world(void)
 
 static struct check make_check(uint64_t cookie, uint64_t number, bool need_opt_in)
 {
+    world.need_opt_in[cookie] = need_opt_in;
     return (struct check){.cookie = cookie,
                           .number = number,
                           .scopes = {0, 3, 9},
@@ -187,7 +190,7 @@ static void ask_many(size_t count)
     store_flush(world.store);
 }
 
-static struct check_result ask(struct check check)
+static struct check_result ask_facts(struct check check)
 {
     size_t before = world.answered;
     assert_true(store_check(world.store, &check));
@@ -195,6 +198,12 @@ static struct check_result ask(struct check check)
     RUN_UNTIL(world.answered == before + 1);
     assert_int_equal(world.last.cookie, check.cookie);
     return world.last;
+}
+
+static enum verdict ask(struct check check)
+{
+    struct check_result result = ask_facts(check);
+    return verdict_of(&result, check.need_opt_in);
 }
 
 static void put(struct consent_write write)
@@ -236,13 +245,13 @@ static void verdicts_follow_the_sets(void **state)
                                        .scopes = {9},
                                        .scope_count = 1});
         for (int need = 0; need < 2; need++) {
-            struct check_result result = ask(make_check(mask, number, need));
+            struct check_result result = ask_facts(make_check(mask, number, need));
             enum verdict expected = mask & 7              ? VERDICT_OPTED_OUT
                                     : need && !(mask & 8) ? VERDICT_NO_OPT_IN
                                                           : VERDICT_PASS;
-            assert_int_equal(result.verdict, expected);
-            unsigned first = mask & 1 ? 0 : mask & 2 ? 1 : 2;
-            assert_int_equal(result.scope, mask & 7 ? scopes[first] : 0);
+            assert_int_equal(verdict_of(&result, need), expected);
+            assert_int_equal(result.denied, mask & 7);
+            assert_int_equal(result.opted_in, need && mask & 8);
         }
     }
     close_world();
@@ -257,7 +266,7 @@ static void every_count_of_scopes_is_asked_as_it_is(void **state)
     for (uint8_t count = 1; count <= 3; count++) {
         struct check check = make_check(1, NUMBER, false);
         check.scope_count = count;
-        assert_int_equal(ask(check).verdict, count == 3 ? VERDICT_OPTED_OUT : VERDICT_PASS);
+        assert_int_equal(ask(check), count == 3 ? VERDICT_OPTED_OUT : VERDICT_PASS);
     }
     close_world();
 }
@@ -279,7 +288,7 @@ static void writes_are_idempotent_and_say_what_was_new(void **state)
                                    .scopes = {0, 3},
                                    .scope_count = 2};
     put(write);
-    assert_int_equal(ask(make_check(1, NUMBER, false)).verdict, VERDICT_PASS);
+    assert_int_equal(ask(make_check(1, NUMBER, false)), VERDICT_PASS);
     assert_string_equal(redis_server_say(&redis, "HGET assent:applied gw1"), "$1\r\n3\r\n");
     put((struct consent_write){.kind = WRITE_POSITION, .sequence = 18446744073709551615ull});
     assert_string_equal(redis_server_say(&redis, "HGET assent:applied gw1"),
@@ -297,11 +306,11 @@ static void an_opt_out_leaves_the_opt_in_for_start(void **state)
     write.kind = WRITE_OPT_OUT;
     write.sequence = 2;
     put(write);
-    assert_int_equal(ask(make_check(1, NUMBER, true)).verdict, VERDICT_OPTED_OUT);
+    assert_int_equal(ask(make_check(1, NUMBER, true)), VERDICT_OPTED_OUT);
     write.kind = WRITE_LIFT_OPT_OUT;
     write.sequence = 3;
     put(write);
-    assert_int_equal(ask(make_check(1, NUMBER, true)).verdict, VERDICT_PASS);
+    assert_int_equal(ask(make_check(1, NUMBER, true)), VERDICT_PASS);
     close_world();
 }
 
@@ -711,7 +720,7 @@ static void a_killed_redis_answers_every_check_once(void **state)
     redis_server_start(&redis, NULL);
     RUN_UNTIL(world.ups == 2);
     assert_int_equal(world.applied, 0); /* it came back empty */
-    assert_int_equal(ask(make_check(30000, NUMBER, false)).verdict, VERDICT_PASS);
+    assert_int_equal(ask(make_check(30000, NUMBER, false)), VERDICT_PASS);
     close_world();
 }
 
@@ -834,7 +843,7 @@ static void a_full_redis_takes_no_write_and_still_answers(void **state)
     assert_memory_equal(world.why, "OOM", 3);
     assert_int_equal(world.writes, 0);
     RUN_UNTIL(world.ups == 2);
-    assert_int_equal(ask(make_check(1, NUMBER, false)).verdict, VERDICT_PASS);
+    assert_int_equal(ask(make_check(1, NUMBER, false)), VERDICT_PASS);
     redis_server_say(&redis, "CONFIG SET maxmemory 0");
     put(write);
     assert_true(world.added);
@@ -849,10 +858,10 @@ static void a_spoiled_bucket_harms_its_own_checks_only(void **state)
     char command[64];
     snprintf(command, sizeof command, "SET optin:{%u} x", store_bucket(NUMBER, BUCKETS));
     redis_server_say(&redis, command);
-    assert_int_equal(ask(make_check(1, NUMBER, true)).verdict, VERDICT_UNKNOWN);
-    assert_int_equal(ask(make_check(2, NUMBER, false)).verdict, VERDICT_PASS);
+    assert_int_equal(ask(make_check(1, NUMBER, true)), VERDICT_UNKNOWN);
+    assert_int_equal(ask(make_check(2, NUMBER, false)), VERDICT_PASS);
     assert_int_not_equal(store_bucket(NUMBER + 1, BUCKETS), store_bucket(NUMBER, BUCKETS));
-    assert_int_equal(ask(make_check(3, NUMBER + 1, true)).verdict, VERDICT_NO_OPT_IN);
+    assert_int_equal(ask(make_check(3, NUMBER + 1, true)), VERDICT_NO_OPT_IN);
     assert_int_equal(world.downs, 0);
     close_world();
 }
@@ -1007,7 +1016,7 @@ static void tcp_and_its_urls(void **state)
     snprintf(url, sizeof url, "redis://localhost:%s/3", port);
     open_world_at(url, NULL);
     RUN_UNTIL(world.ups == 1);
-    assert_int_equal(ask(make_check(1, NUMBER, false)).verdict, VERDICT_PASS);
+    assert_int_equal(ask(make_check(1, NUMBER, false)), VERDICT_PASS);
     assert_non_null(strstr(redis_server_say(&redis, "INFO keyspace"), "db3:"));
     close_world();
     redis_server_say(&redis, "CONFIG SET port 0");

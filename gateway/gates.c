@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The facts about a message for consent/policy.h: what the configuration and the message say by
+ * themselves, and what Redis has answered. Whoever decides whether a message may go comes through here:
+ * the send, what is asked again, the dry run. */
+#include "gateway/engine_state.h"
+
+#define DAY_MS (24ull * 3600 * 1000)
+
+static uint8_t denied_bit(const struct engine *e, const struct message *m, uint16_t scope)
+{
+    switch (scope) {
+    case SCOPE_EVERYTHING:
+        return DENIED_EVERYTHING;
+    case SCOPE_HOLD:
+        return DENIED_HOLD;
+    case SCOPE_DO_NOT_CALL:
+        return DENIED_DO_NOT_CALL;
+    case SCOPE_REASSIGNED:
+        return DENIED_REASSIGNED;
+    default:
+        return scope == e->program_scope[m->program] ? DENIED_PROGRAM : DENIED_BRAND;
+    }
+}
+
+enum purpose message_purpose(const struct message *m)
+{
+    return policy_purpose((Assent__V1__Class)m->message_class, (Assent__V1__ServiceKind)m->service);
+}
+
+void gates_own_facts(const struct engine *e, const struct message *m, struct gate_facts *ret)
+{
+    *ret = (struct gate_facts){
+        .purpose = message_purpose(m),
+        .known = GATE_BIT(GATE_ORIGIN) | GATE_BIT(GATE_REGISTRATION),
+        .waived = GATE_BIT(GATE_CONSENT_AGE) | GATE_BIT(GATE_DO_NOT_CALL) |
+                  GATE_BIT(GATE_QUIET_HOURS) | GATE_BIT(GATE_FREQUENCY) | GATE_BIT(GATE_CONTENT),
+        .may_originate = true,
+        .registered = true,
+        .today = (uint32_t)(e->now.wall_ms / DAY_MS),
+    };
+}
+
+void gates_add_answer(const struct engine *e, const struct message *m, const struct check *asked,
+                      const struct check_result *result, struct gate_facts *facts)
+{
+    if (!result->known)
+        return;
+    for (uint8_t i = 0; i < asked->scope_count; i++)
+        if (result->denied >> i & 1)
+            facts->denied_by |= denied_bit(e, m, asked->scopes[i]);
+    facts->known |= GATE_BIT(GATE_HOLD) | GATE_BIT(GATE_OPT_OUT) | GATE_BIT(GATE_REASSIGNED);
+    facts->opted_in = result->opted_in;
+    if (asked->need_opt_in)
+        facts->known |= GATE_BIT(GATE_OPT_IN);
+    facts->days_known = asked->need_days;
+    facts->consent_day = result->consent_day;
+    facts->reassigned_day = result->reassigned_day;
+    if (asked->need_days)
+        facts->known |= GATE_BIT(GATE_CONSENT_AGE);
+}
+
+/* The check of a message, the same whenever it is made: an answer's bits are read against it. */
+void gates_check(const struct engine *e, const struct message *m, struct check *ret)
+{
+    enum purpose purpose = message_purpose(m);
+    *ret = (struct check){.cookie = m->id << 8 | m->generation,
+                          .number = m->number,
+                          .need_opt_in = policy_rule(GATE_OPT_IN, purpose) == RULE_MUST,
+                          .need_days = m->need_days,
+                          .opt_in_scope = e->program_scope[m->program]};
+    ret->scope_count = message_scopes(e, m, ret->scopes);
+    if (policy_rule(GATE_REASSIGNED, purpose) == RULE_MUST)
+        ret->scopes[ret->scope_count++] = SCOPE_REASSIGNED;
+}
+
+uint16_t gates_denied_scope(const struct check *asked, const struct check_result *result)
+{
+    for (uint8_t i = 0; i < asked->scope_count; i++) {
+        uint16_t scope = asked->scopes[i];
+        bool is_opt_out = scope == SCOPE_EVERYTHING || scope >= SCOPES_RESERVED;
+        if ((result->denied >> i & 1) && is_opt_out)
+            return scope;
+    }
+    return 0;
+}
