@@ -21,9 +21,8 @@ static void confirm(struct engine *e, const struct projection_entry *entry)
     const struct consent_write *write = &entry->write;
     if (e->now.wall_ms + TTL_MS_MIN >= confirm_until(entry))
         return;
-    if (admit_service(e, ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION, entry->program,
-                      entry->sender, write->number, entry->language, write->sequence,
-                      entry->carrier, confirm_until(entry) - e->now.wall_ms) != 0)
+    if (admit_service(e, entry->text, entry->program, entry->sender, write->number, entry->language,
+                      write->sequence, entry->carrier, confirm_until(entry) - e->now.wall_ms) != 0)
         recent_mark(e, write->number, write->sequence);
 }
 

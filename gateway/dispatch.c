@@ -21,7 +21,7 @@
 bool message_is_exempt(const struct message *m)
 {
     return m->message_class == ASSENT__V1__CLASS__EMERGENCY ||
-           m->service == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION ||
+           service_confirms(m->service) ||
            m->service == ASSENT__V1__SERVICE_KIND__HELP_REPLY;
 }
 

@@ -27,6 +27,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     message_store_init(&e->messages);
     e->ended = check_calloc(ENDED_REMEMBERED, sizeof *e->ended);
     TAILQ_INIT(&e->recent_opt_outs);
+    TAILQ_INIT(&e->reviews);
     TAILQ_INIT(&e->denials_leaving);
     projection_init(e);
     imports_init(e);
@@ -57,6 +58,7 @@ void engine_free(struct engine *e)
     table_release(&e->references);
     table_release(&e->help_given);
     opt_out_lines_release(e);
+    reviews_release(e);
     table_release(&e->orphans);
     free(e->reference_ring);
     free(e->ended);
@@ -132,6 +134,7 @@ static uint64_t next_turn(struct engine *e)
     next = minimum(next, minimum(owed_next_us(e), dispatch_next_us(e)));
     next = minimum(next, minimum(receipts_next_us(e), failover_next_us(e)));
     next = minimum(next, minimum(long_replies_next_us(e), wheel_next(&e->sender_wheel)));
+    next = minimum(next, reviews_next_us(e));
     const struct message *intent = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
     if (intent != NULL && intent->attempt_sequence <= e->durable)
         next = minimum(next, now_us + US_PER_MS);
@@ -172,6 +175,7 @@ uint64_t engine_turn(struct engine *e, struct instant now)
     denials_turn(e);
     receipts_turn(e);
     long_replies_turn(e);
+    reviews_turn(e);
     /* Opt-outs go to Redis before any check of this turn does. */
     projection_turn(e);
     /* What waits at a carrier that is unfit goes to the next. */

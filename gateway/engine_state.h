@@ -11,7 +11,7 @@
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
  *   reach.c     what a STOP ends                    nodes.c      other gateways on this Redis
  *   denial.c    the deny set and recent opt-outs        imports.c    files of opt-ins and opt-outs
- *   opt_out_text.c   the line under marketing
+ *   opt_out_text.c   the line under marketing        review.c     opt-outs that may have meant less
  *   confirmation.c  one for one opt-out
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
@@ -135,6 +135,7 @@ struct projection_entry {
     struct consent_write write;
     /* WRITE_OPT_OUT that came as a reply: what its confirmation needs */
     bool confirm;
+    Assent__V1__ServiceKind text;
     uint16_t program, carrier;
     uint8_t sender;
     char language[9];
@@ -244,6 +245,17 @@ struct parked_receipt {
 
 TAILQ_HEAD(parked_list, parked_receipt);
 
+/* An opt-out that may have meant something else: gateway/review.c. */
+struct review {
+    TAILQ_ENTRY(review) link;
+    uint64_t number;
+    uint64_t due_wall_ms;
+    char address[22]; /* of ours */
+    char carrier[NAME_OCTETS_MAX + 1];
+    char rule[80];
+    char language[9];
+};
+
 struct seen_reference {
     uint64_t hash;
     uint64_t wall_ms;
@@ -321,6 +333,8 @@ struct engine {
 
     struct reassembly *reassembly; /* parts of long replies */
     struct table help_given;       /* keyed hash of number and sender to wall ms */
+    TAILQ_HEAD(, review) reviews;  /* oldest first */
+    struct table reviews_by_key;   /* keyed hash of number and sender to struct review */
     struct table opt_out_lines;    /* hash of language and other way to the line */
     struct table orphans;          /* recovery: messages whose program is no longer configured */
 
@@ -571,9 +585,36 @@ void reply_programs(const struct engine *e, struct reply *r);
  * open; inbound_looked_up() goes on. */
 bool reply_act(struct engine *e, struct reply *r);
 void reply_stop(struct engine *e, struct reply *r, const struct keyword_match *match);
+void reply_record(struct engine *e, const struct reply *r, const char *meaning,
+                  const struct keyword_match *match);
 void reply_ordinary(struct engine *e, struct reply *r, const struct keyword_match *match);
 /* Owes the answer to what has been recorded so far. */
 void reply_answer(struct engine *e, struct reply *r);
+
+/* One of the texts that answer an opt-out (P4). */
+static inline bool service_confirms(unsigned kind)
+{
+    return kind == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION ||
+           kind == ASSENT__V1__SERVICE_KIND__WHICH_MESSAGES ||
+           kind == ASSENT__V1__SERVICE_KIND__MARKETING_STOPPED;
+}
+
+/* ---- review.c ---- */
+#define REVIEW_SILENCE "silence" /* how the opt-out came about that nobody's answer prevented */
+/* Marketing stops; of MEANING_REVIEW what was meant is asked, and all stops where no answer comes. */
+void reply_review(struct engine *e, struct reply *r, const struct keyword_match *match);
+/* Takes a yes or no to that question; false: none is open. */
+bool review_answer(struct engine *e, struct reply *r, const struct keyword_match *answer);
+void reviews_opted_out(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
+void reviews_opted_in_again(struct engine *e, uint64_t number, const uint16_t *scopes,
+                            uint8_t count);
+void review_replay(struct engine *e, const Assent__V1__Event *event, uint64_t number);
+/* The record that opens it again: for snapshots. Points into the arguments. */
+void review_describe(const struct review *review, Assent__V1__Inbound *body,
+                     Assent__V1__Personal *personal);
+void reviews_turn(struct engine *e);
+uint64_t reviews_next_us(const struct engine *e);
+void reviews_release(struct engine *e);
 
 /* ---- long_reply.c ---- */
 void long_reply_came(struct engine *e, struct reply *r);

@@ -128,7 +128,8 @@ uint64_t opt_out_apply(struct engine *e, const struct opt_out *o)
     for (uint8_t i = 0; i < o->scope_count; i++)
         deny_add(e, o->number, o->scopes[i], sequence);
     if (e->plant != PLANT_NO_CANCEL_ON_STOP)
-        cancel_waiting(e, o, sequence);
+            cancel_waiting(e, o, sequence);
+    reviews_opted_out(e, o->number, o->scopes, o->scope_count);
     e->metrics.counters[COUNT_OPT_OUTS]++;
     return sequence;
 }
@@ -167,12 +168,13 @@ void reply_answer(struct engine *e, struct reply *r)
         owe_answer(e, &r->owed);
 }
 
-void reply_ordinary(struct engine *e, struct reply *r, const struct keyword_match *match)
+void reply_record(struct engine *e, const struct reply *r, const char *meaning,
+                  const struct keyword_match *match)
 {
     Assent__V1__Inbound body = ASSENT__V1__INBOUND__INIT;
     body.carrier = UNCONST(e->carriers[r->owed.carrier].config->name);
     body.sender = UNCONST(r->address);
-    body.meaning = UNCONST(meaning_name(match->meaning));
+    body.meaning = UNCONST(meaning);
     body.language = UNCONST(match->language);
     body.rule = UNCONST(match->rule);
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
@@ -186,6 +188,11 @@ void reply_ordinary(struct engine *e, struct reply *r, const struct keyword_matc
     event.inbound = &body;
     record_event(e, &event, &personal);
     e->metrics.counters[COUNT_REPLIES]++;
+}
+
+void reply_ordinary(struct engine *e, struct reply *r, const struct keyword_match *match)
+{
+    reply_record(e, r, meaning_name(match->meaning), match);
     reply_answer(e, r);
 }
 
@@ -238,6 +245,7 @@ static void start(struct engine *e, struct reply *r, const struct keyword_match 
         deny_lift(e, r->number, reach.scopes[i]);
     }
     recent_lift(e, r->number, reach.scopes, reach.count);
+    reviews_opted_in_again(e, r->number, reach.scopes, reach.count);
     Assent__V1__OptedInAgain body = ASSENT__V1__OPTED_IN_AGAIN__INIT;
     body.n_scopes = reach.count;
     body.scopes = wide;
@@ -276,11 +284,13 @@ static void act(struct engine *e, struct reply *r, const struct keyword_match *m
     case MEANING_HELP:
         help(e, r, match);
         return;
-    case MEANING_REPLY:
     case MEANING_REVIEW:
+    case MEANING_CANCEL:
+        reply_review(e, r, match);
+        return;
+    case MEANING_REPLY:
     case MEANING_CONFIRM:
     case MEANING_DECLINE:
-    case MEANING_CANCEL:
         reply_ordinary(e, r, match);
         return;
     }
@@ -397,6 +407,8 @@ bool reply_act(struct engine *e, struct reply *r)
     if (r->incomplete && plain.meaning == MEANING_OPT_IN)
         plain.meaning = MEANING_REPLY;
     bool may_answer = pending.meaning == MEANING_CONFIRM || pending.meaning == MEANING_DECLINE;
+    if (may_answer && !r->incomplete && review_answer(e, r, &pending))
+        return true;
     if (may_answer && r->program_count > 0 && !r->incomplete) {
         ask_for_question(e, r, &pending, &plain);
         return false;

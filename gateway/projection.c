@@ -73,18 +73,30 @@ void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t co
         write->scopes[write->scope_count++] = (uint16_t)scopes[i];
 }
 
+/* What stopped marketing alone is confirmed as that. */
+static Assent__V1__ServiceKind confirmation_of(const char *how)
+{
+    if (strcmp(how, meaning_name(MEANING_REVIEW)) == 0)
+        return ASSENT__V1__SERVICE_KIND__WHICH_MESSAGES;
+    if (strcmp(how, meaning_name(MEANING_CANCEL)) == 0)
+        return ASSENT__V1__SERVICE_KIND__MARKETING_STOPPED;
+    return ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION;
+}
+
 static void take_confirmation(const struct engine *e, struct projection_entry *entry,
                               const Assent__V1__Event *event)
 {
     const Assent__V1__OptedOut *body = event->opted_out;
     int program = engine_program_of_scope(e, event->program);
     int carrier = carrier_index(e, body->carrier);
-    if (body->source != ASSENT__V1__CONSENT_SOURCE__REPLY || program < 0 || carrier < 0)
-        return;
+    if (body->source != ASSENT__V1__CONSENT_SOURCE__REPLY || program < 0 || carrier < 0 ||
+        strcmp(body->how, REVIEW_SILENCE) == 0)
+        return; /* what the silence completes has been told with the question */
     int sender = sender_index(&e->config->programs[program], body->sender);
     if (sender < 0)
         return;
     entry->confirm = true;
+    entry->text = confirmation_of(body->how);
     entry->program = (uint16_t)program;
     entry->carrier = (uint16_t)carrier;
     entry->sender = (uint8_t)sender;

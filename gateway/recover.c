@@ -24,7 +24,7 @@ static void replay_service(struct engine *e, const Assent__V1__Event *event,
                            const Assent__V1__Personal *personal)
 {
     const Assent__V1__Accepted *body = event->accepted;
-    if (body->service == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION)
+    if (service_confirms(body->service))
         recent_mark(e, personal->number, body->cause);
     if (body->service == ASSENT__V1__SERVICE_KIND__HELP_REPLY)
         help_remember(e, personal->number, body->sender, event->wall_ms);
@@ -177,6 +177,7 @@ static void replay_opt_out(struct engine *e, uint64_t sequence, const Assent__V1
     write_scopes(&write, event->opted_out->scopes, event->opted_out->n_scopes);
     recent_add(e, &write, event->wall_ms);
     replay_stop(e, &write);
+    reviews_opted_out(e, write.number, write.scopes, write.scope_count);
 }
 
 static void replay_again(struct engine *e, const Assent__V1__Event *event,
@@ -185,6 +186,7 @@ static void replay_again(struct engine *e, const Assent__V1__Event *event,
     struct consent_write write = {.number = personal->number};
     write_scopes(&write, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
     recent_lift(e, write.number, write.scopes, write.scope_count);
+    reviews_opted_in_again(e, write.number, write.scopes, write.scope_count);
 }
 
 static void replay_seen_opt_out(struct engine *e, const Assent__V1__SeenOptOut *body,
@@ -218,6 +220,8 @@ static void replay_with_person(struct engine *e, uint64_t sequence, const Assent
     case ASSENT__V1__EVENT__BODY_INBOUND:
         if (event->inbound->part != NULL)
             long_reply_replay(e, event, personal);
+        else
+            review_replay(e, event, personal->number);
         return;
     case ASSENT__V1__EVENT__BODY_RECEIPT:
         receipt_park_again(e, carrier_index(e, event->receipt->carrier), event->receipt,
@@ -613,6 +617,22 @@ static void put_opt_outs(struct snapshot *s)
     }
 }
 
+static void put_reviews(struct snapshot *s)
+{
+    const struct review *review;
+    TAILQ_FOREACH(review, &s->e->reviews, link)
+    {
+        Assent__V1__Inbound body;
+        Assent__V1__Personal personal;
+        review_describe(review, &body, &personal);
+        Assent__V1__Event event = EVENT_INIT(s);
+        event.wall_ms = review->due_wall_ms - REVIEW_MS;
+        event.body_case = ASSENT__V1__EVENT__BODY_INBOUND;
+        event.inbound = &body;
+        put(s, &event, &personal);
+    }
+}
+
 static void put_long_replies(struct snapshot *s)
 {
     const struct part_set *set = reassembly_oldest(s->e->reassembly);
@@ -695,6 +715,7 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     imports_snapshot(e, now.wall_ms, put_plain, &s);
     put_references(&s);
     put_long_replies(&s);
+    put_reviews(&s);
     put_messages(&s);
     put_opt_outs(&s); /* they stop messages */
     return s.ok;

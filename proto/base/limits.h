@@ -92,6 +92,8 @@
 #define KEYWORD_TEXT_MAX     1600 /* octets of a reply; longer ones are ordinary replies */
 #define PURPOSE_OCTETS_MAX   64   /* of a program's purpose and frequency, in our texts */
 #define WAY_OCTETS_MAX       100  /* of a program's other way out */
+#define REVIEW_MS            (24ull * 3600 * 1000) /* "which messages?": silence so long means all */
+#define REVIEWS_MAX          65536 /* open; one more ends the oldest as silence does */
 #define KEYWORD_ID_MAX       32   /* octets of the id of a row of words */
 
 #define QUIET_AHEAD_DAYS 15   /* longer than any row of consent/data/quiet_hours.inc keeps quiet */
