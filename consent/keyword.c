@@ -281,6 +281,48 @@ struct keyword_set *keyword_set_new(const struct keyword_row *rows, size_t count
     return set;
 }
 
+/* Our own words alone; made at the first call. */
+static const struct keyword_set *own_words(void)
+{
+    static struct keyword_set *set;
+    if (set == NULL)
+        set = keyword_set_new(NULL, 0);
+    return set;
+}
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* The words that nobody may read as something else. */
+static bool is_plain_stop(const char *rule)
+{
+    static const char *const rules[] = {"keyword/stop",   "keyword/quit@",   "keyword/end@",
+                                        "keyword/revoke", "keyword/opt-out", "keyword/unsub"};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (begins(rule, rules[i]))
+            return true;
+    return false;
+}
+
+const char *keyword_row_fault(const struct keyword_row *row)
+{
+    static struct fold fold;
+    fold_text(&fold, row->text);
+    if (fold.compact_length == 0)
+        return "it holds no letter and no digit";
+    if (row->kind == ROW_OPT_OUT || row->kind == ROW_OPT_OUT_ALL || row->kind > ROW_REPLY ||
+        row->text.data[row->text.length - 1] == '#')
+        return NULL;
+    const struct word *ours = find_word(own_words(), fold.compact, fold.compact_length);
+    if (!is_opt_out(ours) || (row->kind == ROW_CANCEL && !is_plain_stop(ours->rule)))
+        return NULL;
+    return "it ends messages by law or custom, whatever a program would have it mean; \"CANCEL\" "
+           "may "
+           "have the meaning cancel, which ends marketing too";
+}
+
 #define FREE(text) free((char *)(uintptr_t)(text))
 
 void keyword_set_free(struct keyword_set *set)
@@ -305,15 +347,6 @@ void keyword_set_free(struct keyword_set *set)
     free(set->word_slots);
     free(set->phrase_slots);
     free(set);
-}
-
-/* Our own words alone; made at the first call. */
-static const struct keyword_set *own_words(void)
-{
-    static struct keyword_set *set;
-    if (set == NULL)
-        set = keyword_set_new(NULL, 0);
-    return set;
 }
 
 /* ---- Step 2: the first word, phrases, clauses ---- */

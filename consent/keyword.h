@@ -51,6 +51,9 @@ struct keyword_set;
 /* Our words and `rows`, which come first. To be freed; the rows are copied. */
 struct keyword_set *keyword_set_new(const struct keyword_row *rows, size_t count);
 void keyword_set_free(struct keyword_set *set);
+/* Why a program cannot have this row, or NULL. What law or custom says ends messages means nothing else;
+ * "cancel" and its like may be MEANING_CANCEL, which ends marketing too. */
+const char *keyword_row_fault(const struct keyword_row *row);
 struct keyword_match keyword_match_in(const struct keyword_set *set, struct span utf8,
                                       bool pending);
 

@@ -105,6 +105,8 @@ void config_free(struct config *config)
     explicit_bzero(config->redis_password, sizeof config->redis_password);
     free(config->listeners);
     free(config->clients);
+    for (uint16_t i = 0; i < config->program_count; i++)
+        free(config->programs[i].words);
     free(config->programs);
     free(config->carriers);
     free(config);

@@ -18,11 +18,20 @@
 #include "smpp/text.h"
 #include "smpp/status.h"
 
+struct keyword_set; /* consent/keyword.h */
+
 #define CLASS_COUNT 6 /* Assent__V1__Class, unspecified included */
 
 enum opt_in_mode { OPT_IN_DOUBLE, OPT_IN_SINGLE };
 enum stop_reach { REACH_BRAND, REACH_PROGRAM, REACH_GLOBAL };
 enum on_unknown { UNKNOWN_NEVER_AGAIN, UNKNOWN_SEND_AGAIN }; /* P6; marketing: always never */
+
+/* A row of a program's own beside consent/data/keywords.tsv. */
+struct program_word {
+    unsigned kind; /* enum row_kind */
+    char text[PROGRAM_WORD_OCTETS + 1];
+    char language[9];
+};
 
 struct program_config {
     char name[NAME_OCTETS_MAX + 1];
@@ -35,6 +44,8 @@ struct program_config {
     bool classes[CLASS_COUNT];     /* by Assent__V1__Class */
     char senders[SENDERS_MAX][17]; /* as sent: digits or up to 11 alphanumerics */
     uint16_t sender_count;
+    struct program_word *words; /* owned; keywords, phrases and help cues */
+    uint16_t word_count;
     enum opt_in_mode opt_in;
     enum stop_reach stop_reach;
     enum on_unknown on_unknown; /* for otp, transactional, emergency */
@@ -171,6 +182,8 @@ void carrier_defaults(struct carrier_config *carrier);
 void route_defaults(struct route_config *route);
 
 int config_find_program(const struct config *config, const char *name); /* index or -1 */
+/* Our words and those of the program, or NULL when it adds none. To be freed with keyword_set_free(). */
+struct keyword_set *program_words_of(const struct config *config, uint16_t program);
 int config_find_client(const struct config *config, const char *name);
 
 /* True for a tls:// address. */

@@ -137,6 +137,8 @@ static void merge_programs(const struct config *old, struct config *fresh)
     }
     for (uint16_t i = 0; i < fresh->program_count; i++) {
         int at = find_program(old, fresh->programs[i].name);
+        if (at >= 0)
+            free(merged[at].words);
         merged[at < 0 ? count++ : at] = fresh->programs[i];
     }
     free(fresh->programs);

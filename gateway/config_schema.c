@@ -19,6 +19,8 @@
 #include <unistd.h>
 #include <yaml.h>
 
+#include "consent/keyword.h"
+#include "consent/keyword_rows.h"
 #include "consent/reply.h"
 #include "gateway/config_text.h"
 #include "proto/base/check.h"
@@ -608,6 +610,59 @@ static void read_senders(struct reading *reading, yaml_node_t *node, const struc
     }
 }
 
+/* The words of `meaning` stand in the order of enum row_kind. */
+static const char *const meaning_words[] = {
+    "opt_out", "opt_out_all", "opt_in", "confirm", "decline", "help", "cancel", "reply", NULL};
+
+#define WORD(member) MEMBER(struct program_word, member)
+static const struct field keyword_fields[] = {
+    {"text", read_text, WORD(text), .with = &form_text, .required = true},
+    {"meaning", read_word, WORD(kind), .with = meaning_words, .required = true},
+    {"language", read_text, WORD(language), .with = &form_language},
+};
+static const struct mapping keyword_mapping = MAPPING("one of `keywords`", keyword_fields);
+
+static const struct field phrase_fields[] = {
+    {"text", read_text, WORD(text), .with = &form_text, .required = true},
+    {"language", read_text, WORD(language), .with = &form_language},
+};
+static const struct mapping phrase_mapping =
+    MAPPING("one of `phrases` or `help_cues`", phrase_fields);
+
+static void check_word(struct reading *reading, yaml_node_t *node, const struct field *field,
+                       const struct program_word *word)
+{
+    struct keyword_row row = {.kind = (enum row_kind)word->kind,
+                              .text = span_from_string(word->text)};
+    const char *why = word->text[0] ? keyword_row_fault(&row) : NULL;
+    if (why != NULL)
+        FAULT(reading, node, "`%s` cannot have \"%s\": %s", field->key, word->text, why);
+}
+
+/* `with`: the kind of row, where the mapping does not tell. */
+static void read_words(struct reading *reading, yaml_node_t *node, const struct field *field,
+                       void *into)
+{
+    struct program_config *program = into;
+    const enum row_kind *kind = field->with;
+    if (!is_list(reading, node, field))
+        return;
+    size_t count = length_of(node);
+    program->words =
+        check_realloc(program->words, (program->word_count + count) * sizeof *program->words);
+    for (size_t i = 0; i < count; i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        struct program_word *word = &program->words[program->word_count];
+        *word = (struct program_word){.kind = kind ? *kind : ROW_OPT_OUT};
+        strcpy(word->language, program->language);
+        read_mapping(reading, item, kind ? &phrase_mapping : &keyword_mapping, word);
+        check_word(reading, item, field, word);
+        program->word_count++;
+    }
+}
+
+static const enum row_kind kind_revokes = ROW_REVOKES, kind_cue = ROW_CUE;
+
 static const char *const opt_in_words[] = {"double", "single", NULL};
 static const char *const reach_words[] = {"brand", "program", "global", NULL};
 static const char *const unknown_words[] = {"never_again", "send_again", NULL};
@@ -620,6 +675,9 @@ static const struct field program_fields[] = {
     {"frequency", read_text, MEMBER(struct program_config, frequency)},
     {"other_way_out", read_text, MEMBER(struct program_config, other_way_out)},
     {"language", read_text, MEMBER(struct program_config, language), .with = &form_language},
+    {"keywords", read_words, .max = PROGRAM_WORDS_MAX},
+    {"phrases", read_words, .max = PROGRAM_WORDS_MAX, .with = &kind_revokes},
+    {"help_cues", read_words, .max = PROGRAM_WORDS_MAX, .with = &kind_cue},
     {"classes", read_classes, MEMBER(struct program_config, classes), .min = 1, .max = 4,
      .required = true},
     {"senders", read_senders, .min = 1, .max = SENDERS_MAX, .required = true},

@@ -35,6 +35,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     e->reassembly = reassembly_new(key);
     carriers_init(e);
     e->routes = route_table_new(config);
+    program_words_configure(e);
     wheel_init(&e->wheel, 0);
     wheel_init(&e->sender_wheel, 0);
     return e;
@@ -58,6 +59,7 @@ void engine_free(struct engine *e)
     table_release(&e->references);
     table_release(&e->help_given);
     opt_out_lines_release(e);
+    program_words_release(e);
     reviews_release(e);
     table_release(&e->orphans);
     free(e->reference_ring);

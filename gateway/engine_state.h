@@ -12,7 +12,7 @@
  *   reach.c     what a STOP ends                    nodes.c      other gateways on this Redis
  *   denial.c    the deny set and recent opt-outs        imports.c    files of opt-ins and opt-outs
  *   opt_out_text.c   the line under marketing        review.c     opt-outs that may have meant less
- *   confirmation.c  one for one opt-out
+ *   confirmation.c  one for one opt-out              program_words.c  words that programs add
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
  * Only these files include this header. */
@@ -20,6 +20,7 @@
 #define GATEWAY_ENGINE_STATE_H
 
 #include "consent/keyword.h"
+#include "consent/keyword_rows.h"
 #include "consent/policy.h"
 #include "gateway/engine.h"
 #include "gateway/imports.h"
@@ -335,6 +336,7 @@ struct engine {
     struct table help_given;       /* keyed hash of number and sender to wall ms */
     TAILQ_HEAD(, review) reviews;  /* oldest first */
     struct table reviews_by_key;   /* keyed hash of number and sender to struct review */
+    struct keyword_set **words;    /* by program, PROGRAMS_MAX; NULL: ours alone */
     struct table opt_out_lines;    /* hash of language and other way to the line */
     struct table orphans;          /* recovery: messages whose program is no longer configured */
 
@@ -599,6 +601,12 @@ static inline bool service_confirms(unsigned kind)
            kind == ASSENT__V1__SERVICE_KIND__MARKETING_STOPPED;
 }
 
+/* ---- program_words.c ---- */
+/* What it means to the programs that its address serves. */
+struct keyword_match reply_match(const struct engine *e, const struct reply *r, bool pending);
+void program_words_configure(struct engine *e); /* at start, and when the configuration changes */
+void program_words_release(struct engine *e);
+
 /* ---- review.c ---- */
 #define REVIEW_SILENCE "silence" /* how the opt-out came about that nobody's answer prevented */
 /* Marketing stops; of MEANING_REVIEW what was meant is asked, and all stops where no answer comes. */
@@ -669,6 +677,7 @@ enum inquiry_kind {
     INQUIRY_CONFIRM,
     INQUIRY_SHOW,
     INQUIRY_REPLY, /* a yes or no from a handset */
+    INQUIRY_HELP,  /* has it been given by another gateway? `call` is its cause */
     INQUIRY_CONFIRMATION,
 };
 
@@ -685,6 +694,7 @@ struct inquiry {
     struct owed owed;
     struct keyword_match match; /* while a question is pending */
     struct keyword_match plain; /* while none is */
+    char rules[2][KEYWORD_RULE_SIZE], languages[2][9]; /* theirs: a program's words may change */
     char address[22];
     struct part part;
     char text[INBOUND_TEXT_MAX];

@@ -128,7 +128,7 @@ uint64_t opt_out_apply(struct engine *e, const struct opt_out *o)
     for (uint8_t i = 0; i < o->scope_count; i++)
         deny_add(e, o->number, o->scopes[i], sequence);
     if (e->plant != PLANT_NO_CANCEL_ON_STOP)
-            cancel_waiting(e, o, sequence);
+        cancel_waiting(e, o, sequence);
     reviews_opted_out(e, o->number, o->scopes, o->scope_count);
     e->metrics.counters[COUNT_OPT_OUTS]++;
     return sequence;
@@ -222,15 +222,33 @@ static bool help_is_due(struct engine *e, const struct reply *r)
     return true;
 }
 
+/* Over all gateways once in its time; where Redis cannot say, this gateway's memory does. */
+static void help_once(struct engine *e, struct inquiry *q, enum once_answer answer)
+{
+    if (answer != ONCE_TAKEN)
+        admit_service(e, ASSENT__V1__SERVICE_KIND__HELP_REPLY, q->programs[0], q->sender, q->number,
+                      q->language, q->call, q->owed.carrier, SERVICE_TTL_MS);
+    inquiry_free(e, q);
+}
+
 static void help(struct engine *e, struct reply *r, const struct keyword_match *match)
 {
     e->metrics.counters[COUNT_HELP]++;
     uint64_t cause = e->ports->ledger_next(e->ports->context);
     bool due = r->program_count > 0 && r->number != 0 && help_is_due(e, r);
     reply_ordinary(e, r, match);
-    if (due)
-        admit_service(e, ASSENT__V1__SERVICE_KIND__HELP_REPLY, r->programs[0], r->sender, r->number,
-                      language_of_reply(match, r->number), cause, r->owed.carrier, SERVICE_TTL_MS);
+    if (!due)
+        return;
+    struct inquiry *q = inquiry_new(e, INQUIRY_HELP);
+    q->call = cause;
+    q->owed.carrier = r->owed.carrier;
+    q->number = r->number;
+    q->sender = r->sender;
+    q->programs[0] = r->programs[0];
+    q->once_answered = help_once;
+    snprintf(q->language, sizeof q->language, "%s", language_of_reply(match, r->number));
+    if (!inquiry_ask_once(e, q, ONCE_HELP, e->program_scope[q->programs[0]], HELP_EVERY_MS))
+        help_once(e, q, ONCE_UNKNOWN);
 }
 
 /* START: what was before the STOP stands again; the opt-in was never taken out of Redis. */
@@ -298,6 +316,16 @@ static void act(struct engine *e, struct reply *r, const struct keyword_match *m
 
 /* ---- yes and no: they mean something only while a question of ours is open ---- */
 
+static void keep_match(struct inquiry *q, int at, struct keyword_match *kept,
+                       const struct keyword_match *match)
+{
+    *kept = *match;
+    snprintf(q->rules[at], sizeof q->rules[at], "%s", match->rule);
+    snprintf(q->languages[at], sizeof q->languages[at], "%s", match->language);
+    kept->rule = q->rules[at];
+    kept->language = q->languages[at];
+}
+
 static void ask_for_question(struct engine *e, struct reply *r, const struct keyword_match *pending,
                              const struct keyword_match *plain)
 {
@@ -305,8 +333,8 @@ static void ask_for_question(struct engine *e, struct reply *r, const struct key
     q->owed = r->owed;
     q->number = r->number;
     q->sender = r->sender;
-    q->match = *pending;
-    q->plain = *plain;
+    keep_match(q, 0, &q->match, pending);
+    keep_match(q, 1, &q->plain, plain);
     q->program_count = r->program_count;
     memcpy(q->programs, r->programs, sizeof q->programs);
     snprintf(q->address, sizeof q->address, "%s", r->address);
@@ -400,8 +428,8 @@ void reply_programs(const struct engine *e, struct reply *r)
 
 bool reply_act(struct engine *e, struct reply *r)
 {
-    struct keyword_match plain = keyword_match(span_from_string(r->text), false);
-    struct keyword_match pending = keyword_match(span_from_string(r->text), true);
+    struct keyword_match plain = reply_match(e, r, false);
+    struct keyword_match pending = reply_match(e, r, true);
     if (r->number == 0)
         plain.meaning = pending.meaning = MEANING_REPLY;
     if (r->incomplete && plain.meaning == MEANING_OPT_IN)

@@ -19,9 +19,10 @@ static bool is_opt_out(const struct keyword_match *match)
            match->meaning == MEANING_OPT_OUT_INTENT;
 }
 
-static bool says_stop(const struct reply *r, struct keyword_match *ret_match)
+static bool says_stop(const struct engine *e, const struct reply *r,
+                      struct keyword_match *ret_match)
 {
-    *ret_match = keyword_match(span_from_string(r->text), false);
+    *ret_match = reply_match(e, r, false);
     bool by_first_word = ret_match->meaning == MEANING_OPT_OUT_INTENT &&
                          strncmp(ret_match->rule, "phrase/", strlen("phrase/")) != 0;
     return is_opt_out(ret_match) && (r->part.number == 1 || !by_first_word);
@@ -78,7 +79,7 @@ void long_reply_close(struct engine *e, const struct part *part)
 /* A part of it has said STOP: the rest cannot take that back. */
 static void read_after_stop(struct engine *e, struct reply *r)
 {
-    struct keyword_match match = keyword_match(span_from_string(r->text), false);
+    struct keyword_match match = reply_match(e, r, false);
     if (!is_opt_out(&match))
         match = (struct keyword_match){.meaning = MEANING_REPLY, .language = "", .rule = ""};
     reply_ordinary(e, r, &match);
@@ -95,7 +96,7 @@ static void take_as_it_is(struct engine *e, struct part_set *set)
     r.address = r.part.receiver;
     text[part_set_join(set, NULL, (struct span){0}, text, sizeof text - 1)] = '\0';
     reply_programs(e, &r);
-    struct keyword_match match = keyword_match(span_from_string(text), false);
+    struct keyword_match match = reply_match(e, &r, false);
     bool nothing_new = set->again && !is_opt_out(&match);
     if (set->acted && !nothing_new)
         read_after_stop(e, &r);
@@ -136,7 +137,7 @@ static void keep(struct engine *e, const struct reply *r, const struct keyword_m
 void long_reply_came(struct engine *e, struct reply *r)
 {
     struct keyword_match match;
-    const struct keyword_match *stop = says_stop(r, &match) ? &match : NULL;
+    const struct keyword_match *stop = says_stop(e, r, &match) ? &match : NULL;
     struct span text = span_from_string(r->text);
     enum part_verdict verdict = reassembly_judge(e->reassembly, &r->part, text);
     if (verdict == PART_CONTRADICTS) {

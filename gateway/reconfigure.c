@@ -55,6 +55,7 @@ void engine_reconfigure(struct engine *e, struct instant now)
         add_carrier(e, e->carrier_count++);
     route_table_free(e->routes);
     e->routes = route_table_new(e->config);
+    program_words_configure(e);
     e->failover_round++; /* every waiting message is looked at: its routes may be others now */
     scopes_resolve_new(e);
     record_loaded(e);

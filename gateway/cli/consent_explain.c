@@ -34,18 +34,34 @@ static void print_json(const struct keyword_match *match, const char *canonical,
     json_line(object, stdout);
 }
 
+/* The set may be none: the program adds nothing. */
+static bool load_words(const struct cli *cli, const char *program, struct keyword_set **ret_set)
+{
+    struct config *config = cli_load_config(cli);
+    if (config == NULL)
+        return false;
+    int index = config_find_program(config, program);
+    if (index < 0)
+        complain("%s has no program %s", cli->config_path, program);
+    else
+        *ret_set = program_words_of(config, (uint16_t)index);
+    config_free(config);
+    return index >= 0;
+}
+
 int consent_explain(const struct cli *cli, int argc, char **argv)
 {
-    (void)cli;
-    const char *state = "none", *text = NULL;
+    const char *state = "none", *program = NULL, *text = NULL;
     bool json = false;
     const struct option_row rows[] = {
         {"state", "none|pending", "pending: a question of ours is open, so that yes means yes",
          &state, NULL},
+        {"program", "P", "with the words that this program adds, by the configuration of -c",
+         &program, NULL},
         {"json", NULL, "one JSON object, for programs", NULL, &json},
     };
     const struct usage usage = {
-        .synopsis = "assent consent explain [--state none|pending] [--json] TEXT",
+        .synopsis = "assent consent explain [--state none|pending] [--program P] [--json] TEXT",
         .about = "Says what a reply from a handset would mean: its canonical form, the rule that\n"
                  "matches, and the outcome. Needs no gateway.",
         .rows = rows,
@@ -61,15 +77,20 @@ int consent_explain(const struct cli *cli, int argc, char **argv)
         return usage_error(&usage, "--state is none or pending");
     char canonical[CANONICAL_MAX];
     keyword_canonical(span_from_string(text), canonical, sizeof canonical);
+    struct keyword_set *set = NULL;
+    if (program != NULL && !load_words(cli, program, &set))
+        return EXIT_REFUSED;
     struct keyword_match match =
-        keyword_match(span_from_string(text), strcmp(state, "pending") == 0);
+        keyword_match_in(set, span_from_string(text), strcmp(state, "pending") == 0);
     const char *outcome = meaning_name(match.meaning);
     if (json) {
         print_json(&match, canonical, outcome);
+        keyword_set_free(set);
         return EXIT_DONE;
     }
     printf("canonical  %s\nrule       %s\nstep       %d: %s\nlanguage   %s\noutcome    \"%s\"\n",
            canonical, match.rule[0] ? match.rule : "none", match.step, step_words[match.step],
            match.language[0] ? match.language : "-", outcome);
+    keyword_set_free(set);
     return EXIT_DONE;
 }

@@ -2,6 +2,7 @@
 /* assent watch: events as they happen, from a position of the ledger on. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "gateway/cli/client.h"
 #include "gateway/cli/event_text.h"
@@ -27,7 +28,20 @@ static void print_event(const Assent__V1__WatchEvent *watched, bool json)
            event_text(event, watched->personal, text));
 }
 
-static bool follow(struct client *client, const Assent__V1__WatchRequest *watch, bool json)
+/* What a person should look at: opt-outs that were understood from words that are no keyword, and what
+ * became of the doubtful ones. */
+static bool is_for_review(const Assent__V1__Event *event)
+{
+    if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT)
+        return strcmp(event->opted_out->how, "opt_out_intent") == 0 ||
+               strcmp(event->opted_out->how, "review") == 0 ||
+               strcmp(event->opted_out->how, "silence") == 0;
+    return event->body_case == ASSENT__V1__EVENT__BODY_INBOUND &&
+           strcmp(event->inbound->meaning, "keep") == 0;
+}
+
+static bool follow(struct client *client, const Assent__V1__WatchRequest *watch, bool json,
+                   bool review)
 {
     Assent__V1__Frame request = ASSENT__V1__FRAME__INIT;
     request.call = client_next_call(client);
@@ -52,7 +66,10 @@ static bool follow(struct client *client, const Assent__V1__WatchRequest *watch,
             continue;
         if (frame->watch_event->end)
             return true;
-        if (frame->watch_event->event != NULL)
+        if (frame->watch_event->event != NULL && review &&
+            !is_for_review(frame->watch_event->event))
+            event_learn(frame->watch_event->event);
+        else if (frame->watch_event->event != NULL)
             print_event(frame->watch_event, json);
     }
 }
@@ -60,16 +77,18 @@ static bool follow(struct client *client, const Assent__V1__WatchRequest *watch,
 int command_watch(const struct cli *cli, int argc, char **argv)
 {
     const char *from = "0", *until = "0";
-    bool json = false, impersonal = false;
+    bool json = false, impersonal = false, review = false;
     const struct option_row rows[] = {
         {"from", "SEQ", "begin with this record; 1 is the first ever; otherwise from now on", &from,
          NULL},
         {"until", "SEQ", "stop before this record", &until, NULL},
+        {"review", NULL, "only opt-outs that a person should look at, and what became of them",
+         NULL, &review},
         {"json", NULL, "one JSON object a line, for programs", NULL, &json},
         {"impersonal", NULL, "without numbers and texts", NULL, &impersonal},
     };
     const struct usage usage = {
-        .synopsis = "assent watch [--from SEQ] [--until SEQ] [--json] [--impersonal]",
+        .synopsis = "assent watch [--from SEQ] [--until SEQ] [--review] [--json] [--impersonal]",
         .about = "Prints events as they happen. To go on after a break without losing any, give\n"
                  "--from the last number seen plus one. Times are UTC.",
         .rows = rows,
@@ -84,7 +103,7 @@ int command_watch(const struct cli *cli, int argc, char **argv)
     if (!config_integer(from, &watch.from) || !config_integer(until, &watch.until))
         return usage_error(&usage, "--from and --until take a record's number");
     struct client *client = client_open(cli);
-    bool ok = client != NULL && follow(client, &watch, json);
+    bool ok = client != NULL && follow(client, &watch, json, review);
     client_close(client);
     return ok ? EXIT_DONE : EXIT_REFUSED;
 }

@@ -94,6 +94,8 @@
 #define WAY_OCTETS_MAX       100  /* of a program's other way out */
 #define REVIEW_MS            (24ull * 3600 * 1000) /* "which messages?": silence so long means all */
 #define REVIEWS_MAX          65536 /* open; one more ends the oldest as silence does */
+#define PROGRAM_WORDS_MAX    64   /* of one program: keywords, as many phrases, as many help cues */
+#define PROGRAM_WORD_OCTETS  48   /* of one of them */
 #define KEYWORD_ID_MAX       32   /* octets of the id of a row of words */
 
 #define QUIET_AHEAD_DAYS 15   /* longer than any row of consent/data/quiet_hours.inc keeps quiet */
