@@ -34,6 +34,9 @@
 #include "consent/gate.h"
 #include "proto/base/err.h"
 
+/* While this key is there the sets are being made again (consent/sets.h): nobody is up. */
+#define STORE_REBUILDING_KEY "assent:rebuilding"
+
 struct event_base;
 struct store;
 

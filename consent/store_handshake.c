@@ -291,6 +291,21 @@ static bool take_replication(struct store *store, const struct resp_reply *reply
     return take_instance(store, reply, "master_replid:");
 }
 
+static bool ask_rebuilding(struct store *store, struct writer *w)
+{
+    (void)store;
+    command_words(w, (const char *const[]){"EXISTS", STORE_REBUILDING_KEY, NULL});
+    return true;
+}
+
+static bool take_rebuilding(struct store *store, const struct resp_reply *reply)
+{
+    if (reply->values[0].type == RESP_INTEGER && reply->values[0].integer == 0)
+        return true;
+    return refuse(store, "the consent sets are being rebuilt, or that was broken off: "
+                         "`assent consent rebuild` brings it to its end");
+}
+
 static bool ask_applied(struct store *store, struct writer *w)
 {
     command_words(w, (const char *const[]){"HGET", "assent:applied", store->node, NULL});
@@ -321,6 +336,7 @@ static const struct step steps[] = {
     {.ask = ask_intset, .take = take_intset, .error_passes = true},
     {.ask = ask_info, .take = take_info, .error_passes = true},
     {.ask = ask_replication, .take = take_replication, .error_passes = true},
+    {.ask = ask_rebuilding, .take = take_rebuilding},
     {.ask = ask_applied, .take = take_applied},
 };
 #define STEP_COUNT (sizeof steps / sizeof *steps)

@@ -22,6 +22,7 @@
 #include "consent/keyword.h"
 #include "consent/keyword_rows.h"
 #include "consent/policy.h"
+#include "consent/projection.h"
 #include "gateway/engine.h"
 #include "gateway/imports.h"
 #include "gateway/message.h"
@@ -763,8 +764,6 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
 bool projection_pending(const struct engine *e, enum consent_write_kind kind, uint64_t number,
                         uint16_t scope);
 bool projection_done(const struct engine *e, uint64_t sequence);
-/* Adds scopes as an event has them, as far as there is room. */
-void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t count);
 static inline bool gate_is_open(const struct engine *e)
 {
     return e->projection.phase == STORE_LIVE;

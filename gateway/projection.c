@@ -67,12 +67,6 @@ int sender_index(const struct program_config *program, const char *sender)
 
 /* ---- from an event to a write ---- */
 
-void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t count)
-{
-    for (size_t i = 0; i < count && write->scope_count < WRITE_SCOPES_MAX; i++)
-        write->scopes[write->scope_count++] = (uint16_t)scopes[i];
-}
-
 /* What stopped marketing alone is confirmed as that. */
 static Assent__V1__ServiceKind confirmation_of(const char *how)
 {
@@ -109,50 +103,13 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
                              uint64_t sequence, const Assent__V1__Event *event,
                              const Assent__V1__Personal *personal)
 {
-    struct consent_write *write = &entry->write;
-    write->sequence = sequence;
-    write->number = personal ? personal->number : 0;
-    uint32_t program = event->program;
-    switch (event->body_case) {
-    case ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED:
-        write->kind = WRITE_PENDING;
-        write_scopes(write, &program, 1);
-        write->expires_wall_ms = event->opt_in_requested->expires_wall_ms;
-        write->request = sequence;
-        if (event->opt_in_requested->token_sha256.len == sizeof write->token_sha256)
-            memcpy(write->token_sha256, event->opt_in_requested->token_sha256.data,
-                   sizeof write->token_sha256);
-        return true;
-    case ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED:
-    case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:
-        write->kind = WRITE_OPT_IN;
-        write_scopes(write, &program, 1);
-        return true;
-    case ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED:
-        write->kind = WRITE_DROP_PENDING;
-        write_scopes(write, &program, 1);
-        return true;
-    case ASSENT__V1__EVENT__BODY_OPTED_OUT:
-        write->kind = WRITE_OPT_OUT;
-        write_scopes(write, event->opted_out->scopes, event->opted_out->n_scopes);
-        write->day = (uint16_t)event->opted_out->day;
+    if (!write_of_event(sequence, event, personal, &entry->write))
+        return false;
+    if (entry->write.kind == WRITE_OPT_OUT) {
         entry->imported = event->opted_out->import != 0;
         take_confirmation(e, entry, event);
-        return true;
-    case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
-        write->kind = WRITE_LIFT_OPT_OUT;
-        write_scopes(write, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
-        return true;
-    case ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED:
-        write->kind = WRITE_SCOPE;
-        write->number = 0;
-        program = event->scope_registered->number;
-        write_scopes(write, &program, 1);
-        snprintf(write->name, sizeof write->name, "%s", event->scope_registered->name);
-        return true;
-    default:
-        return false;
     }
+    return true;
 }
 
 void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,

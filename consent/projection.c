@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consent/projection.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t count)
+{
+    for (size_t i = 0; i < count && write->scope_count < WRITE_SCOPES_MAX; i++)
+        write->scopes[write->scope_count++] = (uint16_t)scopes[i];
+}
+
+static void write_pending(struct consent_write *write, const Assent__V1__OptInRequested *body)
+{
+    write->kind = WRITE_PENDING;
+    write->expires_wall_ms = body->expires_wall_ms;
+    write->request = write->sequence;
+    if (body->token_sha256.len == sizeof write->token_sha256)
+        memcpy(write->token_sha256, body->token_sha256.data, sizeof write->token_sha256);
+}
+
+/* Of a person: in the program's scope, or in those that the event names. */
+static bool write_about_person(const Assent__V1__Event *event, struct consent_write *write)
+{
+    const uint32_t *scopes = &event->program;
+    size_t count = 1;
+    switch (event->body_case) {
+    case ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED:
+        write_pending(write, event->opt_in_requested);
+        break;
+    case ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED:
+    case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:
+        write->kind = WRITE_OPT_IN;
+        break;
+    case ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED:
+        write->kind = WRITE_DROP_PENDING;
+        break;
+    case ASSENT__V1__EVENT__BODY_OPTED_OUT:
+        write->kind = WRITE_OPT_OUT;
+        write->day = (uint16_t)event->opted_out->day;
+        scopes = event->opted_out->scopes;
+        count = event->opted_out->n_scopes;
+        break;
+    case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
+        write->kind = WRITE_LIFT_OPT_OUT;
+        scopes = event->opted_in_again->scopes;
+        count = event->opted_in_again->n_scopes;
+        break;
+    default:
+        return false;
+    }
+    write_scopes(write, scopes, count);
+    return true;
+}
+
+bool write_of_event(uint64_t sequence, const Assent__V1__Event *event,
+                    const Assent__V1__Personal *personal, struct consent_write *write)
+{
+    write->sequence = sequence;
+    if (event->body_case == ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED) {
+        write->kind = WRITE_SCOPE;
+        write_scopes(write, &event->scope_registered->number, 1);
+        snprintf(write->name, sizeof write->name, "%s", event->scope_registered->name);
+        return true;
+    }
+    if (personal == NULL || personal->number == 0)
+        return false;
+    write->number = personal->number;
+    return write_about_person(event, write);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a record of the ledger asks of Redis: the one place that says so. The gateway writes by it as it runs,
+ * `assent consent rebuild` writes by it again, `assent consent check` compares by it. Pure. */
+#ifndef CONSENT_PROJECTION_H
+#define CONSENT_PROJECTION_H
+
+#include "consent/gate.h"
+#include "proto/base/err.h"
+#include "proto/event.pb-c.h"
+
+/* Adds scopes to a write, as many as it holds. */
+void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t count);
+
+/* False: it asks for nothing, or the person it was about has been erased. *ret_write must be zero before. */
+MUST_CHECK bool write_of_event(uint64_t sequence, const Assent__V1__Event *event,
+                               const Assent__V1__Personal *personal,
+                               struct consent_write *ret_write);
+
+#endif

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* assent consent rebuild and check: the sets in Redis against the ledgers that they are made from. Both read
+ * the data directories, so they run where those are; gateways may run meanwhile. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "consent/ledgers.h"
+#include "consent/projection.h"
+#include "consent/sets.h"
+#include "gateway/cli/cli.h"
+#include "gateway/cli/options.h"
+#include "gateway/cli/print.h"
+#include "gateway/config.h"
+#include "proto/base/check.h"
+#include "proto/base/table.h"
+#include "proto/number.h"
+
+#define DIRECTORIES_MAX 16
+#define SETTLE_S        2 /* what is on its way into Redis is there by then */
+
+/* What both work on. */
+struct sources {
+    struct config *config;
+    const char *directories[DIRECTORIES_MAX]; /* the configuration's first */
+    unsigned count;
+    struct ledgers *ledgers;
+    struct sets *sets;
+};
+
+static void sources_close(struct sources *s)
+{
+    if (s->ledgers != NULL)
+        ledgers_free(s->ledgers);
+    sets_free(s->sets);
+    config_free(s->config);
+}
+
+static bool open_ledgers(struct sources *s)
+{
+    const char *why = "";
+    s->ledgers = ledgers_open(s->directories, s->count, &why);
+    if (s->ledgers == NULL)
+        complain("the ledgers cannot be read: %s", why);
+    return s->ledgers != NULL;
+}
+
+static bool sources_open(struct sources *s, const struct cli *cli, char *const *words, size_t count)
+{
+    const char *why = "";
+    s->config = cli_load_config(cli);
+    if (s->config == NULL)
+        return false;
+    s->directories[s->count++] = s->config->data_dir;
+    for (size_t i = 0; i < count; i++)
+        s->directories[s->count++] = words[i];
+    const char *password = s->config->redis_password;
+    struct store_config config = {.url = s->config->redis_url,
+                                  .password = password[0] != '\0' ? password : NULL,
+                                  .node = s->config->node,
+                                  .buckets = s->config->redis_buckets};
+    if (!open_ledgers(s))
+        return false;
+    s->sets = sets_open(&config, &why);
+    if (s->sets == NULL)
+        complain("%s", why);
+    return s->sets != NULL;
+}
+
+static int complain_of_sets(const struct sources *s)
+{
+    complain("%s", sets_why(s->sets));
+    return EXIT_REFUSED;
+}
+
+/* ---- a gateway whose ledger is not here ---- */
+
+struct missing {
+    const struct sources *sources;
+    char names[256];
+};
+
+static void look_for(void *context, const char *node)
+{
+    struct missing *missing = context;
+    for (unsigned i = 0; i < missing->sources->count; i++)
+        if (strcmp(ledgers_node(missing->sources->ledgers, i), node) == 0)
+            return;
+    size_t used = strlen(missing->names);
+    snprintf(missing->names + used, sizeof missing->names - used, "%s%s", used > 0 ? ", " : "",
+             node);
+}
+
+/* Names of the gateways that have written into Redis and whose ledger was not given; false after a
+ * complaint. */
+static bool find_missing(const struct sources *s, struct missing *ret_missing)
+{
+    *ret_missing = (struct missing){.sources = s};
+    if (sets_nodes(s->sets, look_for, ret_missing))
+        return true;
+    complain_of_sets(s);
+    return false;
+}
+
+/* ---- rebuild ---- */
+
+/* Reads every ledger to its end, for the names of their nodes, and begins anew. */
+static bool read_names(struct sources *s)
+{
+    struct ledgers_event event;
+    enum err err;
+    struct missing missing;
+    while ((err = ledgers_next(s->ledgers, &event)) == ERR_OK)
+        continue;
+    if (err != ERR_AGAIN) {
+        complain("%s", ledgers_why(s->ledgers));
+        return false;
+    }
+    if (!find_missing(s, &missing))
+        return false;
+    if (missing.names[0] != '\0') {
+        complain("%s has written into this Redis too: give its data directory behind the command, "
+                 "or say `assent consent forget-node` of one that will never come back",
+                 missing.names);
+        return false;
+    }
+    ledgers_free(s->ledgers);
+    s->ledgers = NULL;
+    return open_ledgers(s);
+}
+
+static bool write_all(struct sources *s, uint64_t *ret_writes)
+{
+    struct ledgers_event event;
+    enum err err;
+    while ((err = ledgers_next(s->ledgers, &event)) == ERR_OK) {
+        struct consent_write write = {0};
+        if (!write_of_event(event.sequence, event.event, event.personal, &write))
+            continue;
+        ++*ret_writes;
+        if (!sets_write(s->sets, &write)) {
+            complain_of_sets(s);
+            return false;
+        }
+    }
+    if (err != ERR_AGAIN)
+        complain("%s", ledgers_why(s->ledgers));
+    return err == ERR_AGAIN;
+}
+
+/* From here on a gateway goes on with its own ledger. */
+static bool set_positions(struct sources *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        if (ledgers_node(s->ledgers, i)[0] != '\0' &&
+            !sets_set_position(s->sets, ledgers_node(s->ledgers, i),
+                               ledgers_position(s->ledgers, i)))
+            return false;
+    return true;
+}
+
+static int rebuild(struct sources *s)
+{
+    uint64_t writes = 0;
+    char text[COUNT_TEXT_SIZE];
+    if (!read_names(s))
+        return EXIT_REFUSED;
+    if (!sets_hold(s->sets) || !sets_clear(s->sets))
+        return complain_of_sets(s);
+    if (!write_all(s, &writes))
+        return EXIT_REFUSED;
+    if (!set_positions(s) || !sets_release(s->sets))
+        return complain_of_sets(s);
+    printf("rebuilt from %s consent records\n", count_text(writes, text));
+    return EXIT_DONE;
+}
+
+int consent_rebuild(const struct cli *cli, int argc, char **argv)
+{
+    struct sources sources = {0};
+    const char *words[DIRECTORIES_MAX - 1];
+    size_t count;
+    const struct usage usage = {
+        .synopsis = "assent -c FILE consent rebuild [DATA-DIR...]",
+        .about = "Makes the consent sets in Redis again from the ledger of FILE's gateway, and "
+                 "from the\n"
+                 "data directories of all other gateways on the same Redis. Gateways may run: they "
+                 "send\n"
+                 "nothing meanwhile, and go on by themselves. Open questions come back with what "
+                 "is left\n"
+                 "of their time.",
+    };
+    enum options_result result =
+        options_read(&usage, argc, argv, words, DIRECTORIES_MAX - 1, &count);
+    if (result != OPTIONS_READ)
+        return options_exit(result);
+    int code = EXIT_REFUSED;
+    if (sources_open(&sources, cli, (char *const *)words, count))
+        code = rebuild(&sources);
+    sources_close(&sources);
+    return code;
+}
+
+/* ---- check ---- */
+
+/* Bits of a member: what the ledgers say, and two higher what Redis says. */
+#define IN_LEDGER(family) (1u << (family))
+#define IN_REDIS(family)  (4u << (family))
+
+struct comparison {
+    struct sources sources;
+    struct table members;
+    char *scope_names[SCOPE_MAX + 1];
+    uint64_t *doubtful;
+    size_t doubtful_count;
+    uint64_t counts[SET_FAMILIES];
+    enum set_family reading;
+    bool whole_numbers;
+};
+
+static void fold_write(struct comparison *c, const struct consent_write *write)
+{
+    for (uint8_t i = 0; i < write->scope_count; i++) {
+        uint64_t member = consent_key(write->scopes[i], write->number);
+        if (write->kind == WRITE_OPT_OUT)
+            *table_put(&c->members, member) |= IN_LEDGER(SET_OPT_OUT);
+        else if (write->kind == WRITE_LIFT_OPT_OUT)
+            *table_put(&c->members, member) &= ~(uint64_t)IN_LEDGER(SET_OPT_OUT);
+        else if (write->kind == WRITE_OPT_IN)
+            *table_put(&c->members, member) |= IN_LEDGER(SET_OPT_IN);
+    }
+    if (write->kind == WRITE_SCOPE && write->scopes[0] <= SCOPE_MAX) {
+        free(c->scope_names[write->scopes[0]]);
+        c->scope_names[write->scopes[0]] = check_strdup(write->name);
+    }
+}
+
+/* Up to what the ledgers hold now. */
+static bool fold(struct comparison *c)
+{
+    struct ledgers_event event;
+    enum err err;
+    while ((err = ledgers_next(c->sources.ledgers, &event)) == ERR_OK) {
+        struct consent_write write = {0};
+        if (write_of_event(event.sequence, event.event, event.personal, &write))
+            fold_write(c, &write);
+    }
+    if (err != ERR_AGAIN)
+        complain("%s", ledgers_why(c->sources.ledgers));
+    return err == ERR_AGAIN;
+}
+
+static void note_in_redis(void *context, uint64_t member)
+{
+    struct comparison *c = context;
+    *table_put(&c->members, member) |= IN_REDIS(c->reading);
+    c->counts[c->reading]++;
+}
+
+static bool read_redis(struct comparison *c)
+{
+    for (c->reading = 0; c->reading < SET_FAMILIES; c->reading++)
+        if (!sets_read(c->sources.sets, c->reading, note_in_redis, c)) {
+            complain_of_sets(&c->sources);
+            return false;
+        }
+    return true;
+}
+
+static bool differs(uint64_t bits, enum set_family family)
+{
+    return ((bits & IN_LEDGER(family)) != 0) != ((bits & IN_REDIS(family)) != 0);
+}
+
+static void collect_doubtful(struct comparison *c)
+{
+    size_t cursor = 0;
+    const struct table_slot *slot;
+    while ((slot = table_next(&c->members, &cursor)) != NULL)
+        if (differs(slot->value, SET_OPT_OUT) || differs(slot->value, SET_OPT_IN)) {
+            c->doubtful = check_realloc(c->doubtful, (c->doubtful_count + 1) * sizeof *c->doubtful);
+            c->doubtful[c->doubtful_count++] = slot->key;
+        }
+}
+
+/* What a gateway has written meanwhile is no difference: each is looked at again. */
+static bool look_again(struct comparison *c)
+{
+    if (c->doubtful_count == 0)
+        return true;
+    sleep(SETTLE_S);
+    if (!fold(c))
+        return false;
+    for (size_t i = 0; i < c->doubtful_count; i++) {
+        uint64_t *bits = table_find(&c->members, c->doubtful[i]);
+        for (enum set_family family = 0; family < SET_FAMILIES; family++) {
+            bool has;
+            if (!sets_has(c->sources.sets, family, c->doubtful[i], &has)) {
+                complain_of_sets(&c->sources);
+                return false;
+            }
+            *bits = (*bits & ~(uint64_t)IN_REDIS(family)) | (has ? IN_REDIS(family) : 0u);
+        }
+    }
+    return true;
+}
+
+static const char *scope_text(const struct comparison *c, uint16_t scope)
+{
+    static const char *const reserved[] = {"everything", "hold", "do-not-call", "reassigned"};
+    if (scope < sizeof reserved / sizeof reserved[0])
+        return reserved[scope];
+    return c->scope_names[scope] != NULL ? c->scope_names[scope] : "a scope without a name";
+}
+
+static uint64_t print_differences(const struct comparison *c)
+{
+    static const char *const names[SET_FAMILIES] = {"opt-out", "opt-in"};
+    uint64_t found = 0;
+    for (size_t i = 0; i < c->doubtful_count; i++) {
+        uint64_t member = c->doubtful[i], bits = *table_find(&c->members, member);
+        char number[NUMBER_TEXT_SIZE];
+        number_format(member & ((1ull << 50) - 1), number);
+        const char *shown = c->whole_numbers ? number : number + strlen(number) - 2;
+        for (enum set_family family = 0; family < SET_FAMILIES; family++) {
+            if (!differs(bits, family))
+                continue;
+            found++;
+            printf("%s of %s%s in %s: %s\n", names[family], c->whole_numbers ? "+" : "..", shown,
+                   scope_text(c, (uint16_t)(member >> 50)),
+                   bits & IN_REDIS(family) ? "in Redis, and in no ledger"
+                                           : "in the ledger, and not in Redis");
+        }
+    }
+    return found;
+}
+
+static int check(struct comparison *c)
+{
+    struct missing missing;
+    char opt_outs[COUNT_TEXT_SIZE], opt_ins[COUNT_TEXT_SIZE], differences[COUNT_TEXT_SIZE];
+    if (!read_redis(c) || !fold(c))
+        return EXIT_REFUSED;
+    collect_doubtful(c);
+    if (!look_again(c) || !find_missing(&c->sources, &missing))
+        return EXIT_REFUSED;
+    if (missing.names[0] != '\0')
+        complain("%s has written into this Redis too, and its ledger was not given: what it wrote "
+                 "is told as a difference",
+                 missing.names);
+    uint64_t found = print_differences(c);
+    printf("%s opt-outs and %s opt-ins in Redis, %s differences\n",
+           count_text(c->counts[SET_OPT_OUT], opt_outs), count_text(c->counts[SET_OPT_IN], opt_ins),
+           count_text(found, differences));
+    return found == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static void comparison_free(struct comparison *c)
+{
+    sources_close(&c->sources);
+    table_release(&c->members);
+    for (size_t i = 0; i <= SCOPE_MAX; i++)
+        free(c->scope_names[i]);
+    free(c->doubtful);
+    free(c);
+}
+
+int consent_check(const struct cli *cli, int argc, char **argv)
+{
+    struct comparison *c = check_calloc(1, sizeof *c);
+    const char *words[DIRECTORIES_MAX - 1];
+    size_t count;
+    table_init(&c->members);
+    const struct option_row rows[] = {
+        {"numbers", NULL, "whole numbers, not their last two digits", NULL, &c->whole_numbers},
+    };
+    const struct usage usage = {
+        .synopsis = "assent -c FILE consent check [--numbers] [DATA-DIR...]",
+        .about =
+            "Compares the opt-outs and opt-ins in Redis with what the ledger of FILE's gateway\n"
+            "and those of other gateways, by their data directories, say; names each difference.\n"
+            "Exit code 1 where there is one. Gateways may run.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0],
+    };
+    enum options_result result =
+        options_read(&usage, argc, argv, words, DIRECTORIES_MAX - 1, &count);
+    int code = result == OPTIONS_READ ? EXIT_REFUSED : options_exit(result);
+    if (result == OPTIONS_READ && sources_open(&c->sources, cli, (char *const *)words, count))
+        code = check(c);
+    comparison_free(c);
+    return code;
+}
