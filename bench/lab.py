@@ -162,7 +162,8 @@ redis: {{url: "unix://{folder}/redis.sock"}}
 listeners: [{{address: "unix://{folder}/assent.sock"}}, {{address: "tcp://127.0.0.1:{port}"}}]
 http: {{address: "tcp://127.0.0.1:{http}"}}
 programs:
-  - {{name: offers, brand: Acme, classes: [marketing], senders: ["12025550100"], opt_in: single}}
+  - {{name: offers, brand: Acme, classes: [marketing], senders: ["12025550100"], opt_in: single,
+      quiet_hours: off}}
   - {{name: login, brand: Acme Bank, classes: [otp], senders: ["12025550101"], stop_reach: program}}
 clients:
   - {{name: shop, uid: {uid}, programs: [offers, login]}}

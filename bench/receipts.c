@@ -351,6 +351,7 @@ static void configure(struct bench *b)
     config_defaults(&b->config);
     strcpy(b->config.node, "bench");
     program_defaults(&b->program);
+    b->program.quiet_hours = QUIET_OFF;
     strcpy(b->program.name, "parcels");
     strcpy(b->program.senders[0], "12025550100");
     b->program.sender_count = 1;

@@ -78,8 +78,12 @@ static void wait_here(struct engine *e, struct message *m, bool front)
 
 void message_wait(struct engine *e, struct message *m, bool front)
 {
-    if (m->due_us <= e->now.mono_us)
-        message_reroute(e, m);
+    if (m->due_us <= e->now.mono_us) {
+        if (message_is_quiet(e, m))
+            message_record_quiet(e, m);
+        else
+            message_reroute(e, m);
+    }
     wait_here(e, m, front);
 }
 
@@ -147,7 +151,9 @@ struct submission {
     struct text_plan plan;
     uint64_t ttl_ms;
     uint64_t send_at_wall_ms;
-    uint64_t reference; /* hash, 0 for none */
+    uint64_t quiet_until_ms; /* of the wall clock; 0: it is not quiet when it may go */
+    uint64_t reference;      /* hash, 0 for none */
+    uint16_t zone;           /* 0: not said */
     int program, carrier;
     Assent__V1__Class message_class;
     uint8_t sender;
@@ -291,6 +297,35 @@ static bool resolve_times(struct engine *e, const Assent__V1__Message *in, struc
     return true;
 }
 
+static bool resolve_zone(struct engine *e, const Assent__V1__Message *in, struct submission *s,
+                         struct submit_verdict *v)
+{
+    s->zone = 0;
+    if (in->time_zone[0] == '\0' || e->config->zones == NULL)
+        return true; /* no program of this gateway keeps quiet hours */
+    s->zone = zone_find(e->config->zones, in->time_zone);
+    return s->zone != 0 ||
+           invalid(v, "time_zone: no name of the IANA database, such as America/Chicago");
+}
+
+/* It waits for the end of quiet hours, if that comes while it is still worth sending. */
+static bool resolve_hours(struct engine *e, struct submission *s, struct submit_verdict *v)
+{
+    uint64_t from_ms = s->send_at_wall_ms > e->now.wall_ms ? s->send_at_wall_ms : e->now.wall_ms;
+    const struct quiet_answer *answer = quiet_of(e, &e->config->programs[s->program],
+                                                 s->message_class, s->number, s->zone, from_ms);
+    if (answer == NULL || quiet_is_allowed(answer, from_ms))
+        return true;
+    if (answer->next_ms == QUIET_NEVER)
+        return invalid(v, "number: no hour is allowed in every place that it may be in: say its "
+                          "time_zone, or see `quiet_hours_default`");
+    v->due_wall_ms = s->quiet_until_ms = answer->next_ms;
+    return answer->next_ms < from_ms + s->ttl_ms ||
+           refuse(v, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION,
+                  "ttl: over before the quiet hours of the recipient: submit it later, or with a "
+                  "longer time-to-live");
+}
+
 static bool resolve(struct engine *e, uint16_t client, const Assent__V1__Message *in,
                     struct submission *s, struct submit_verdict *v)
 {
@@ -309,6 +344,8 @@ static bool resolve(struct engine *e, uint16_t client, const Assent__V1__Message
     if (s->carrier < 0)
         return invalid(v,
                        "number: no carrier has a route for it, its sender and class; see `routes`");
+    if (!resolve_zone(e, in, s, v) || !resolve_hours(e, s, v))
+        return false;
     return resolve_text(e, in, s, v);
 }
 
@@ -396,6 +433,7 @@ static void record_accepted(struct engine *e, struct message *m, const struct ac
     body.carrier = UNCONST(e->carriers[m->carrier].config->name);
     body.campaign = UNCONST(a->campaign);
     body.replaced = a->replaced;
+    body.time_zone = UNCONST(m->zone ? zone_name(e->config->zones, m->zone) : "");
     body.parts = m->parts;
     body.encoding = m->encoding;
     Assent__V1__TextForm form;
@@ -426,6 +464,19 @@ static void enter(struct engine *e, struct message *m, const struct acceptance *
     wait_here(e, m, false); /* its carrier has just been chosen */
 }
 
+/* It has just been accepted. */
+static void hold_for_quiet(struct engine *e, struct message *m, uint64_t until_ms,
+                           struct submit_verdict *v)
+{
+    message_leave_state(e, m);
+    message_wait_until(e, m, until_ms);
+    message_set_quiet(e, m, true);
+    m->gates = gate_answers_with(m->gates, GATE_QUIET_HOURS, ANSWER_REFUSED);
+    message_record_quiet(e, m);
+    wait_here(e, m, false);
+    v->due_wall_ms = message_due_wall_ms(e, m);
+}
+
 static void accept(struct engine *e, uint16_t client, const Assent__V1__Message *in,
                    const struct submission *s, struct submit_verdict *v)
 {
@@ -435,6 +486,7 @@ static void accept(struct engine *e, uint16_t client, const Assent__V1__Message 
     m->carrier = (uint16_t)s->carrier;
     m->sender = s->sender;
     m->message_class = (uint8_t)s->message_class;
+    m->zone = s->zone;
     message_set_text_plan(m, &s->plan);
     uint64_t ahead_ms =
         s->send_at_wall_ms > e->now.wall_ms ? s->send_at_wall_ms - e->now.wall_ms : 0;
@@ -446,6 +498,8 @@ static void accept(struct engine *e, uint16_t client, const Assent__V1__Message 
                            .replaced = s->replaced,
                            .send_at_wall_ms = ahead_ms ? s->send_at_wall_ms : 0};
     enter(e, m, &a, UNCONST(s->text.data)); /* each of the three it may be ends in a NUL */
+    if (s->quiet_until_ms != 0)
+        hold_for_quiet(e, m, s->quiet_until_ms, v);
     if (s->reference != 0)
         reference_remember(e, s->reference, m->id, e->now.wall_ms);
     v->id = m->id;
@@ -466,6 +520,7 @@ static bool seen_before(struct engine *e, uint16_t client, const Assent__V1__Mes
     v->message = "";
     v->id = v->ready_at = *id;
     v->repeated_reference = true;
+    v->due_wall_ms = 0; /* of what was asked now */
     e->metrics.counters[COUNT_REFERENCE_REPEATED]++;
     return true;
 }
@@ -600,5 +655,8 @@ bool engine_query(struct engine *e, uint16_t client, uint64_t id, Assent__V1__Me
     ret->parts = m->parts;
     ret->attempts = m->attempts;
     ret->carrier = UNCONST(e->carriers[m->carrier].config->name);
+    if ((m->state == MESSAGE_SCHEDULED || m->state == MESSAGE_RETRY) && m->due_us > e->now.mono_us)
+        ret->due_wall_ms = message_due_wall_ms(e, m);
+    ret->held = m->quiet ? ASSENT__V1__REASON__QUIET_HOURS : ASSENT__V1__REASON__REASON_NONE;
     return true;
 }

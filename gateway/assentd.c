@@ -98,6 +98,10 @@ static int run(const struct wish *wish)
     struct config *config;
     if (config_load(wish->config, stderr, &config) != ERR_OK)
         return 2;
+    if (!config_take_hours(config, wish->config, stderr)) {
+        config_free(config);
+        return 2;
+    }
     log_set_level((enum log_level)config->log_level);
     int status = 0;
     if (wish->test) {

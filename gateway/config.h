@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "consent/quiet_hours.h"
 #include "proto/base/err.h"
 #include "proto/base/limits.h"
 #include "proto/base/tls.h"
@@ -24,6 +25,7 @@ struct keyword_set; /* consent/keyword.h */
 
 enum opt_in_mode { OPT_IN_DOUBLE, OPT_IN_SINGLE };
 enum stop_reach { REACH_BRAND, REACH_PROGRAM, REACH_GLOBAL };
+enum quiet_mode { QUIET_AUTO, QUIET_ALL, QUIET_OFF }; /* marketing; transactional too; nothing */
 enum on_unknown { UNKNOWN_NEVER_AGAIN, UNKNOWN_SEND_AGAIN }; /* P6; marketing: always never */
 
 /* A row of a program's own beside consent/data/keywords.tsv. */
@@ -50,6 +52,7 @@ struct program_config {
     enum stop_reach stop_reach;
     enum on_unknown on_unknown; /* for otp, transactional, emergency */
     bool smart_encoding;        /* typographic characters may be replaced; smpp/simplify.h */
+    enum quiet_mode quiet_hours;
     bool retired;               /* gone from the file; gateway/config_merge.h */
 };
 
@@ -153,6 +156,9 @@ struct config {
     struct carrier_config *carriers;
     uint16_t carrier_count;
 
+    struct daily_hours quiet_default; /* where no rule is known; until 0: none */
+    const struct zone_table *zones;   /* of config_take_hours(); NULL: no program has quiet hours */
+
     /* limits (P10) */
     uint32_t max_open_messages;   /* waiting, scheduled, in flight, awaiting receipts; 4,000,000 */
     uint64_t max_memory_octets;   /* of their structs and texts; 2 GiB */
@@ -171,6 +177,13 @@ struct config {
  * are relative to the configuration file. */
 MUST_CHECK enum err config_load(const char *path, FILE *errors, struct config **ret_config);
 void config_free(struct config *config);
+
+/* Reads the system's time zones where a program has quiet hours (consent/zones.h says when that may be).
+ * False, with a line a fault in `errors`: there are none, or a route leads to countries of which no hours
+ * are known. To be called before an engine is made of it. */
+MUST_CHECK bool config_take_hours(struct config *config, const char *path, FILE *errors);
+/* Does the program keep quiet hours for this class? */
+bool config_keeps_hours(const struct program_config *program, Assent__V1__Class message_class);
 
 /* What `assentd -t` prints: what this configuration would do, in words; secrets are hidden. */
 void config_print(const struct config *config, FILE *out);

@@ -114,6 +114,9 @@ static void print_program(const struct program_config *program, FILE *out)
             program->on_unknown == UNKNOWN_NEVER_AGAIN ? "never sent again"
                                                        : "sent again, marketing excepted");
     print_texts(program, out);
+    if (config_keeps_hours(program, ASSENT__V1__CLASS__MARKETING))
+        fprintf(out, "    quiet hours of the recipient's place: marketing%s waits\n",
+                program->quiet_hours == QUIET_ALL ? " and transactional" : "");
     if (program->smart_encoding)
         fprintf(out, "    typographic characters are replaced where a text then fits GSM 7-bit\n");
 }

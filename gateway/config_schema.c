@@ -665,6 +665,7 @@ static const enum row_kind kind_revokes = ROW_REVOKES, kind_cue = ROW_CUE;
 
 static const char *const opt_in_words[] = {"double", "single", NULL};
 static const char *const reach_words[] = {"brand", "program", "global", NULL};
+static const char *const quiet_words[] = {"auto", "all", "off", NULL};
 static const char *const unknown_words[] = {"never_again", "send_again", NULL};
 
 static const struct field program_fields[] = {
@@ -685,6 +686,7 @@ static const struct field program_fields[] = {
     {"stop_reach", read_word, MEMBER(struct program_config, stop_reach), .with = reach_words},
     {"on_unknown", read_word, MEMBER(struct program_config, on_unknown), .with = unknown_words},
     {"smart_encoding", read_flag, MEMBER(struct program_config, smart_encoding)},
+    {"quiet_hours", read_word, MEMBER(struct program_config, quiet_hours), .with = quiet_words},
 };
 static const struct mapping program_mapping = MAPPING("a program", program_fields);
 
@@ -1313,6 +1315,16 @@ static const struct field ttl_fields[] = {
 };
 static const struct mapping ttl_mapping = MAPPING("`ttl`", ttl_fields);
 
+static void read_daily_hours(struct reading *reading, yaml_node_t *node, const struct field *field,
+                             void *into)
+{
+    const char *text = text_of(reading, node, field->key);
+    if (text != NULL && !daily_hours_parse(text, into))
+        FAULT(reading, node,
+              "`%s` cannot be \"%.40s\"; hours of a day like 9-20 or 8:30-21:15 are allowed",
+              field->key, text);
+}
+
 static const char *const level_words[] = {"debug", "info", "warn", "error", NULL};
 
 /* `limits` stands before the carriers that are measured against it. */
@@ -1328,6 +1340,7 @@ static const struct field config_fields[] = {
     {"ttl", read_nested, .with = &ttl_mapping},
     {"carriers", read_carriers, .min = 1, .max = CARRIERS_MAX, .required = true},
     {"log_level", read_word, CONFIG(log_level), .with = level_words},
+    {"quiet_hours_default", read_daily_hours, CONFIG(quiet_default)},
 };
 static const struct mapping config_mapping = MAPPING("the configuration", config_fields);
 

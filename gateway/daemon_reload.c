@@ -26,7 +26,8 @@ static bool take(struct daemon *daemon, FILE *errors)
     struct config *fresh;
     if (config_load(daemon->path, errors, &fresh) != ERR_OK)
         return false;
-    if (config_merge(daemon->config, fresh, errors))
+    if (config_take_hours(fresh, daemon->path, errors) &&
+        config_merge(daemon->config, fresh, errors))
         return true;
     config_free(fresh);
     return false;

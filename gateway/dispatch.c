@@ -15,6 +15,7 @@
 #define ASK_QUEUED_US 1000 /* how long a question may wait before Redis; see adapt_ask_limit() */
 #define ASK_LIMIT_MIN 128
 #define ASK_LIMIT_MAX 512
+#define QUIET_A_TURN  500 /* messages of a lane that one turn puts aside for quiet hours */
 
 /* ---- dispatch: tokens, slots, intent ---- */
 
@@ -109,15 +110,30 @@ static uint32_t waits_for(struct ramp *ramp, uint32_t bit, uint32_t cut_bit)
     return ramp_is_cut(ramp) ? bit | cut_bit : bit;
 }
 
+/* It is quiet at its recipient's: it leaves its queue until that is over. */
+static void put_aside(struct engine *e, struct message *m)
+{
+    message_leave_state(e, m);
+    m->due_us = 0;
+    message_wait(e, m, false); /* asks, and records */
+}
+
 /* False when the carrier can take no more this turn. */
 static bool dispatch_class(struct engine *e, struct carrier *c, Assent__V1__Class message_class)
 {
     struct message *m;
+    unsigned aside = 0;
     while ((m = queue_peek(&c->queue, message_class)) != NULL) {
         if (c->in_part[message_class] > 0)
             return false; /* its other parts come first: it is back in a moment */
         if (e->now.mono_us >= m->expires_us && m->flying == 0 && m->done == 0) {
             message_end(e, m, ASSENT__V1__OUTCOME__EXPIRED, ASSENT__V1__REASON__TIME_TO_LIVE, 0, 0);
+            continue;
+        }
+        if (message_is_quiet(e, m)) {
+            put_aside(e, m);
+            if (++aside == QUIET_A_TURN)
+                return false; /* the next turn goes on */
             continue;
         }
         if (!class_is_urgent(message_class) && pipeline_is_full(e)) {
@@ -489,6 +505,10 @@ static void wire_one(struct engine *e, struct message *m)
 {
     if (m->failed || m->stopped || m->elsewhere) { /* while this part was on its way */
         write_no_more(e, m);
+        return;
+    }
+    if (message_is_quiet(e, m)) { /* since it left its queue */
+        message_hold_until(e, m, ASSENT__V1__REASON__QUIET_HOURS, message_quiet_until(e, m));
         return;
     }
     if (!message_is_exempt(m)) {

@@ -38,6 +38,7 @@ void message_leave_state(struct engine *e, struct message *m)
 void message_finish(struct engine *e, struct message *m, Assent__V1__Outcome outcome)
 {
     message_leave_state(e, m);
+    message_set_quiet(e, m, false);
     if (outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN) {
         e->metrics.ended[m->message_class][outcome]++;
         ended_remember(e, m, outcome);
@@ -76,10 +77,10 @@ void message_hold_until(struct engine *e, struct message *m, Assent__V1__Reason 
                         uint64_t due_wall_ms)
 {
     message_give_back(e, m);
-    record_held(e, m, reason, due_wall_ms);
+    message_wait_until(e, m, due_wall_ms);
+    message_set_quiet(e, m, reason == ASSENT__V1__REASON__QUIET_HOURS);
+    record_held(e, m, reason, message_due_wall_ms(e, m));
     m->attempts--;
-    uint64_t ahead_ms = due_wall_ms > e->now.wall_ms ? due_wall_ms - e->now.wall_ms : 0;
-    m->due_us = e->now.mono_us + ahead_ms * US_PER_MS;
     message_wait(e, m, false);
 }
 

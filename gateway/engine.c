@@ -36,6 +36,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     carriers_init(e);
     e->routes = route_table_new(config);
     program_words_configure(e);
+    quiet_configure(e);
     wheel_init(&e->wheel, 0);
     wheel_init(&e->sender_wheel, 0);
     return e;
@@ -45,6 +46,7 @@ void engine_free(struct engine *e)
 {
     carriers_release(e);
     route_table_free(e->routes);
+    quiet_release(e);
     receipts_release(e);
     reassembly_free(e->reassembly);
     projection_release(e);
@@ -309,6 +311,7 @@ void engine_status(const struct engine *e, struct engine_status *ret)
     *ret = (struct engine_status){
         .open_messages = e->messages.by_id.count,
         .scheduled = counts[MESSAGE_SCHEDULED],
+        .quiet = e->quiet_held,
         .waiting = counts[MESSAGE_WAITING] + counts[MESSAGE_RETRY],
         .awaiting_receipt = counts[MESSAGE_SENT],
         .memory_octets = e->messages.octets,

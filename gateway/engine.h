@@ -84,7 +84,8 @@ struct submit_verdict {
     uint32_t replaced; /* characters, by smart_encoding */
     const char *opt_out_line; /* put under the text; NULL: nothing was. Lives as long as the engine */
     bool repeated_reference;
-    uint64_t ready_at; /* may be told when the ledger is durable up to here; 0 at once */
+    uint64_t due_wall_ms; /* quiet hours: it waits until then, or may not go before; 0: neither */
+    uint64_t ready_at;    /* may be told when the ledger is durable up to here; 0 at once */
 };
 void engine_submit(struct engine *engine, uint16_t client, const Assent__V1__Message *message,
                    bool dry_run, struct instant now, struct submit_verdict *ret_verdict);
@@ -137,7 +138,7 @@ int engine_program_of_scope(const struct engine *engine, uint32_t scope);
 /* What the world may see. */
 const struct metrics *engine_metrics(const struct engine *engine);
 struct engine_status {
-    uint64_t open_messages, scheduled, waiting, awaiting_receipt, memory_octets;
+    uint64_t open_messages, scheduled, quiet, waiting, awaiting_receipt, memory_octets;
     bool gate_open;
     const char *gate_why; /* "" when open */
     bool draining;

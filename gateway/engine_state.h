@@ -13,6 +13,7 @@
  *   denial.c    the deny set and recent opt-outs        imports.c    files of opt-ins and opt-outs
  *   opt_out_text.c   the line under marketing        review.c     opt-outs that may have meant less
  *   confirmation.c  one for one opt-out              program_words.c  words that programs add
+ *   quiet.c     quiet hours of recipients
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
  * Only these files include this header. */
@@ -23,6 +24,7 @@
 #include "consent/keyword_rows.h"
 #include "consent/policy.h"
 #include "consent/projection.h"
+#include "consent/quiet_hours.h"
 #include "gateway/engine.h"
 #include "gateway/imports.h"
 #include "gateway/message.h"
@@ -341,6 +343,10 @@ struct engine {
     struct table opt_out_lines;    /* hash of language and other way to the line */
     struct table orphans;          /* recovery: messages whose program is no longer configured */
 
+    struct quiet_book *quiet_book; /* NULL: no program keeps quiet hours */
+    struct quiet_cache *quiet_cache;
+    uint64_t quiet_held; /* messages that wait for their end */
+
     uint8_t *scratch;   /* for packing one event */
     struct arena arena; /* for unpacking one */
 };
@@ -400,6 +406,27 @@ void reference_remember(struct engine *e, uint64_t hash, uint64_t id, uint64_t w
 void message_wait(struct engine *e, struct message *m, bool front);
 void engine_timer_fired(struct engine *e, struct message *m);
 bool program_knows_client(const struct engine *e, uint16_t client, int program);
+
+/* ---- quiet.c ---- */
+void quiet_configure(struct engine *e); /* again with every configuration */
+void quiet_release(struct engine *e);
+/* NULL: the program keeps no quiet hours for this class. The answer is good until the next call. */
+const struct quiet_answer *quiet_of(const struct engine *e, const struct program_config *program,
+                                    Assent__V1__Class message_class, uint64_t number, uint16_t zone,
+                                    uint64_t wall_ms);
+const struct quiet_answer *message_quiet(const struct engine *e, const struct message *m,
+                                         uint64_t wall_ms);
+/* When it may go, of the wall clock; 0: now, by this gate. */
+uint64_t message_quiet_until(const struct engine *e, const struct message *m);
+/* True: it is quiet there now, and `due_us` is when to ask again. It stands in no queue, or leaves it
+ * then; nothing is recorded. */
+bool message_is_quiet(struct engine *e, struct message *m);
+void message_wait_until(struct engine *e, struct message *m, uint64_t wall_ms); /* sets due_us */
+uint64_t message_due_wall_ms(const struct engine *e, const struct message *m);
+void message_record_quiet(struct engine *e, struct message *m);
+void message_set_quiet(struct engine *e, struct message *m, bool quiet);
+/* False where there is no answer. */
+bool quiet_local_time(const struct quiet_answer *answer, Assent__V1__LocalTime *ret_local);
 
 /* ---- dispatch.c ---- */
 void dispatch_turn(struct engine *e);

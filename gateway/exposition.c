@@ -175,6 +175,8 @@ static void write_engine(const struct exposed *exposed, FILE *out)
     write_gauge(out, "assent_open_messages", "Messages that have not ended.", status.open_messages);
     write_gauge(out, "assent_scheduled_messages", "Messages that wait for their time.",
                 status.scheduled);
+    write_gauge(out, "assent_quiet_messages", "Messages held for quiet hours of their recipient.",
+                status.quiet);
     write_gauge(out, "assent_waiting_messages", "Messages in queues.", status.waiting);
     write_gauge(out, "assent_awaiting_receipt", "Messages sent and without their receipts.",
                 status.awaiting_receipt);

@@ -27,17 +27,32 @@ enum purpose message_purpose(const struct message *m)
     return policy_purpose((Assent__V1__Class)m->message_class, (Assent__V1__ServiceKind)m->service);
 }
 
+/* consent/quiet_hours.h knows when; the program's setting, whether it is asked. */
+static void quiet_facts(const struct engine *e, const struct message *m, struct gate_facts *facts)
+{
+    uint32_t bit = GATE_BIT(GATE_QUIET_HOURS);
+    if (!config_keeps_hours(&e->config->programs[m->program],
+                            (Assent__V1__Class)m->message_class)) {
+        facts->waived |= bit;
+        return;
+    }
+    facts->set |= bit;
+    facts->known |= bit;
+    facts->quiet_until_wall_ms = message_quiet_until(e, m);
+}
+
 void gates_own_facts(const struct engine *e, const struct message *m, struct gate_facts *ret)
 {
     *ret = (struct gate_facts){
         .purpose = message_purpose(m),
         .known = GATE_BIT(GATE_ORIGIN) | GATE_BIT(GATE_REGISTRATION),
         .waived = GATE_BIT(GATE_CONSENT_AGE) | GATE_BIT(GATE_DO_NOT_CALL) |
-                  GATE_BIT(GATE_QUIET_HOURS) | GATE_BIT(GATE_FREQUENCY) | GATE_BIT(GATE_CONTENT),
+                  GATE_BIT(GATE_FREQUENCY) | GATE_BIT(GATE_CONTENT),
         .may_originate = true,
         .registered = true,
         .today = (uint32_t)(e->now.wall_ms / DAY_MS),
     };
+    quiet_facts(e, m, ret);
 }
 
 void gates_add_answer(const struct engine *e, const struct message *m, const struct check *asked,

@@ -52,6 +52,8 @@ struct message {
     uint32_t command_status;   /* the last one that was not ESME_ROK */
     uint32_t gates;            /* what each said last; consent/policy.h */
     uint16_t program;
+    uint16_t
+        zone; /* of the recipient, by the submitter's word (consent/zones.h); 0: by the number */
     uint16_t client; /* index, or CLIENT_OPERATOR */
     uint16_t carrier;
     uint16_t todo, flying, done, reported; /* parts, one bit each */
@@ -78,6 +80,7 @@ struct message {
     bool stopped;          /* a STOP came while parts were on the wire */
     bool resent;           /* after being unknown, by its program's policy */
     bool intent;           /* an attempt without outcome: matters to recovery */
+    bool quiet;            /* waits for the end of quiet hours, until due_us */
     bool replanned;        /* its form is not the accepted one */
     bool need_days;        /* its check asks for days too */
     uint8_t worst_receipt; /* a part's final state that was not DELIVERED; 0 for none */

@@ -81,6 +81,9 @@ void record_sent(struct engine *e, struct message *m, uint8_t part, struct span 
     body.receipt_unasked = (m->unasked & 1u << (part - 1)) != 0;
     body.gates = m->gates;
     body.verdict_wall_ms = e->now.wall_ms - (e->now.mono_us - m->verdict_us) / US_PER_MS;
+    Assent__V1__LocalTime local;
+    if (quiet_local_time(message_quiet(e, m, body.verdict_wall_ms), &local))
+        body.local = &local;
     Assent__V1__Event event = EVENT_INIT(e);
     message_event(e, m, &event);
     event.body_case = ASSENT__V1__EVENT__BODY_SENT;
@@ -95,6 +98,10 @@ void record_held(struct engine *e, struct message *m, Assent__V1__Reason reason,
     body.reason = reason;
     body.gates = m->gates;
     body.due_wall_ms = due_wall_ms;
+    Assent__V1__LocalTime local;
+    if (reason == ASSENT__V1__REASON__QUIET_HOURS &&
+        quiet_local_time(message_quiet(e, m, e->now.wall_ms), &local))
+        body.local = &local;
     Assent__V1__Event event = EVENT_INIT(e);
     message_event(e, m, &event);
     event.body_case = ASSENT__V1__EVENT__BODY_HELD;

@@ -65,6 +65,7 @@ static void replay_accepted(struct engine *e, uint64_t sequence, const Assent__V
     m->carrier = (uint16_t)carrier;
     m->sender = sender < 0 ? 0 : (uint8_t)sender;
     m->message_class = (uint8_t)body->class_;
+    m->zone = e->config->zones ? zone_find(e->config->zones, body->time_zone) : 0;
     m->service = (uint8_t)body->service;
     m->cause = body->cause;
     m->encoding = (uint8_t)body->encoding;
@@ -118,11 +119,21 @@ static void replay_carrier(struct engine *e, struct message *m, const char *name
         message_set_carrier(e, m, (uint16_t)carrier);
 }
 
+/* Takes an intent back, or keeps one waiting that had none. */
+static void replay_held(struct engine *e, struct message *m, const Assent__V1__Held *body)
+{
+    m->attempts -= m->intent;
+    m->intent = false;
+    m->due_us = body->due_wall_ms * US_PER_MS;
+    message_set_quiet(e, m, body->reason == ASSENT__V1__REASON__QUIET_HOURS);
+}
+
 static void replay_of_message(struct engine *e, struct message *m, const Assent__V1__Event *event)
 {
     switch (event->body_case) {
     case ASSENT__V1__EVENT__BODY_ATTEMPT:
         m->intent = true;
+        message_set_quiet(e, m, false);
         m->attempts = (uint8_t)event->attempt->number;
         if (event->attempt->form != NULL)
             replay_form(m, event->attempt->form);
@@ -132,9 +143,7 @@ static void replay_of_message(struct engine *e, struct message *m, const Assent_
         replay_sent(e, m, event->sent);
         return;
     case ASSENT__V1__EVENT__BODY_HELD:
-        m->intent = false;
-        m->attempts--;
-        m->due_us = event->held->due_wall_ms * US_PER_MS;
+        replay_held(e, m, event->held);
         return;
     case ASSENT__V1__EVENT__BODY_DEFERRED:
         m->intent = false;
@@ -450,6 +459,7 @@ static void put_accepted(struct snapshot *s, const struct message *m)
     body.sender = UNCONST(e->config->programs[m->program].senders[m->sender]);
     body.carrier = UNCONST(e->config->carriers[m->carrier].name);
     body.campaign = m->flow->label;
+    body.time_zone = UNCONST(m->zone ? zone_name(e->config->zones, m->zone) : "");
     body.parts = m->parts;
     body.encoding = m->encoding;
     Assent__V1__TextForm form;
@@ -524,6 +534,17 @@ static void put_deferred(struct snapshot *s, const struct message *m)
     put_of_message(s, m, &event);
 }
 
+static void put_quiet(struct snapshot *s, const struct message *m)
+{
+    Assent__V1__Held body = ASSENT__V1__HELD__INIT;
+    body.reason = ASSENT__V1__REASON__QUIET_HOURS;
+    body.due_wall_ms = to_wall_ms(s, m->due_us);
+    Assent__V1__Event event = EVENT_INIT(s);
+    event.body_case = ASSENT__V1__EVENT__BODY_HELD;
+    event.held = &body;
+    put_of_message(s, m, &event);
+}
+
 static void put_doubt(struct snapshot *s, const struct message *m)
 {
     Assent__V1__Ended body = ASSENT__V1__ENDED__INIT;
@@ -544,6 +565,8 @@ static void put_message(struct snapshot *s, const struct message *m)
         put_attempt(s, m);
     if (m->attempts > 0 && !m->intent && m->state < MESSAGE_ON_WIRE)
         put_deferred(s, m);
+    if (m->quiet)
+        put_quiet(s, m);
     for (uint8_t part = 1; part <= m->parts; part++)
         if (m->done & (1u << (part - 1)))
             put_part(s, m, part);

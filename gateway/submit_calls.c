@@ -112,6 +112,7 @@ static void fill_verdict(Assent__V1__Verdict *verdict, const struct submit_verdi
     verdict->repeated_reference = given->repeated_reference;
     if (given->opt_out_line != NULL)
         verdict->opt_out_line = (char *)given->opt_out_line;
+    verdict->due_wall_ms = given->due_wall_ms;
     if (given->message != NULL)
         verdict->message = (char *)given->message;
 }

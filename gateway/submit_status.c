@@ -88,6 +88,7 @@ static void fill_status(const struct submit_server *server, struct instant now,
     reply->gate_why = (char *)status.gate_why;
     reply->open_messages = status.open_messages;
     reply->scheduled = status.scheduled;
+    reply->quiet = status.quiet;
     reply->memory_octets = status.memory_octets;
     reply->draining = status.draining;
 }

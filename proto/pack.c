@@ -53,6 +53,9 @@ static uint64_t integer(const ProtobufCFieldDescriptor *field, const uint8_t *me
     case PROTOBUF_C_TYPE_ENUM:
     case PROTOBUF_C_TYPE_INT32:
         return (uint64_t)(int64_t) * (const int32_t *)(const void *)member;
+    case PROTOBUF_C_TYPE_SINT32: /* zigzag: 0, -1, 1, -2, ... */
+        return (uint32_t)(*(const int32_t *)(const void *)member * 2u) ^
+               (uint32_t) - (*(const int32_t *)(const void *)member < 0);
     default:
         CHECK(field->type == PROTOBUF_C_TYPE_UINT64 || field->type == PROTOBUF_C_TYPE_INT64 ||
               field->type == PROTOBUF_C_TYPE_FIXED64);

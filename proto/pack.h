@@ -16,7 +16,7 @@ enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_OCTETS = 2, WIRE_32 = 5 };
 #define VARINT_MAX 10 /* octets of a 64-bit varint */
 
 /* The packed message ends at the end of `room`. False when it does not fit. CHECKs that the schema
- * uses only the types known here: bool, enum, int32, int64, uint32, uint64, fixed64, string, bytes, messages. */
+ * uses only the types known here: bool, enum, int32, sint32, int64, uint32, uint64, fixed64, string, bytes, messages. */
 MUST_CHECK bool pack_message(const ProtobufCMessage *message, uint8_t *room, size_t size,
                              struct span *ret_packed);
 

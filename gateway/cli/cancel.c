@@ -9,6 +9,7 @@
 #include "gateway/cli/json.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/print.h"
+#include "gateway/cli/when.h"
 #include "gateway/config_text.h"
 #include "proto/base/limits.h"
 
@@ -68,15 +69,19 @@ static bool cancel_ids(struct client *client, struct ids *ids)
 
 static void add_status(struct columns *table, const Assent__V1__MessageStatus *status)
 {
-    char id[24], parts[16], attempts[16], outcome[96];
+    char id[24], parts[16], attempts[16], outcome[96], state[80], when[WHEN_TEXT_SIZE];
     bool known = status->code == ASSENT__V1__CODE__CODE_OK;
     snprintf(id, sizeof id, "%" PRIu64, status->id);
     snprintf(parts, sizeof parts, "%u", status->parts);
     snprintf(attempts, sizeof attempts, "%u", status->attempts);
     bool open = status->outcome == ASSENT__V1__OUTCOME__OUTCOME_OPEN;
     outcome_text(status->outcome, ASSENT__V1__REASON__REASON_NONE, outcome);
-    columns_add(table, id, known ? status->state : "not known here", open ? "-" : outcome,
-                known ? parts : "-", known ? attempts : "-",
+    snprintf(state, sizeof state, "%s", known ? status->state : "not known here");
+    if (status->due_wall_ms != 0)
+        snprintf(state, sizeof state, "%s until %.19s UTC%s", status->state,
+                 when_text(status->due_wall_ms, when),
+                 status->held == ASSENT__V1__REASON__QUIET_HOURS ? ", quiet hours" : "");
+    columns_add(table, id, state, open ? "-" : outcome, known ? parts : "-", known ? attempts : "-",
                 status->carrier[0] ? status->carrier : "-");
 }
 

@@ -191,6 +191,7 @@ static void say_accepted(struct sentence *s, const Assent__V1__Event *event)
     if (a->replaced != 0)
         say(s, " with %u characters made plain", a->replaced);
     say_time(s, ", not before ", a->send_at_wall_ms);
+    say_if(s, ", recipient in ", a->time_zone);
     if (a->cause != 0)
         say(s, ", because of record #%" PRIu64, a->cause);
 }
@@ -219,6 +220,23 @@ static void say_gates(struct sentence *s, uint32_t answers)
     }
 }
 
+/* The recipient's clock, and how it is known. */
+static void say_local(struct sentence *s, const Assent__V1__LocalTime *local, uint64_t wall_ms)
+{
+    char west[WHEN_TEXT_SIZE], east[WHEN_TEXT_SIZE];
+    if (local == NULL)
+        return;
+    when_text(wall_ms + (uint64_t)(local->west_minutes * 60000ll), west);
+    when_text(wall_ms + (uint64_t)(local->east_minutes * 60000ll), east);
+    say(s, "; local time %.5s", west + 11);
+    if (local->west_minutes != local->east_minutes)
+        say(s, " to %.5s", east + 11);
+    say(s, " by the %s",
+        local->source == ASSENT__V1__ZONE_SOURCE__ZONE_BY_SUBMITTER   ? "submitter's word"
+        : local->source == ASSENT__V1__ZONE_SOURCE__ZONE_BY_AREA_CODE ? "area code"
+                                                                      : "country");
+}
+
 static void say_sent(struct sentence *s, const Assent__V1__Event *event)
 {
     const Assent__V1__Sent *sent = event->sent;
@@ -226,6 +244,7 @@ static void say_sent(struct sentence *s, const Assent__V1__Event *event)
     if (sent->carrier_message_id[0] != '\0')
         say(s, " as \"%s\"", sent->carrier_message_id);
     say_time(s, "; the gate said yes at ", sent->verdict_wall_ms);
+    say_local(s, sent->local, sent->verdict_wall_ms);
     say_gates(s, sent->gates);
 }
 
@@ -234,6 +253,7 @@ static void say_held(struct sentence *s, const Assent__V1__Event *event)
     char name[48];
     say(s, "held, nothing was written: %s", spaced(reason_name(event->held->reason), name));
     say_time(s, "; again at ", event->held->due_wall_ms);
+    say_local(s, event->held->local, event->wall_ms);
     say_gates(s, event->held->gates);
 }
 

@@ -32,6 +32,15 @@ const char *replaced_text(uint32_t replaced, char out[32])
     return out;
 }
 
+/* "  (quiet hours until 2026-12-01 13:00 UTC)", or "". */
+static void due_text(uint64_t due_wall_ms, char out[64])
+{
+    char when[WHEN_TEXT_SIZE];
+    out[0] = '\0';
+    if (due_wall_ms != 0)
+        snprintf(out, 64, "  (quiet hours until %.16s UTC)", when_text(due_wall_ms, when));
+}
+
 void send_fill(const struct send_options *options, Assent__V1__Message *message)
 {
     assent__v1__message__init(message);
@@ -45,26 +54,30 @@ void send_fill(const struct send_options *options, Assent__V1__Message *message)
         message->campaign = (char *)options->campaign;
     if (options->reference != NULL)
         message->reference = (char *)options->reference;
+    if (options->time_zone != NULL)
+        message->time_zone = (char *)options->time_zone;
 }
 
 /* True when the message was accepted. */
 static bool print_verdict(const Assent__V1__Verdict *verdict, const struct send_options *options)
 {
     bool ok = verdict->code == ASSENT__V1__CODE__CODE_OK;
-    char replaced[32];
+    char replaced[32], due[64];
+    due_text(verdict->due_wall_ms, due);
     if (options->json)
         json_line(message_json(&verdict->base), stdout);
     else if (ok && options->dry_run)
-        printf("would be accepted  %u part%s  %s%s%s%s\n", verdict->parts,
+        printf("would be accepted  %u part%s  %s%s%s%s%s\n", verdict->parts,
                verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),
                replaced_text(verdict->replaced, replaced),
-               verdict->opt_out_line[0] ? ", with the line: " : "", verdict->opt_out_line);
+               verdict->opt_out_line[0] ? ", with the line: " : "", verdict->opt_out_line,
+               due);
     else if (ok)
-        printf("accepted  id %" PRIu64 "  %u part%s  %s%s\n", verdict->id, verdict->parts,
+        printf("accepted  id %" PRIu64 "  %u part%s  %s%s%s\n", verdict->id, verdict->parts,
                verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),
-               verdict->repeated_reference ? "  (this reference was seen before)" : "");
+               verdict->repeated_reference ? "  (this reference was seen before)" : "", due);
     else
-        complain("refused: %s: %s", code_name(verdict->code), verdict->message);
+        complain("refused: %s: %s%s", code_name(verdict->code), verdict->message, due);
     return ok;
 }
 
@@ -150,6 +163,9 @@ int command_send(const struct cli *cli, int argc, char **argv)
          &o.reference, NULL},
         {"ttl", "TIME", "not sent when it is older: 60s, 2h", &o.ttl, NULL},
         {"at", "TIME", "not before: +10m, 2026-12-01T09:00:00Z", &o.at, NULL},
+        {"time-zone", "NAME",
+         "where the recipient is: America/Chicago; a column time_zone says it for each row",
+         &o.time_zone, NULL},
         {"dry-run", NULL, "check, count parts, send nothing", NULL, &o.dry_run},
         {"wait", NULL, "until every message has its end", NULL, &o.wait},
         {"progress", NULL, "show progress also when stderr is no terminal", NULL, &o.progress},

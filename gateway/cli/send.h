@@ -10,7 +10,7 @@ struct send_options {
     const char *program, *class_name, *sender, *campaign, *reference;
     const char *to, *text;      /* one message */
     const char *csv, *template; /* or a file */
-    const char *ttl, *at;
+    const char *ttl, *at, *time_zone;
     Assent__V1__Class class_;         /* read from class_name */
     uint64_t ttl_ms, send_at_wall_ms; /* read from ttl and at */
     bool wait, dry_run, progress, json, verbose;

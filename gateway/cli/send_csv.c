@@ -22,6 +22,7 @@
 #define BATCHES        8 /* Submits under way */
 #define BAD_ROWS_NAMED 100
 #define TEXT_SHOWN     40
+#define TIME_ZONE_MAX  48 /* no name of a zone is longer */
 
 static_assert(BATCH_MESSAGES * (TEXT_OCTETS_MAX + 512) < FRAME_MAX, "a batch must fit a frame");
 
@@ -32,6 +33,7 @@ struct batch {
     struct strings {
         char number[NUMBER_TEXT_SIZE];
         char reference[REFERENCE_OCTETS_MAX + 1];
+        char time_zone[TIME_ZONE_MAX + 1];
         char *text;
     } strings[BATCH_MESSAGES];
 };
@@ -41,8 +43,8 @@ struct job {
     struct client *client;
     struct csv *csv;
     struct template *text, *reference;
-    int number_column;
-    struct batch *batches; /* BATCHES of them */
+    int number_column, zone_column; /* the second is -1 where there is none */
+    struct batch *batches;          /* BATCHES of them */
     struct batch *filling;
     unsigned under_way;
     struct progress progress;
@@ -137,6 +139,12 @@ static bool fill_row(struct job *job, struct batch *batch)
         bad_row(job, "", "the reference is longer than 64 octets");
         return false;
     }
+    const char *time_zone = job->zone_column < 0 ? "" : csv_cell(job->csv, job->zone_column);
+    if (strlen(time_zone) > TIME_ZONE_MAX) {
+        bad_row(job, "time_zone", "no name of a time zone is so long");
+        return false;
+    }
+    strcpy(strings->time_zone, time_zone);
     number_format(number, strings->number);
     strings->text = check_strdup(text);
     batch->rows[batch->count] = csv_row(job->csv);
@@ -161,6 +169,8 @@ static bool submit(struct job *job, struct batch *batch)
         list[i]->number = batch->strings[i].number;
         list[i]->text = batch->strings[i].text;
         list[i]->reference = batch->strings[i].reference;
+        if (batch->strings[i].time_zone[0] != '\0')
+            list[i]->time_zone = batch->strings[i].time_zone;
     }
     Assent__V1__SubmitRequest request = ASSENT__V1__SUBMIT_REQUEST__INIT;
     request.n_messages = batch->count;
@@ -352,6 +362,7 @@ static int open_file(struct job *job)
     if (job->csv == NULL)
         return EXIT_REFUSED;
     job->number_column = csv_column(job->csv, "number");
+    job->zone_column = csv_column(job->csv, "time_zone");
     if (job->number_column < 0) {
         complain("%s: row 1 names no column `number`", options->csv);
         return EXIT_REFUSED;

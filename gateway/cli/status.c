@@ -24,15 +24,15 @@ static const Assent__V1__StatusReply *ask(struct client *client)
 static void print_head(const Assent__V1__StatusReply *status)
 {
     char uptime[SPAN_TEXT_SIZE], open[COUNT_TEXT_SIZE], scheduled[COUNT_TEXT_SIZE];
-    char memory[COUNT_TEXT_SIZE], records[COUNT_TEXT_SIZE];
+    char memory[COUNT_TEXT_SIZE], records[COUNT_TEXT_SIZE], quiet[COUNT_TEXT_SIZE];
     uint64_t behind = status->next_sequence - 1 - status->durable_sequence;
     printf("%s  assent %s  up %s%s\n", status->node, status->version,
            span_text(status->uptime_ms, uptime), status->draining ? "  DRAINING" : "");
     printf("gate     %s%s%s\n", status->gate_open ? "open" : "SHUT, nothing is sent: ",
            status->gate_why[0] && status->gate_open ? ", " : "", status->gate_why);
-    printf("messages %s open, %s scheduled, %s KiB of memory\n",
+    printf("messages %s open, %s scheduled (%s of them for quiet hours), %s KiB of memory\n",
            count_text(status->open_messages, open), count_text(status->scheduled, scheduled),
-           count_text(status->memory_octets / 1024, memory));
+           count_text(status->quiet, quiet), count_text(status->memory_octets / 1024, memory));
     printf("ledger   %s records, %" PRIu64 " not on disk yet\n\n",
            count_text(status->durable_sequence, records), behind);
 }

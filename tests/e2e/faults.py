@@ -22,7 +22,7 @@ listeners: [{{address: "unix://{folder}/assent.sock"}}]
 http: {{address: "tcp://127.0.0.1:{http}"}}
 clients: [{{name: shop, key_sha256: "{key}", programs: [news, login]}}]
 programs:
-  - {{name: news, brand: Herald, classes: [marketing], senders: ["12025550102"], opt_in: single}}
+  - {{name: news, brand: Herald, classes: [marketing], senders: ["12025550102"], opt_in: single, quiet_hours: off}}
   - {{name: login, brand: Bank, classes: [transactional], senders: ["12025550101"]}}
 limits: {{retry_min: 100ms, retry_max: 500ms, retries: 20}}
 carriers:

@@ -154,12 +154,14 @@ programs:
     senders: ["12025550100"]
     opt_in: double
     stop_reach: brand
+    quiet_hours: off
   - name: news
     brand: Herald
     classes: [marketing]
     senders: ["12025550102"]
     opt_in: single
     stop_reach: program
+    quiet_hours: off
   - {{name: login, brand: Acme Bank, classes: [otp, transactional], senders: ["12025550101"]}}
 carriers:
   - name: alpha

@@ -491,6 +491,7 @@ static const struct program_sketch sketches[SIM_PROGRAMS] = {
 static void fill_program(struct world *w, struct program_config *p, const struct program_sketch *s)
 {
     program_defaults(p);
+    p->quiet_hours = QUIET_OFF;
     snprintf(p->name, sizeof p->name, "%s", s->name);
     snprintf(p->brand, sizeof p->brand, "%s", s->brand);
     snprintf(p->senders[0], sizeof p->senders[0], "%s", s->sender);

@@ -168,8 +168,14 @@ static const struct fault faults[] = {
      "two clients are called shop"},
     {"name: shop, key", "name: shop, uid: -3, key", 9,
      "`uid` cannot be \"-3\"; a whole number from 0"},
-    {"brand: Acme\n", "brand: Acme\n    quiet_hours: auto\n", 13,
-     "unknown key \"quiet_hours\" in a program; allowed: name, brand"},
+    {"brand: Acme\n", "brand: Acme\n    colour: blue\n", 13,
+     "unknown key \"colour\" in a program; allowed: name, brand"},
+    {"brand: Acme\n", "brand: Acme\n    quiet_hours: 9-20\n", 13,
+     "`quiet_hours` cannot be \"9-20\"; allowed: auto, all, off"},
+    {"node: gw1", "quiet_hours_default: 20-9\nnode: gw1", 1,
+     "`quiet_hours_default` cannot be \"20-9\"; hours of a day like 9-20 or 8:30-21:15 are "
+     "allowed"},
+    {"node: gw1", "quiet_hours_default: [9, 20]\nnode: gw1", 1, "one value is allowed"},
     {"brand: Acme\n", "brand: Acme\n    language: xx\n", 13,
      "`language` cannot be \"xx\"; en, fr, es, pt, de, it, nl, tr, id, tl, ar, ru, hi, zh, ja and "
      "ko are allowed"},
@@ -461,6 +467,45 @@ static void assert_same_settings(const struct config *a, const struct config *b)
     assert_memory_equal(a->ttl_ms, b->ttl_ms, sizeof a->ttl_ms);
 }
 
+/* What config_take_hours() says of `text`; "" where it is content. */
+static const char *hours_of(const char *text)
+{
+    struct config *config = load(text);
+    assert_non_null(config);
+    memset(said, 0, sizeof said);
+    FILE *errors = fmemopen(said, sizeof said - 1, "w");
+    bool taken = config_take_hours(config, "x.yaml", errors);
+    fclose(errors);
+    assert_int_equal(taken, said[0] == '\0');
+    config_free(config);
+    return said;
+}
+
+/* A program that keeps quiet hours needs them for every country that a route leads to. */
+static void test_hours_are_known_for_every_route(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(hours_of(good),
+                           "x.yaml: carrier alpha: route \"1\" leads to countries of "
+                           "which no quiet hours are known: "));
+    assert_non_null(strstr(said, "CA"));
+    assert_non_null(strstr(said,
+                           "route \"44\" leads to countries of which no quiet hours are known: "
+                           "GB GG JE IM; set `quiet_hours_default`"));
+    assert_string_equal(hours_of(with("node: gw1", "quiet_hours_default: 9-20\nnode: gw1")), "");
+    assert_string_equal(hours_of(with("brand: Acme\n", "brand: Acme\n    quiet_hours: off\n")), "");
+    assert_string_equal(hours_of(with("[\"1\", \"44\"]", "[\"33\", \"1212\", \"1888\"]")), "");
+    assert_string_equal(hours_of(with("[\"1\", \"44\"]", "[{prefix: \"44\", classes: [otp]}]")),
+                        "");
+    assert_non_null(strstr(hours_of(with("classes: [otp, transactional]",
+                                         "classes: [otp, transactional], quiet_hours: all")),
+                           "route \"44\""));
+    assert_string_equal(hours_of(with("brand: Acme\n    classes: [marketing]",
+                                      "brand: Acme\n    classes: [transactional]")),
+                        "");
+    assert_string_equal(hours_of(uncommented(read_file(DEPLOY "assent.yaml"))), "");
+}
+
 /* What the file shows commented out is the default, and there is no setting that it does not show. */
 static void test_deployed_file_tells_defaults(void **state)
 {
@@ -481,6 +526,7 @@ static void test_deployed_file_tells_defaults(void **state)
     assert_int_equal(config->programs[0].stop_reach, program.stop_reach);
     assert_int_equal(config->programs[0].on_unknown, program.on_unknown);
     assert_int_equal(config->programs[0].smart_encoding, program.smart_encoding);
+    assert_int_equal(config->programs[0].quiet_hours, program.quiet_hours);
     const struct carrier_config *shown = &config->carriers[0];
     assert_int_equal(shown->bind, carrier.bind);
     assert_int_equal(shown->sessions, carrier.sessions);
@@ -763,6 +809,7 @@ int main(void)
         cmocka_unit_test(test_odd_files),
         cmocka_unit_test(test_window_against_limit),
         cmocka_unit_test(test_deployed_file),
+        cmocka_unit_test(test_hours_are_known_for_every_route),
         cmocka_unit_test(test_deployed_file_tells_defaults),
         cmocka_unit_test(test_deployed_file_is_complete),
         cmocka_unit_test(test_print),

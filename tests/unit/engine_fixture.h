@@ -411,6 +411,7 @@ static void world_pass(struct world *w, uint64_t ms)
 static void world_program(struct program_config *program, const char *name, const char *sender)
 {
     program_defaults(program);
+    program->quiet_hours = QUIET_OFF;
     snprintf(program->name, sizeof program->name, "%s", name);
     snprintf(program->brand, sizeof program->brand, "%s", name);
     snprintf(program->senders[0], sizeof program->senders[0], "%s", sender);

@@ -45,6 +45,7 @@ static void fill_value(const ProtobufCFieldDescriptor *field, uint8_t *member)
         return;
     case PROTOBUF_C_TYPE_ENUM:
     case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
     case PROTOBUF_C_TYPE_UINT32:
         *(uint32_t *)(void *)member = (uint32_t)some_number();
         return;
