@@ -97,16 +97,22 @@ static struct span octets_of(const ProtobufCFieldDescriptor *field, const uint8_
     return span_of(bytes->data, bytes->len);
 }
 
+static enum wire_type put_bare(struct packer *p, const ProtobufCFieldDescriptor *field,
+                               uint64_t value)
+{
+    if (field->type != PROTOBUF_C_TYPE_FIXED64) {
+        put_varint(p, value);
+        return WIRE_VARINT;
+    }
+    uint64_t little_endian = htole64(value);
+    put_octets(p, &little_endian, sizeof little_endian);
+    return WIRE_64;
+}
+
 static void put_integer(struct packer *p, const ProtobufCFieldDescriptor *field, uint64_t value)
 {
-    if (field->type == PROTOBUF_C_TYPE_FIXED64) {
-        uint64_t little_endian = htole64(value);
-        put_octets(p, &little_endian, sizeof little_endian);
-        put_tag(p, field->id, WIRE_64);
-    } else {
-        put_varint(p, value);
-        put_tag(p, field->id, WIRE_VARINT);
-    }
+    enum wire_type type = put_bare(p, field, value);
+    put_tag(p, field->id, type);
 }
 
 /* One value with its tag. `always`: also what proto3 leaves out, a zero or an empty string. */
@@ -141,7 +147,7 @@ static void put_repeated(struct packer *p, const ProtobufCFieldDescriptor *field
     const uint8_t *end = p->at;
     while (count-- > 0) {
         if (packed)
-            put_varint(p, integer(field, members + count * size));
+            (void)put_bare(p, field, integer(field, members + count * size));
         else
             put_value(p, field, members + count * size, true);
     }

@@ -36,6 +36,7 @@ programs:
     classes: [marketing]
     senders: ["12025550100"]
     opt_in: single
+    quiet_hours: off
 carriers:
   - name: alpha
     address: "tcp://127.0.0.1:{carrier}"
