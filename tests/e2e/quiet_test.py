@@ -85,7 +85,7 @@ def main():
         assert not sent_to(world, NIGHT), "sent at night after a restart"
 
         trace = world.cli("trace", str(held["id"])).stdout
-        assert "quiet hours until" in trace and "by the submitter's word" in trace, trace
+        assert "quiet hours; again at" in trace and "by the submitter's word" in trace, trace
         assert "local time" in world.cli("trace", str(sent["id"])).stdout
         world.cli("cancel", str(held["id"]))
         assert int(json.loads(world.cli("status", "--json").stdout).get("quiet", 0)) == 0
