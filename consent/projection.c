@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DAY_MS 86400000ull
+
 void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t count)
 {
     for (size_t i = 0; i < count && write->scope_count < WRITE_SCOPES_MAX; i++)
@@ -22,6 +24,7 @@ static void write_pending(struct consent_write *write, const Assent__V1__OptInRe
 /* Of a person: in the program's scope, or in those that the event names. */
 static bool write_about_person(const Assent__V1__Event *event, struct consent_write *write)
 {
+    static const uint32_t reassigned = SCOPE_REASSIGNED;
     const uint32_t *scopes = &event->program;
     size_t count = 1;
     switch (event->body_case) {
@@ -45,6 +48,11 @@ static bool write_about_person(const Assent__V1__Event *event, struct consent_wr
         write->kind = WRITE_LIFT_OPT_OUT;
         scopes = event->opted_in_again->scopes;
         count = event->opted_in_again->n_scopes;
+        break;
+    case ASSENT__V1__EVENT__BODY_NUMBER_VACANT:
+        write->kind = WRITE_OPT_OUT;
+        write->day = (uint16_t)(event->wall_ms / DAY_MS);
+        scopes = &reassigned;
         break;
     default:
         return false;

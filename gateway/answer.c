@@ -144,36 +144,13 @@ static void part_throttled(struct engine *e, struct message *m, uint16_t bit, en
 }
 
 /* The carrier's exceptions first, then the standard's table. */
-static enum status_policy policy_of(const struct carrier_config *carrier, uint32_t status)
+enum status_policy carrier_status_policy(const struct carrier_config *carrier, uint32_t status)
 {
     for (uint16_t i = 0; i < carrier->status_count; i++)
         if (carrier->statuses[i].command_status == status)
             return carrier->statuses[i].policy;
     enum status_policy policy = status_policy(status);
     return policy == STATUS_UNKNOWN_PERMANENT ? carrier->unknown_status : policy;
-}
-
-/* The recipient told the carrier to stop: as if a STOP had come, but nobody is there to confirm it to. */
-static void opted_out_at_carrier(struct engine *e, const struct message *m, uint32_t status)
-{
-    const struct program_config *program = &e->config->programs[m->program];
-    char how[48];
-    snprintf(how, sizeof how, "submit_sm was answered 0x%08x", (unsigned)status);
-    struct opt_out o = {.number = m->number,
-                        .source = ASSENT__V1__CONSENT_SOURCE__CARRIER,
-                        .client = "",
-                        .carrier = e->carriers[m->carrier].config->name,
-                        .sender = program->senders[m->sender],
-                        .rule = "",
-                        .language = "",
-                        .how = how,
-                        .text = "",
-                        .evidence = "",
-                        .program = m->program};
-    struct stop_reach_scopes reach;
-    stop_reach_of(e, m->number, &m->program, 1, &reach);
-    opt_out_reach(&o, &reach);
-    opt_out_apply(e, &o);
 }
 
 static void part_refused(struct engine *e, struct message *m, uint16_t bit,
@@ -202,6 +179,7 @@ static void part_refused(struct engine *e, struct message *m, uint16_t bit,
     case STATUS_OK:
     case STATUS_OPTED_OUT:
     case STATUS_PERMANENT:
+    case STATUS_UNKNOWN_SUBSCRIBER:
     case STATUS_UNKNOWN_PERMANENT:
         m->failed = true;
         return;
@@ -210,12 +188,15 @@ static void part_refused(struct engine *e, struct message *m, uint16_t bit,
 
 static void refused(struct engine *e, struct message *m, uint16_t bit, uint32_t status)
 {
-    enum status_policy policy = policy_of(message_carrier(e, m)->config, status);
+    enum status_policy policy = carrier_status_policy(message_carrier(e, m)->config, status);
+    bool first = !m->failed;
     m->command_status = status;
     part_refused(e, m, bit, policy);
+    if (first && policy == STATUS_UNKNOWN_SUBSCRIBER)
+        news_unknown_subscriber(e, m, status);
     message_settle(e, m);
-    if (policy == STATUS_OPTED_OUT && e->plant != PLANT_CARRIER_OPT_OUT_LOST)
-        opted_out_at_carrier(e, m, status); /* an ended message is freed when the turn is over */
+    if (first && policy == STATUS_OPTED_OUT) /* an ended message is freed when the turn is over */
+        news_opted_out(e, m, status);
 }
 
 void message_request_ended(struct engine *e, uint64_t cookie, enum request_end end,
@@ -278,13 +259,16 @@ void message_late_answer(struct engine *e, uint64_t cookie, uint32_t command_sta
         late_part_taken(e, m, bit, carrier_id);
         return;
     }
-    if (command_status != ESME_ROK &&
-        policy_of(message_carrier(e, m)->config, command_status) == STATUS_OPTED_OUT)
-        opted_out_at_carrier(e, m, command_status);
+    enum status_policy policy =
+        carrier_status_policy(message_carrier(e, m)->config, command_status);
+    if (policy == STATUS_OPTED_OUT)
+        news_opted_out(e, m, command_status);
     if (m->state != MESSAGE_IN_DOUBT)
         return;
     if (command_status != ESME_ROK) {
         m->command_status = command_status;
+        if (policy == STATUS_UNKNOWN_SUBSCRIBER)
+            news_unknown_subscriber(e, m, command_status);
         reject(e, m);
         return;
     }

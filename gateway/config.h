@@ -87,6 +87,15 @@ struct status_rule {
     enum status_policy policy;
 };
 
+/* What a carrier's error code says about the recipient, besides that this message failed. */
+enum recipient_news { NEWS_NONE, NEWS_OPTED_OUT, NEWS_UNKNOWN_SUBSCRIBER };
+
+/* `code` as the carrier writes it in receipts; of a network_error_code's octets "type:code". */
+struct receipt_error {
+    char code[12];
+    enum recipient_news news;
+};
+
 /* A sender with other limits than the carrier's `sender_rate` and `sender_daily`. */
 struct sender_limit {
     char sender[17];
@@ -127,6 +136,8 @@ struct carrier_config {
     struct status_rule statuses[STATUS_RULES_MAX];
     uint16_t status_count;
     enum status_policy unknown_status; /* of a command_status that no table has */
+    struct receipt_error receipt_errors[RECEIPT_ERRORS_MAX];
+    uint16_t receipt_error_count;
     struct route_config *routes;
     uint16_t route_count;
     bool retired;           /* gone from the file; gateway/config_merge.h */
@@ -158,6 +169,11 @@ struct config {
 
     struct daily_hours quiet_default; /* where no rule is known; until 0: none */
     const struct zone_table *zones;   /* of config_take_hours(); NULL: no program has quiet hours */
+
+    /* A number is taken for vacant when this many messages, the first and the last so far apart, have met
+     * an unknown subscriber and none was delivered in between. */
+    uint32_t vacant_times;   /* 3 */
+    uint64_t vacant_over_ms; /* 7 days */
 
     /* limits (P10) */
     uint32_t max_open_messages;   /* waiting, scheduled, in flight, awaiting receipts; 4,000,000 */

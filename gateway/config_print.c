@@ -182,6 +182,8 @@ static const char *policy_sentence(enum status_policy policy)
         return "tried by the next route";
     case STATUS_OPTED_OUT:
         return "an opt-out of the recipient";
+    case STATUS_UNKNOWN_SUBSCRIBER:
+        return "final: nobody has this number";
     case STATUS_OK:
     case STATUS_PERMANENT:
     case STATUS_UNKNOWN_PERMANENT:
@@ -197,6 +199,12 @@ static void print_statuses(const struct carrier_config *carrier, FILE *out)
     for (unsigned i = 0; i < carrier->status_count; i++)
         fprintf(out, "    status 0x%" PRIx32 " is %s\n", carrier->statuses[i].command_status,
                 policy_sentence(carrier->statuses[i].policy));
+    for (unsigned i = 0; i < carrier->receipt_error_count; i++)
+        fprintf(out, "    a failure with error %s in its receipt is %s\n",
+                carrier->receipt_errors[i].code,
+                carrier->receipt_errors[i].news == NEWS_OPTED_OUT
+                    ? "an opt-out of the recipient"
+                    : "one of a number that nobody has");
 }
 
 static void print_addressing(const struct addressing *rules, FILE *out)
@@ -296,6 +304,9 @@ static void print_limits(const struct config *config, FILE *out)
                 shown(config->ttl_ms[c], text));
     fprintf(out, "\nTemporary errors: up to %" PRIu32 " more attempts, %s apart growing to %s\n",
             config->retry_max, shown(config->retry_min_ms, low), shown(config->retry_max_ms, high));
+    fprintf(out,
+            "A number that carriers call unknown %" PRIu32 " times over %s needs a new consent\n",
+            config->vacant_times, shown(config->vacant_over_ms, text));
     fprintf(out, "Client references are remembered for %s, at most %" PRIu32 "\n",
             shown(config->reference_window_ms, text), config->max_references);
     fprintf(out, "A snapshot every %" PRIu32 " records of the ledger\n", config->snapshot_records);

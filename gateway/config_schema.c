@@ -1006,7 +1006,7 @@ static const struct {
 } policy_words[] = {
     {"retry", STATUS_RETRY},         {"retry_elsewhere", STATUS_ELSEWHERE},
     {"throttle", STATUS_THROTTLE},   {"final", STATUS_PERMANENT},
-    {"opted_out", STATUS_OPTED_OUT},
+    {"opted_out", STATUS_OPTED_OUT}, {"unknown_subscriber", STATUS_UNKNOWN_SUBSCRIBER},
 };
 
 static bool policy_of(struct reading *reading, yaml_node_t *node, const char *key,
@@ -1022,7 +1022,8 @@ static bool policy_of(struct reading *reading, yaml_node_t *node, const char *ke
         }
     }
     FAULT(reading, node,
-          "`%s` cannot be \"%.40s\"; allowed: retry, retry_elsewhere, throttle, final, opted_out",
+          "`%s` cannot be \"%.40s\"; allowed: retry, retry_elsewhere, throttle, final, opted_out, "
+          "unknown_subscriber",
           key, text);
     return false;
 }
@@ -1089,6 +1090,55 @@ static void read_statuses(struct reading *reading, yaml_node_t *node, const stru
     }
     for (; pair < node->data.mapping.pairs.top; pair++)
         read_status(reading, pair, carrier);
+}
+
+static const char *const news_words[] = {"opted_out", "unknown_subscriber", NULL};
+
+static void read_receipt_error(struct reading *reading, const yaml_node_pair_t *pair,
+                               struct carrier_config *carrier)
+{
+    yaml_node_t *node = node_at(reading, pair->key);
+    const char *code = key_of(reading, pair);
+    struct receipt_error *error = &carrier->receipt_errors[carrier->receipt_error_count];
+    struct field field = {code, .size = sizeof(unsigned), .with = news_words};
+    unsigned news = NEWS_NONE;
+    if (*code == '\0' || strlen(code) >= sizeof error->code || strchr(code, ' ') != NULL) {
+        FAULT(reading, node,
+              "`receipt_errors` cannot have \"%.40s\"; a code is written as in receipts, up to %zu "
+              "characters without spaces",
+              code, sizeof error->code - 1);
+        return;
+    }
+    for (unsigned i = 0; i < carrier->receipt_error_count; i++)
+        if (strcmp(carrier->receipt_errors[i].code, code) == 0) {
+            FAULT(reading, node, "code %s is there twice; keep one", code);
+            return;
+        }
+    unsigned before = reading->faults->count;
+    read_word(reading, node_at(reading, pair->value), &field, &news);
+    strcpy(error->code, code);
+    error->news = news + NEWS_OPTED_OUT;
+    carrier->receipt_error_count += reading->faults->count == before;
+}
+
+static void read_receipt_errors(struct reading *reading, yaml_node_t *node,
+                                const struct field *field, void *into)
+{
+    struct carrier_config *carrier = into;
+    if (node->type != YAML_MAPPING_NODE) {
+        FAULT(reading, node, "`%s` is written as {\"069\": opted_out, \"001\": unknown_subscriber}",
+              field->key);
+        return;
+    }
+    const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+    size_t count = (size_t)(node->data.mapping.pairs.top - pair);
+    if (count > field->max || carrier->receipt_error_count > 0) {
+        FAULT(reading, node, "`%s` has %zu entries; at most %llu are allowed", field->key, count,
+              (unsigned long long)field->max);
+        return;
+    }
+    for (; pair < node->data.mapping.pairs.top; pair++)
+        read_receipt_error(reading, pair, carrier);
 }
 
 static const char *const bind_words[] = {"transceiver", "transmitter_receiver", NULL};
@@ -1199,6 +1249,7 @@ static const struct field carrier_fields[] = {
     {"failover_after", read_number, CARRIER(failover_after_ms), 0, 86400000, &duration},
     {"statuses", read_statuses, .max = STATUS_RULES_MAX},
     {"unknown_status", read_policy, CARRIER(unknown_status)},
+    {"receipt_errors", read_receipt_errors, .max = RECEIPT_ERRORS_MAX},
     {"routes", read_routes, .min = 1, .max = ROUTES_MAX, .required = true},
 };
 static const struct mapping carrier_mapping = MAPPING("a carrier", carrier_fields);
@@ -1325,6 +1376,12 @@ static void read_daily_hours(struct reading *reading, yaml_node_t *node, const s
               field->key, text);
 }
 
+static const struct field vacancy_fields[] = {
+    {"times", read_number, CONFIG(vacant_times), 1, VACANCY_TIMES_MAX, &integer},
+    {"over", read_number, CONFIG(vacant_over_ms), 0, VACANCY_OVER_MS_MAX, &duration},
+};
+static const struct mapping vacancy_mapping = MAPPING("`unknown_subscriber`", vacancy_fields);
+
 static const char *const level_words[] = {"debug", "info", "warn", "error", NULL};
 
 /* `limits` stands before the carriers that are measured against it. */
@@ -1339,6 +1396,7 @@ static const struct field config_fields[] = {
     {"limits", read_nested, .with = &limit_mapping},
     {"ttl", read_nested, .with = &ttl_mapping},
     {"carriers", read_carriers, .min = 1, .max = CARRIERS_MAX, .required = true},
+    {"unknown_subscriber", read_nested, .with = &vacancy_mapping},
     {"log_level", read_word, CONFIG(log_level), .with = level_words},
     {"quiet_hours_default", read_daily_hours, CONFIG(quiet_default)},
 };

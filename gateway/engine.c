@@ -32,6 +32,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     projection_init(e);
     imports_init(e);
     receipts_init(e);
+    vacancies_init(e);
     e->reassembly = reassembly_new(key);
     carriers_init(e);
     e->routes = route_table_new(config);
@@ -48,6 +49,7 @@ void engine_free(struct engine *e)
     route_table_free(e->routes);
     quiet_release(e);
     receipts_release(e);
+    vacancies_release(e);
     reassembly_free(e->reassembly);
     projection_release(e);
     imports_release(e);

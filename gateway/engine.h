@@ -222,6 +222,8 @@ enum plant {
     PLANT_FAILOVER_PART,       /* P6: the rest of a message that one carrier has taken in part */
     PLANT_NO_FAILOVER,         /* P8: what waits at a carrier that is down stays */
     PLANT_CARRIER_OPT_OUT_LOST, /* P3: the carrier says that the recipient opted out: not kept */
+    PLANT_RECEIPT_OPT_OUT_LOST, /* P3: so does the error code of a receipt */
+    PLANT_VACANCY_LOST,         /* P1: a number that nobody has goes on being sent to */
     PLANT_SENDER_PARTS,         /* P7: a sender's rate lets in texts, not parts */
     PLANT_SENDER_DAY_FORGOTTEN, /* P7: a restart forgets what a sender has written today */
     PLANT_NODES_NOT_AWAITED,    /* P2: a Redis that lost another gateway's opt-outs is trusted */

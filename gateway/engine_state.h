@@ -5,6 +5,7 @@
  *   dispatch.c  tokens, intent, gate, wire           carrier.c    links and sessions
  *   answer.c    the carrier's answers                ending.c     how messages leave the pipeline
  *   receipts.c  what receipts change                 correlation.c   carriers' ids of messages
+ *   recipient_news.c  what carriers' codes say of a recipient   vacancy.c  numbers that nobody has
  *   receipt_hint.c  settings that would match more   inbound.c    replies from handsets
  *   failover.c  which carrier a message waits at     reconfigure.c  a new configuration
  *   long_reply.c  parts of replies                sender.c     what one sender may write
@@ -244,6 +245,8 @@ struct parked_receipt {
     TAILQ_ENTRY(parked_receipt) link;
     uint64_t until_us;
     bool early;
+    uint8_t part;     /* and */
+    uint64_t message; /* joined: whose it is */
     struct receipt_in in;
 };
 
@@ -328,8 +331,12 @@ struct engine {
     struct receipt_in gathered[RECEIPTS_GATHERED]; /* of this read, not looked up yet */
     size_t gathered_count;
     struct parked_list early, parked; /* oldest first */
+    struct parked_list joined;        /* claimed, and told in the next turn */
     struct table parked_by_key;
     uint64_t parked_count;
+
+    TAILQ_HEAD(, vacancy) vacancies;
+    struct table vacancy_by_number;
 
     struct table references; /* keyed hash to message id */
     struct seen_reference *reference_ring;
@@ -460,6 +467,8 @@ void message_late_answer(struct engine *e, uint64_t cookie, uint32_t command_sta
                          struct span carrier_id);
 /* When every part that was written has its answer: what becomes of the message? */
 void message_settle(struct engine *e, struct message *m);
+/* The carrier's exceptions first, then the standard's table. */
+enum status_policy carrier_status_policy(const struct carrier_config *carrier, uint32_t status);
 /* What is unknown may go out once more, by its program's policy (P6). */
 bool may_send_again(const struct engine *e, const struct message *m);
 
@@ -590,6 +599,31 @@ void receipt_apply(struct engine *e, struct message *m, uint8_t part, uint8_t st
 void receipt_park_again(struct engine *e, int carrier, const Assent__V1__Receipt *body,
                         uint64_t number);
 Assent__V1__Outcome outcome_of_receipt(uint8_t state);
+
+/* ---- recipient_news.c ---- */
+enum recipient_news news_of_receipt(const struct engine *e, uint16_t carrier, uint8_t state,
+                                    const char *error_code);
+/* Before the receipt is recorded and applied; opts out, and so may end the message when it waits. */
+void news_take_receipt(struct engine *e, const struct message *m, uint8_t state,
+                       const char *error_code);
+/* By the answer to a submit_sm; the first after the message was settled, the second before. */
+void news_opted_out(struct engine *e, const struct message *m, uint32_t command_status);
+void news_unknown_subscriber(struct engine *e, const struct message *m, uint32_t command_status);
+void news_replay_receipt(struct engine *e, const struct message *m, const Assent__V1__Receipt *body,
+                         uint64_t wall_ms);
+
+/* ---- vacancy.c ---- */
+void vacancies_init(struct engine *e);
+void vacancies_release(struct engine *e);
+/* One more message met with an unknown subscriber; `code` says by what. */
+void vacancy_note(struct engine *e, const struct message *m, const char *code);
+void vacancy_replay(struct engine *e, uint64_t number, uint64_t wall_ms);
+/* One was delivered, or the number is marked. */
+void vacancy_end(struct engine *e, uint64_t number);
+/* Snapshots: the one after `v`, oldest first; NULL begins and ends. */
+const struct vacancy *vacancy_after(const struct engine *e, const struct vacancy *v);
+uint64_t vacancy_describe(const struct vacancy *v, Assent__V1__SeenVacancy *body); /* its number */
+void vacancy_seen(struct engine *e, const Assent__V1__SeenVacancy *body, uint64_t number);
 
 /* ---- inbound.c ---- */
 void inbound_came(struct engine *e, const struct owed *owed, const struct sm_body *body);

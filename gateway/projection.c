@@ -105,7 +105,7 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
 {
     if (!write_of_event(sequence, event, personal, &entry->write))
         return false;
-    if (entry->write.kind == WRITE_OPT_OUT) {
+    if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT) {
         entry->imported = event->opted_out->import != 0;
         take_confirmation(e, entry, event);
     }
@@ -119,13 +119,14 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
     e->projection.last_consent = sequence;
     if (!entry_from_event(e, &entry, sequence, event, personal))
         return;
-    if (entry.write.kind == WRITE_OPT_OUT && !entry.imported)
+    if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT && !entry.imported)
         recent_add(e, &entry.write, event->wall_ms);
     if (e->projection.phase != STORE_LIVE)
         return;
     struct projection_entry *queued = check_malloc(sizeof *queued);
     *queued = entry;
-    queued->received_us = entry.imported ? 0 : e->now.mono_us;
+    bool asked_for = !entry.imported && event->body_case != ASSENT__V1__EVENT__BODY_NUMBER_VACANT;
+    queued->received_us = asked_for ? e->now.mono_us : 0;
     TAILQ_INSERT_TAIL(&e->projection.queue, queued, link);
     e->projection.queue_count++;
 }

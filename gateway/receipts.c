@@ -21,6 +21,7 @@ void receipts_init(struct engine *e)
     correlation_init(e);
     TAILQ_INIT(&e->early);
     TAILQ_INIT(&e->parked);
+    TAILQ_INIT(&e->joined);
 }
 
 /* Of carrier, id and number: an id may have been given twice. Number 0: the receipt names none. */
@@ -30,7 +31,7 @@ static uint64_t parked_key(uint64_t hash, uint64_t number)
     return key ? key : 1;
 }
 
-static void drop_parked(struct engine *e, struct parked_receipt *parked)
+static void unlink_parked(struct engine *e, struct parked_receipt *parked)
 {
     uint64_t key = parked_key(parked->in.hash, parked->in.number);
     uint64_t *slot = table_find(&e->parked_by_key, key);
@@ -38,6 +39,11 @@ static void drop_parked(struct engine *e, struct parked_receipt *parked)
         table_remove(&e->parked_by_key, key);
     TAILQ_REMOVE(parked->early ? &e->early : &e->parked, parked, link);
     e->parked_count--;
+}
+
+static void drop_parked(struct engine *e, struct parked_receipt *parked)
+{
+    unlink_parked(e, parked);
     free(parked);
 }
 
@@ -48,6 +54,11 @@ void receipts_release(struct engine *e)
         drop_parked(e, TAILQ_FIRST(&e->early));
     while (!TAILQ_EMPTY(&e->parked))
         drop_parked(e, TAILQ_FIRST(&e->parked));
+    struct parked_receipt *joined;
+    while ((joined = TAILQ_FIRST(&e->joined)) != NULL) {
+        TAILQ_REMOVE(&e->joined, joined, link);
+        free(joined);
+    }
     table_release(&e->parked_by_key);
 }
 
@@ -153,6 +164,7 @@ static void report_part(struct engine *e, struct message *m, uint8_t part,
         e->metrics.counters[COUNT_RECEIPTS_REPEATED]++;
         return;
     }
+    news_take_receipt(e, m, in->state, in->error_code);
     receipt_apply(e, m, part, in->state);
     if (!is_complete(m)) {
         record_receipt(e, in, m, part, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
@@ -179,10 +191,34 @@ void correlate_add(struct engine *e, struct message *m, uint8_t part, struct spa
         parked = table_find_pointer(&e->parked_by_key, parked_key(c->hash, 0));
     if (parked == NULL)
         return;
+    parked->message = m->id;
+    parked->part = part;
+    if (m->state == MESSAGE_NEW ||
+        news_of_receipt(e, m->carrier, parked->in.state, parked->in.error_code) == NEWS_OPTED_OUT) {
+        unlink_parked(e, parked);
+        TAILQ_INSERT_TAIL(&e->joined, parked, link);
+        return;
+    }
     report_part(e, m, part, &parked->in);
     if (parked->early)
         answer_when_durable(e, &parked->in.owed);
     drop_parked(e, parked);
+}
+
+/* What cannot be told while the message is on its way from one state to another: an opt-out ends what
+ * waits. And what is replayed has been told, unless the records that follow say otherwise. */
+static void tell_joined(struct engine *e)
+{
+    struct parked_receipt *joined;
+    while ((joined = TAILQ_FIRST(&e->joined)) != NULL) {
+        struct message *m = message_find(&e->messages, joined->message);
+        if (m != NULL && m->state != MESSAGE_ENDED)
+            report_part(e, m, joined->part, &joined->in);
+        if (joined->early)
+            answer_when_durable(e, &joined->in.owed);
+        TAILQ_REMOVE(&e->joined, joined, link);
+        free(joined);
+    }
 }
 
 /* ---- without a message ---- */
@@ -271,6 +307,7 @@ static void tell_unmatched(struct engine *e, struct parked_receipt *parked)
     bool resolves = m != NULL && is_final(in->state);
     if (resolves) {
         Assent__V1__Outcome outcome = outcome_of_receipt(in->state);
+        news_take_receipt(e, m, in->state, in->error_code);
         record_receipt(e, in, m, 1, outcome);
         message_finish(e, m, outcome);
     } else {
@@ -380,6 +417,7 @@ void receipts_turn(struct engine *e)
 {
     struct parked_receipt *parked;
     receipts_take(e);
+    tell_joined(e);
     while ((parked = TAILQ_FIRST(&e->early)) != NULL && parked->until_us <= e->now.mono_us)
         tell_unmatched(e, parked);
     while ((parked = TAILQ_FIRST(&e->parked)) != NULL && parked->until_us <= e->now.mono_us)

@@ -100,6 +100,10 @@ static void replay_sent(struct engine *e, struct message *m, const Assent__V1__S
 static void replay_ended(struct engine *e, struct message *m, const Assent__V1__Event *event)
 {
     const Assent__V1__Ended *body = event->ended;
+    if (body->reason == ASSENT__V1__REASON__CARRIER_STATUS &&
+        carrier_status_policy(e->carriers[m->carrier].config, body->command_status) ==
+            STATUS_UNKNOWN_SUBSCRIBER)
+        vacancy_replay(e, m->number, event->wall_ms);
     bool may_be_resolved = body->outcome == ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME &&
                            (body->reason == ASSENT__V1__REASON__NO_ANSWER ||
                             body->reason == ASSENT__V1__REASON__CRASH);
@@ -156,6 +160,7 @@ static void replay_of_message(struct engine *e, struct message *m, const Assent_
         replay_ended(e, m, event);
         return;
     case ASSENT__V1__EVENT__BODY_RECEIPT:
+        news_replay_receipt(e, m, event->receipt, event->wall_ms);
         if (event->receipt->outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN)
             message_finish(e, m, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
         else if (event->receipt->part >= 1 && event->receipt->part <= m->parts)
@@ -222,6 +227,12 @@ static void replay_with_person(struct engine *e, uint64_t sequence, const Assent
         return;
     case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
         replay_again(e, event, personal);
+        return;
+    case ASSENT__V1__EVENT__BODY_NUMBER_VACANT:
+        vacancy_end(e, personal->number);
+        return;
+    case ASSENT__V1__EVENT__BODY_SEEN_VACANCY:
+        vacancy_seen(e, event->seen_vacancy, personal->number);
         return;
     case ASSENT__V1__EVENT__BODY_SEEN_OPT_OUT:
         replay_seen_opt_out(e, event->seen_opt_out, personal->number);
@@ -656,6 +667,20 @@ static void put_reviews(struct snapshot *s)
     }
 }
 
+static void put_vacancies(struct snapshot *s)
+{
+    const struct vacancy *v = NULL;
+    while ((v = vacancy_after(s->e, v)) != NULL) {
+        Assent__V1__SeenVacancy body;
+        Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+        personal.number = vacancy_describe(v, &body);
+        Assent__V1__Event event = EVENT_INIT(s);
+        event.body_case = ASSENT__V1__EVENT__BODY_SEEN_VACANCY;
+        event.seen_vacancy = &body;
+        put(s, &event, &personal);
+    }
+}
+
 static void put_long_replies(struct snapshot *s)
 {
     const struct part_set *set = reassembly_oldest(s->e->reassembly);
@@ -737,6 +762,7 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     put_nodes(&s);
     imports_snapshot(e, now.wall_ms, put_plain, &s);
     put_references(&s);
+    put_vacancies(&s);
     put_long_replies(&s);
     put_reviews(&s);
     put_messages(&s);

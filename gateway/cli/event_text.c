@@ -405,6 +405,15 @@ static void say_register_copied(struct sentence *s, const Assent__V1__Event *eve
         say(s, "; copied from the register at %s", when_text(copied->copied_wall_ms, when));
 }
 
+static void say_vacant(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__NumberVacant *vacant = event->number_vacant;
+    say(s,
+        "number taken for reassigned: %u messages met an unknown subscriber, the last at %s with "
+        "%s",
+        vacant->times, vacant->carrier, vacant->code);
+}
+
 static void say_scope_registered(struct sentence *s, const Assent__V1__Event *event)
 {
     say(s, "scope %u is %s", event->scope_registered->number, event->scope_registered->name);
@@ -472,6 +481,7 @@ static const struct {
     {ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED, say_declined},
     {ASSENT__V1__EVENT__BODY_OPTED_OUT, say_opted_out},
     {ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN, say_again},
+    {ASSENT__V1__EVENT__BODY_NUMBER_VACANT, say_vacant},
     {ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED, say_scope_registered},
     {ASSENT__V1__EVENT__BODY_IMPORT_BEGUN, say_import_begun},
     {ASSENT__V1__EVENT__BODY_REGISTER_COPIED, say_register_copied},

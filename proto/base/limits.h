@@ -130,6 +130,7 @@
 #define LISTENERS_MAX        16
 #define ROUTES_MAX           4096       /* of one carrier */
 #define STATUS_RULES_MAX     64         /* of one carrier */
+#define RECEIPT_ERRORS_MAX   64         /* of one carrier: codes with a meaning of their own */
 #define SENDER_LIMITS_MAX    256        /* of one carrier: senders with a rate of their own */
 #define CONFIG_OCTETS_MAX    (1u << 20) /* the configuration file */
 #define CONFIG_FAULTS_MAX    50         /* told in one go */
@@ -141,6 +142,9 @@
 #define FAILOVER_URGENT_MS   100   /* a code waits so long for a carrier that is unfit */
 #define PARKED_RECEIPTS_MAX  65536
 #define PARKED_RECEIPT_MS    60000
+#define VACANCIES_MAX        (1u << 18) /* numbers that carriers call unknown; the oldest is forgotten */
+#define VACANCY_TIMES_MAX    100
+#define VACANCY_OVER_MS_MAX  (90ull * 24 * 3600 * 1000)
 #define RECEIPTS_GATHERED    32         /* looked up together */
 #define ENDED_IDS_REMEMBERED (1u << 18) /* carriers' ids of ended messages: receipts come twice */
 #define ENDED_REMEMBERED     (1u << 18) /* sequence numbers back that Query knows ended messages of */

@@ -290,6 +290,7 @@ static const struct {
     {STATE_BUFFERED, ASSENT__V1__OUTCOME__OUTCOME_OPEN},
 };
 #define STATE_BAD          1 /* .. 5 */
+#define STATE_VACANT       2 /* its error is that of an unknown subscriber */
 #define STATE_INTERMEDIATE 6 /* .. 8 */
 
 struct taken { /* a message that the carrier took */
@@ -315,6 +316,8 @@ static void plan_receipts(struct world *w, const struct taken *t, uint64_t answe
     else if (rng_chance(rng, 50000))
         after_us += rng_below(rng, 60 * US_PER_S);
     uint64_t state = rng_chance(rng, p->receipt_bad) ? STATE_BAD + rng_below(rng, 5) : 0;
+    if (p->vacant >> t->number % 20 & 1 && rng_chance(rng, 800000))
+        state = STATE_VACANT;
     plan_receipt(w, t, after_us, state);
     if (rng_chance(rng, p->receipt_double))
         plan_receipt(w, t, after_us + rng_below(rng, 5 * US_PER_S), state);

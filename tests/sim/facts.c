@@ -22,6 +22,16 @@ static void read_scopes(struct fact *f, const uint32_t *scopes, size_t count)
         f->scopes[i] = (uint16_t)scopes[i];
 }
 
+/* As world.c sets every carrier up. */
+static enum recipient_news read_news(const struct world *w, const char *error_code)
+{
+    const struct carrier_config *c = &w->config.carriers[0];
+    for (uint16_t i = 0; i < c->receipt_error_count; i++)
+        if (strcmp(c->receipt_errors[i].code, error_code) == 0)
+            return c->receipt_errors[i].news;
+    return NEWS_NONE;
+}
+
 static void read_body(struct world *w, const Assent__V1__Event *event, struct fact *f)
 {
     switch ((int)event->body_case) {
@@ -48,6 +58,11 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
         break;
     case ASSENT__V1__EVENT__BODY_RECEIPT:
         f->outcome = event->receipt->outcome;
+        f->state = event->receipt->state;
+        f->news = read_news(w, event->receipt->error_code);
+        break;
+    case ASSENT__V1__EVENT__BODY_NUMBER_VACANT:
+        f->scopes[f->scope_count++] = SCOPE_REASSIGNED;
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         f->source = event->opted_out->source;
@@ -68,8 +83,10 @@ static void read_record(struct world *w, uint64_t sequence)
         world_fail(w, "P9", "record %llu is not an Event", (unsigned long long)sequence);
         return;
     }
-    r->fact = (struct fact){
-        .body = (int)event->body_case, .message = event->message, .program = event->program};
+    r->fact = (struct fact){.body = (int)event->body_case,
+                            .message = event->message,
+                            .program = event->program,
+                            .wall_ms = event->wall_ms};
     read_body(w, event, &r->fact);
     assent__v1__event__free_unpacked(event, NULL);
     if (personal.length == 0)
@@ -141,6 +158,71 @@ static void fold_ended(struct world *w, struct progress *p, uint64_t sequence, b
     p->ended_at = sequence;
 }
 
+/* ---- what receipts' codes say of a recipient ---- */
+
+static bool has_opted_out_before(const struct world *w, const struct record *r, uint64_t sequence)
+{
+    while (--sequence > 0) {
+        const struct fact *f = &w->gw->disk.records[sequence].fact;
+        if (f->body == ASSENT__V1__EVENT__BODY_OPTED_OUT && f->number == r->fact.number &&
+            f->source == ASSENT__V1__CONSENT_SOURCE__CARRIER && f->program == r->fact.program)
+            return true;
+    }
+    return false;
+}
+
+static bool vacancy_is_due(const struct world *w, const struct vacancy_seen *v, uint64_t wall_ms)
+{
+    return v->times >= w->config.vacant_times &&
+           wall_ms >= v->first_wall_ms + w->config.vacant_over_ms;
+}
+
+static void count_vacancy(struct vacancy_seen *v, uint64_t wall_ms)
+{
+    v->first_wall_ms = v->times++ == 0 ? wall_ms : v->first_wall_ms;
+}
+
+/* The mark stands before the receipt that made it due, and ends the count; that receipt begins it anew. */
+static void fold_vacant(struct world *w, uint64_t sequence, bool replayed)
+{
+    const struct fact *f = &w->gw->disk.records[sequence].fact;
+    struct vacancy_seen *v = &w->gw->seen.vacancies[people_find_number(w, f->number)];
+    count_vacancy(v, f->wall_ms);
+    if (!replayed && !vacancy_is_due(w, v, f->wall_ms))
+        world_fail(w, "P1", "a number is taken for vacant after %u messages", v->times);
+    *v = (struct vacancy_seen){0};
+}
+
+static bool is_failure(int state)
+{
+    return state == ASSENT__V1__RECEIPT_STATE__RECEIPT_EXPIRED ||
+           state == ASSENT__V1__RECEIPT_STATE__RECEIPT_DELETED ||
+           state == ASSENT__V1__RECEIPT_STATE__RECEIPT_UNDELIVERABLE ||
+           state == ASSENT__V1__RECEIPT_STATE__RECEIPT_REJECTED ||
+           state == ASSENT__V1__RECEIPT_STATE__RECEIPT_UNKNOWN;
+}
+
+/* What a receipt says beside its state is in the ledger before it: an opt-out, or the mark. */
+static void fold_news(struct world *w, struct record *r, uint64_t sequence, bool replayed)
+{
+    const struct fact *f = &w->gw->disk.records[sequence].fact;
+    struct vacancy_seen *v = &w->gw->seen.vacancies[people_find_number(w, r->fact.number)];
+    bool first = is_failure(f->state) && !r->progress.a_part_failed;
+    r->progress.a_part_failed = r->progress.a_part_failed || is_failure(f->state);
+    if (f->state == ASSENT__V1__RECEIPT_STATE__RECEIPT_DELIVERED)
+        *v = (struct vacancy_seen){0};
+    if (first && f->news == NEWS_OPTED_OUT && !replayed && !has_opted_out_before(w, r, sequence))
+        world_fail(w, "P3", "a receipt of message %llu said that its recipient has opted out",
+                   (unsigned long long)f->message);
+    if (!first || f->news != NEWS_UNKNOWN_SUBSCRIBER)
+        return;
+    const struct fact *before = &w->gw->disk.records[sequence - 1].fact;
+    bool marked = before->body == ASSENT__V1__EVENT__BODY_NUMBER_VACANT;
+    count_vacancy(v, f->wall_ms);
+    if (!replayed && !marked && vacancy_is_due(w, v, f->wall_ms))
+        world_fail(w, "P1", "a number that %u messages found vacant is not marked", v->times);
+}
+
 static void fold_message(struct world *w, uint64_t sequence, bool replayed)
 {
     const struct fact *f = &w->gw->disk.records[sequence].fact;
@@ -180,6 +262,7 @@ static void fold_message(struct world *w, uint64_t sequence, bool replayed)
         fold_ended(w, p, sequence, replayed);
         break;
     case ASSENT__V1__EVENT__BODY_RECEIPT:
+        fold_news(w, r, sequence, replayed);
         if (f->outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN)
             fold_ended(w, p, sequence, replayed);
         break;
@@ -189,6 +272,8 @@ static void fold_message(struct world *w, uint64_t sequence, bool replayed)
 static void fold(struct world *w, uint64_t sequence, bool replayed)
 {
     struct record *r = &w->gw->disk.records[sequence];
+    if (r->fact.body == ASSENT__V1__EVENT__BODY_NUMBER_VACANT)
+        fold_vacant(w, sequence, replayed);
     if (r->fact.body == ASSENT__V1__EVENT__BODY_ACCEPTED)
         r->progress = (struct progress){.open = true,
                                         .waiting = true,
@@ -228,6 +313,7 @@ void oracle_appended(struct world *w, uint64_t sequence)
 /* After a crash the records that are left tell another story. */
 void oracle_recovered(struct world *w)
 {
+    memset(w->gw->seen.vacancies, 0, sizeof w->gw->seen.vacancies);
     w->gw->seen.oldest_open = 1;
     for (uint64_t i = 1; i < w->gw->disk.next; i++)
         fold(w, i, true);
@@ -242,7 +328,8 @@ static void fold_opt_out(const struct fact *f, bool lifts_only, struct set *set)
         uint64_t key = consent_key(f->scopes[s], f->number);
         if (f->body == ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN)
             set_remove(set, key);
-        else if (f->body == ASSENT__V1__EVENT__BODY_OPTED_OUT && !lifts_only)
+        else if (!lifts_only && (f->body == ASSENT__V1__EVENT__BODY_OPTED_OUT ||
+                                 f->body == ASSENT__V1__EVENT__BODY_NUMBER_VACANT))
             set_add(set, key);
     }
 }
@@ -259,7 +346,8 @@ void facts_opt_outs(const struct world *w, uint64_t until, uint64_t number, stru
 void facts_said(const struct world *w, struct set *set)
 {
     for (uint64_t i = 1; i <= w->gw->disk.durable; i++)
-        if (w->gw->disk.records[i].fact.body == ASSENT__V1__EVENT__BODY_OPTED_OUT)
+        if (w->gw->disk.records[i].fact.body == ASSENT__V1__EVENT__BODY_OPTED_OUT ||
+            w->gw->disk.records[i].fact.body == ASSENT__V1__EVENT__BODY_NUMBER_VACANT)
             fold_opt_out(&w->gw->disk.records[i].fact, false, set);
 }
 

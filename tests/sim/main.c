@@ -52,6 +52,8 @@ static const struct {
     [PLANT_FAILOVER_PART] = {"failover_part", "P6"},
     [PLANT_NO_FAILOVER] = {"no_failover", "P8"},
     [PLANT_CARRIER_OPT_OUT_LOST] = {"carrier_opt_out_lost", "P3"},
+    [PLANT_RECEIPT_OPT_OUT_LOST] = {"receipt_opt_out_lost", "P3"},
+    [PLANT_VACANCY_LOST] = {"vacancy_lost", "P1"},
     [PLANT_SENDER_PARTS] = {"sender_parts", "P7"},
     [PLANT_SENDER_DAY_FORGOTTEN] = {"sender_day_forgotten", "P7"},
     [PLANT_NODES_NOT_AWAITED] = {"nodes_not_awaited", "P1 P2 P3", .pair = true},

@@ -240,12 +240,14 @@ void oracle_executed_check(struct world *w, const struct check *check,
     for (uint32_t p = 0; p < SIM_PROGRAMS; p++) {
         bool all = denies(w, SCOPE_EVERYTHING, p, &seen) || denies(w, SCOPE_HOLD, p, &seen) ||
                    denies(w, scope_program(w, p), p, &seen);
-        if (!all)
+        bool vacant = denies(w, SCOPE_REASSIGNED, p, &seen);
+        if (!all && !vacant)
             seen.allows_other |= 1u << p;
         if (all || denies(w, scope_brand(w, p), p, &seen))
             continue;
         seen.allows_question |= 1u << p;
-        if (set_has(&w->server.now.opt_in, consent_key(scope_program(w, p), check->number)))
+        if (!vacant &&
+            set_has(&w->server.now.opt_in, consent_key(scope_program(w, p), check->number)))
             seen.allows_marketing |= 1u << p;
     }
     *ret_seen = seen;
@@ -1000,7 +1002,8 @@ void oracle_executed_write(struct world *w, const struct consent_write *write)
         for (unsigned i = 0; i < write->scope_count; i++)
             note_move(w, consent_key(write->scopes[i], write->number), r->appended_us,
                       write->kind == WRITE_OPT_OUT);
-    if (write->kind == WRITE_OPT_OUT && f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT)
+    if (write->kind == WRITE_OPT_OUT && f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT &&
+        f->body != ASSENT__V1__EVENT__BODY_NUMBER_VACANT)
         world_fail(w, "P3", "an opt-out in Redis that record %llu does not say",
                    (unsigned long long)write->sequence);
     if (write->kind == WRITE_OPT_IN && f->body != ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED &&

@@ -106,6 +106,10 @@ static void draw_chaos(struct plan *p, struct rng *rng)
     draw_people(p, rng);
     p->ids = (enum plan_ids)rng_below(rng, IDS_KINDS);
     p->id_repeated = maybe(rng, 200000);
+    p->receipt_news = rng_chance(rng, 500000);
+    p->vacant = p->receipt_news
+                    ? (uint32_t)rng_below(rng, 1u << 20) & (uint32_t)rng_below(rng, 1u << 20)
+                    : 0;
     p->last_receipts = between(rng, 0, (1u << SIM_CARRIERS_MAX) - 1);
 }
 

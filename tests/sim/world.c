@@ -526,6 +526,18 @@ static void fill_statuses(struct carrier_config *c)
     c->status_count = 2;
 }
 
+/* In all the spellings of bench/receipt_text.h. */
+static void fill_receipt_errors(struct carrier_config *c)
+{
+    static const struct receipt_error errors[] = {
+        {"069", NEWS_OPTED_OUT},           {"E069", NEWS_OPTED_OUT},
+        {"3:69", NEWS_OPTED_OUT},          {"027", NEWS_UNKNOWN_SUBSCRIBER},
+        {"E027", NEWS_UNKNOWN_SUBSCRIBER}, {"3:27", NEWS_UNKNOWN_SUBSCRIBER},
+    };
+    memcpy(c->receipt_errors, errors, sizeof errors);
+    c->receipt_error_count = sizeof errors / sizeof errors[0];
+}
+
 static void fill_ids(enum plan_ids ids, struct carrier_config *c)
 {
     static const struct {
@@ -576,6 +588,8 @@ static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t ind
     fill_routes(w, c, index);
     fill_statuses(c);
     fill_ids(w->plan.ids, c);
+    if (w->plan.receipt_news)
+        fill_receipt_errors(c);
     c->receipt_parts = w->plan.last_receipts >> index & 1 ? RECEIPT_OF_LAST : RECEIPTS_OF_ALL;
 }
 
@@ -599,6 +613,8 @@ static void fill_config(struct world *w)
     c->carrier_count = (uint16_t)w->plan.carriers;
     for (uint32_t i = 0; i < w->plan.carriers; i++)
         fill_carrier(w, &c->carriers[i], i);
+    c->vacant_times = 1 + (uint32_t)rng_below(&w->rng, 3);
+    c->vacant_over_ms = rng_below(&w->rng, 20000);
     for (unsigned i = 0; i < CLASS_COUNT; i++)
         c->ttl_ms[i] = 60000 + rng_below(&w->rng, 180000);
     c->retry_min_ms = 200 + (uint32_t)rng_below(&w->rng, 800);

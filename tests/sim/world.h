@@ -64,6 +64,8 @@ struct plan {
     enum bind_mode bind;
     enum plan_routes routes;
     enum plan_ids ids;
+    bool receipt_news;      /* receipts' codes say who has opted out, and who is nobody */
+    uint32_t vacant;        /* bits by number: nobody's, most of the time */
     uint32_t last_receipts; /* bits by carrier: the last part of a long text alone is to report */
     uint64_t outage_us;     /* mean time between a carrier's outages; 0 never */
     uint64_t reload_us;     /* mean time between new configurations; 0 never */
@@ -106,6 +108,9 @@ struct fact {
     uint16_t scopes[WRITE_SCOPES_MAX];
     uint8_t scope_count;
     int message_class, service, outcome, reason, source;
+    int state; /* of a receipt */
+    enum recipient_news news;
+    uint64_t wall_ms;
     uint16_t carrier;
 };
 
@@ -118,6 +123,7 @@ struct progress {
     uint32_t sent_parts;             /* bits */
     int outcome, reason;
     bool was_in_doubt; /* it ended as unknown before */
+    bool a_part_failed;
     uint64_t since_us; /* it waits since */
 };
 
@@ -440,7 +446,14 @@ struct write_times {
     size_t count, size;
 };
 
+/* Messages to a number that met an unknown subscriber, and none was delivered in between. */
+struct vacancy_seen {
+    uint32_t times;
+    uint64_t first_wall_ms;
+};
+
 struct witness { /* what the oracle has seen of one gateway */
+    struct vacancy_seen vacancies[SIM_NUMBERS_MAX];
     struct verdict_seen *verdicts;
     size_t verdict_count, verdict_size;
     struct write_times writes[SIM_CARRIERS_MAX];
