@@ -124,11 +124,17 @@ static uint8_t roles_of_ascii(struct span text)
     return slot_of(folded, text.length)->roles;
 }
 
+/* As the characters of Han, kana and Hangul are, and so their words. */
+static bool is_of_three(char c)
+{
+    return ((uint8_t)c & 0xf0) == 0xe0;
+}
+
 /* A script without spaces: what one of our words is found within. */
 static uint8_t roles_within(const struct fold *fold)
 {
     uint8_t roles = 0;
-    for (size_t at = 0; at < fold->compact_length; at++)
+    for (size_t at = 0; at < fold->compact_length; at += is_of_three(fold->compact[at]) ? 3 : 1)
         for (size_t length = 3; length <= 24 && at + length <= fold->compact_length; length += 3)
             roles |= slot_of(fold->compact + at, length)->roles;
     return roles;

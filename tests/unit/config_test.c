@@ -610,6 +610,8 @@ static void test_print(void **state)
     assert_non_null(strstr(text, "at most 3 submit_sm in any second of 12025550100"));
     assert_non_null(strstr(text, "takes numbers that begin with: 1, 44"));
     assert_non_null(strstr(text, "double opt-in"));
+    assert_non_null(strstr(text, "does not say how to end it: Reply STOP to unsubscribe"));
+    assert_non_null(strstr(text, "warning: no `contact`: the answer to HELP names nobody to ask"));
     assert_null(strstr(text, "open sesame"));
     config_free(config);
 }
