@@ -82,7 +82,8 @@ struct submit_verdict {
     uint32_t parts;
     uint32_t encoding;
     uint32_t replaced; /* characters, by smart_encoding */
-    const char *opt_out_line; /* put under the text; NULL: nothing was. Lives as long as the engine */
+    const char
+        *opt_out_line; /* put under the text; NULL: nothing was. Lives as long as the engine */
     bool repeated_reference;
     uint64_t due_wall_ms; /* quiet hours: it waits until then, or may not go before; 0: neither */
     uint64_t ready_at;    /* may be told when the ledger is durable up to here; 0 at once */
@@ -228,6 +229,7 @@ enum plant {
     PLANT_SENDER_DAY_FORGOTTEN, /* P7: a restart forgets what a sender has written today */
     PLANT_NODES_NOT_AWAITED,    /* P2: a Redis that lost another gateway's opt-outs is trusted */
     PLANT_NEWS_BELIEVED,        /* P4: it is believed when it says that an opt-out is news */
+    PLANT_DOUBT_WAITS, /* P3: an opt-out that may mean less stops nothing until it is answered */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -95,6 +95,10 @@ void reply_review(struct engine *e, struct reply *r, const struct keyword_match 
         reply_stop(e, r, match); /* nobody to ask for: everything */
         return;
     }
+    if (e->plant == PLANT_DOUBT_WAITS) {
+        reply_ordinary(e, r, match);
+        return;
+    }
     marketing_reach(e, r, &reach);
     opt_out_reach(&o, &reach);
     uint64_t sequence = opt_out_apply(e, &o);

@@ -143,6 +143,20 @@ static void stop_scopes(struct world *w, uint32_t number, uint32_t program, bool
     }
 }
 
+static bool is_opt_out(const struct mo *mo)
+{
+    return mo->kind == MO_STOP || mo->kind == MO_STOP_ALL || mo->kind == MO_DOUBT;
+}
+
+/* What a reply ends. One that may have meant less ends the brand's marketing. */
+static void mo_scopes(struct world *w, const struct mo *mo, struct stop_scopes *out)
+{
+    if (mo->kind == MO_DOUBT)
+        *out = (struct stop_scopes){.scopes = {scope_brand(w, mo->program)}, .count = 1};
+    else
+        stop_scopes(w, mo->number, mo->program, mo->kind == MO_STOP_ALL, out);
+}
+
 static bool ends(struct world *w, uint16_t scope, uint32_t program, bool marketing)
 {
     return scope == SCOPE_EVERYTHING || scope == scope_program(w, program) ||
@@ -803,7 +817,7 @@ static void stop_answered(struct world *w, struct mo *mo)
     if (sub->last_start_us >= mo->handed_us)
         return; /* a START came after it: it need not stand any more */
     struct stop_scopes stop;
-    stop_scopes(w, mo->number, mo->program, mo->kind == MO_STOP_ALL, &stop);
+    mo_scopes(w, mo, &stop);
     check_durable_and_in_redis(w, mo, &stop);
     check_cancelled(w, mo, &stop);
     for (unsigned marketing = 0; marketing < 2; marketing++)
@@ -851,7 +865,7 @@ static void deliver_answered(struct world *w, uint32_t connection, uint32_t sequ
             continue;
         struct mo *mo = &w->wire.mos[d->mo];
         TRACE(w, "gateway", "deliver_sm_resp %x to deliver_sm %u", command_status, d->mo);
-        if (command_status == ESME_ROK && (mo->kind == MO_STOP || mo->kind == MO_STOP_ALL))
+        if (command_status == ESME_ROK && is_opt_out(mo))
             stop_answered(w, mo);
         if (command_status == ESME_ROK && mo->kind == MO_HALF)
             half_answered(w, mo);
@@ -902,7 +916,7 @@ static void note_stop(struct world *w, const struct mo *mo)
     struct subscriber *sub = &w->oracle.subscribers[mo->number];
     struct stop_scopes stop;
     bool news = false;
-    stop_scopes(w, mo->number, mo->program, mo->kind == MO_STOP_ALL, &stop);
+    mo_scopes(w, mo, &stop);
     for (uint8_t i = 0; i < stop.count; i++)
         news |= set_add(&sub->opted_out, stop.scopes[i]);
     sub->last_stop_us = w->now_us;
@@ -917,6 +931,13 @@ static void carrier_opt_out(struct world *w, const struct submit_seen *s)
     note_read(w, s->number, &stop);
 }
 
+static bool is_confirmation(int service)
+{
+    return service == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION ||
+           service == ASSENT__V1__SERVICE_KIND__WHICH_MESSAGES ||
+           service == ASSENT__V1__SERVICE_KIND__MARKETING_STOPPED;
+}
+
 static void answer_handed(struct world *w, uint32_t connection, const struct delivery *d)
 {
     const struct submit_seen *s = find_sent(w, connection, d->sequence);
@@ -926,7 +947,7 @@ static void answer_handed(struct world *w, uint32_t connection, const struct del
         struct subscriber *sub = &w->oracle.subscribers[s->number];
         bool refused = d->command_status != ESME_ROK && s->part == 0;
         told(w, s->number)->service_writes[s->service] -= refused;
-        if (s->service == ASSENT__V1__SERVICE_KIND__OPT_OUT_CONFIRMATION)
+        if (is_confirmation(s->service))
             sub->confirmations -= refused;
         return;
     }
@@ -945,9 +966,10 @@ static void answer_handed(struct world *w, uint32_t connection, const struct del
 static void stop_handed(struct world *w, struct mo *mo)
 {
     struct stop_scopes stop;
-    stop_scopes(w, mo->number, mo->program, mo->kind == MO_STOP_ALL, &stop);
+    mo_scopes(w, mo, &stop);
     note_read(w, mo->number, &stop);
     note_stop(w, mo);
+    w->oracle.subscribers[mo->number].doubted |= mo->kind == MO_DOUBT;
 }
 
 static void half_handed(struct world *w, struct mo *mo)
@@ -977,10 +999,13 @@ void oracle_handed(struct world *w, uint32_t connection, const struct delivery *
     }
     struct mo *mo = &w->wire.mos[d->mo];
     mo->handed_us = w->now_us;
-    if (mo->kind == MO_STOP || mo->kind == MO_STOP_ALL)
+    if (is_opt_out(mo))
         stop_handed(w, mo);
     else if (mo->kind == MO_HALF)
         half_handed(w, mo);
+    else if (mo->kind == MO_NO && w->oracle.subscribers[mo->number].doubted)
+        w->oracle.subscribers[mo->number]
+            .confirmations_due++; /* it may be a STOP to our question */
     else if (mo->kind == MO_START)
         start_handed(w, mo);
     else if (mo->kind == MO_RECEIPT && mo->receipt_of != NONE)

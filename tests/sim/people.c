@@ -431,8 +431,11 @@ static void say(struct world *w, enum mo_kind kind, uint32_t number, uint32_t pr
 {
     static const char *const stops[] = {"STOP", "stop.", "Stop!",   "unsubscribe",
                                         "QUIT", "baja",  "S T O P", " Stop "};
-    static const char *const words[] = {"",    "",   "STOPALL", "START",
-                                        "YES", "NO", "HELP",    "thanks, see you on Monday"};
+    static const char *const words[] = {"",        "",
+                                        "STOPALL", "START",
+                                        "YES",     "NO",
+                                        "HELP",    "thanks, see you on Monday",
+                                        "",        "cancel my order"};
     const char *text = kind == MO_STOP ? stops[rng_below(&w->people_rng, 8)] : words[kind];
     wire_send_mo(w, kind, number, program, text, delay_us);
 }
@@ -469,6 +472,11 @@ void people_receive(struct world *w, uint32_t number, uint32_t program, const ch
         stop(w, MO_STOP, number, program);
     if (rng_chance(rng, p->stop_all))
         stop(w, MO_STOP_ALL, number, program);
+    if (rng_chance(rng, p->doubt)) {
+        say(w, MO_DOUBT, number, program, mood(w));
+        if (rng_chance(rng, 300000))
+            say(w, rng_chance(rng, 500000) ? MO_YES : MO_NO, number, program, mood(w));
+    }
     if (rng_chance(rng, p->stop_halves)) {
         static const char *const halves[] = {"Leave me al", "one, thank you!"};
         wire_send_halves(w, number, program, halves, mood(w));

@@ -79,6 +79,7 @@ static void draw_people(struct plan *p, struct rng *rng)
     p->help = between(rng, 0, 50000);
     p->chatter = between(rng, 0, 100000);
     p->stop_halves = between(rng, 0, 80000);
+    p->doubt = p->stop_halves / 2;
     p->yes = between(rng, 600000, 1000000);
     p->cancel = between(rng, 0, 100000);
     p->repeat = between(rng, 0, 200000);

@@ -455,7 +455,7 @@ static void heal(struct world *w, struct event *e)
     memset(w->wire.out_until_us, 0, sizeof w->wire.out_until_us);
     p->never_answered = p->answered_late = p->deliver_drop = 0;
     p->receipt_lost = 0;
-    p->stop = p->stop_all = p->start = p->help = p->chatter = p->stop_halves = 0;
+    p->stop = p->stop_all = p->start = p->help = p->chatter = p->stop_halves = p->doubt = 0;
     for (uint32_t i = 0; i < p->gateways; i++) {
         world_turn_to(w, i);
         w->gw->crash_in = 0;

@@ -86,8 +86,9 @@ struct plan {
     uint32_t receipt_lost, receipt_double, receipt_early, receipt_bad, no_id; /* one taken */
     uint32_t receipt_contradicts, receipt_foreign, id_repeated;               /* one taken */
     uint32_t deliver_drop; /* a deliver_sm_resp: the carrier does not see it */
-    uint32_t stop, stop_all, start, help, chatter, yes;         /* a message to a subscriber */
-    uint32_t stop_halves;                                       /* likewise, in two parts */
+    uint32_t stop, stop_all, start, help, chatter, yes; /* a message to a subscriber */
+    uint32_t doubt;                                     /* likewise, in words that may mean less */
+    uint32_t stop_halves;                               /* likewise, in two parts */
     uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
     uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
     bool
@@ -254,7 +255,8 @@ enum mo_kind {
     MO_NO,
     MO_HELP,
     MO_CHATTER,
-    MO_HALF, /* of a text that says STOP when both are there */
+    MO_HALF,  /* of a text that says STOP when both are there */
+    MO_DOUBT, /* takes consent away, and asks for help: marketing stops, and we ask */
 };
 
 /* A deliver_sm on its way to the gateway, until it is answered with ESME_ROK. */
@@ -427,6 +429,7 @@ struct subscriber { /* what a subscriber and the carrier know about their consen
         uint32_t service_writes[8]; /* by kind */
     } at[SIM_GATEWAYS_MAX];
     struct set opted_out; /* scopes of the STOPs since the last START */
+    bool doubted;         /* some opt-out of theirs may have meant less */
     uint32_t confirmations_due, confirmations;
     uint64_t last_start_us, last_stop_us;
 };
