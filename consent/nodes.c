@@ -128,6 +128,21 @@ bool node_is_running(const struct known_node *known, uint64_t now_us)
     return known->seen_us != 0 && now_us - known->seen_us < NODE_SILENT_MS * US_PER_MS;
 }
 
+void nodes_meet(struct nodes *nodes)
+{
+    for (uint8_t i = 0; i < nodes->count; i++)
+        nodes->known[i].met_beat = nodes->known[i].seen_beat;
+}
+
+bool nodes_have_met(const struct nodes *nodes, const struct nodes_look *look)
+{
+    for (uint8_t i = 0; i < nodes->count; i++)
+        if (!nodes->known[i].silent && nodes->known[i].seen_beat == nodes->known[i].met_beat &&
+            look_find(look, nodes->known[i].name) != NULL)
+            return false;
+    return true;
+}
+
 /* Keeps track of beats in any Redis, and of names that are new. False when there are too many. */
 static bool meet(struct nodes *nodes, const struct nodes_look *look, uint64_t now_us)
 {

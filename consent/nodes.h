@@ -10,8 +10,7 @@
  * there. Redis loses the end of what was written, never something in between; so what was there at a look
  * while a node was silent is there if that node's position is.
  *
- * What remains: a node that was silent for NODE_SILENT_MS, comes back, writes, and is lost together with
- * these writes, all between two looks.
+ * A node writes nothing before those that run have seen that it is there.
  *
  * Pure: no I/O, no clock. */
 #ifndef CONSENT_NODES_H
@@ -60,6 +59,7 @@ struct known_node {
     uint64_t beat; /* at the last look that was trusted, like those above */
     uint64_t applied;
     uint64_t seen_beat, seen_us; /* its newest beat at any look, and when it became that */
+    uint64_t met_beat;           /* nodes_meet(): it has not looked since while this is seen_beat */
 };
 
 struct nodes {
@@ -89,6 +89,11 @@ enum node_verdict node_judge(const struct known_node *known, const struct node_f
 #define NODES_AWAITED_MAX 96
 bool nodes_look(struct nodes *nodes, const struct nodes_look *look, uint64_t now_us,
                 char ret_awaited[NODES_AWAITED_MAX], bool *ret_changed);
+
+/* We have just set our entry: from now on, has every node that runs on this Redis looked, and so seen it? A
+ * beat is a look. Before that we write nothing that only we could write again. */
+void nodes_meet(struct nodes *nodes);
+bool nodes_have_met(const struct nodes *nodes, const struct nodes_look *look);
 
 /* Whether a node's beat has grown in the last NODE_SILENT_MS. */
 bool node_is_running(const struct known_node *known, uint64_t now_us);

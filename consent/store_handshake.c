@@ -179,13 +179,35 @@ static bool ask_policy(struct store *store, struct writer *w)
     return true;
 }
 
+/* It evicts only what fills it: without maxmemory the policy is a warning. */
 static bool take_policy(struct store *store, const struct resp_reply *reply)
 {
     struct span value;
+    store->may_evict[0] = '\0';
     if (config_value(store, reply, "maxmemory-policy", &value) &&
         !span_equal(value, span_from_string("noeviction")))
-        warn(store, "Redis may evict opt-outs: maxmemory-policy is %s, set noeviction",
-             word_of(value).text);
+        snprintf(store->may_evict, sizeof store->may_evict, "%s", word_of(value).text);
+    return true;
+}
+
+static bool ask_maxmemory(struct store *store, struct writer *w)
+{
+    if (store->may_evict[0] != '\0')
+        command_words(w, (const char *const[]){"CONFIG", "GET", "maxmemory", NULL});
+    return store->may_evict[0] != '\0';
+}
+
+static bool take_maxmemory(struct store *store, const struct resp_reply *reply)
+{
+    struct span value;
+    if (config_value(store, reply, "maxmemory", &value) &&
+        !span_equal(value, span_from_string("0")))
+        return refuse(store, "Redis may evict opt-outs: maxmemory-policy is %s, set noeviction",
+                      store->may_evict);
+    warn(store,
+         "Redis would evict opt-outs if it had a maxmemory: maxmemory-policy is %s, set "
+         "noeviction",
+         store->may_evict);
     return true;
 }
 
@@ -331,6 +353,7 @@ static const struct step steps[] = {
     {.ask = ask_set_buckets, .take = take_set_buckets},
     {.ask = ask_buckets, .take = take_buckets_again},
     {.ask = ask_policy, .take = take_policy, .error_passes = true},
+    {.ask = ask_maxmemory, .take = take_maxmemory, .error_passes = true},
     {.ask = ask_appendonly, .take = take_appendonly, .error_passes = true},
     {.ask = ask_save, .take = take_save, .error_passes = true},
     {.ask = ask_intset, .take = take_intset, .error_passes = true},

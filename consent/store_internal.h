@@ -123,6 +123,7 @@ struct store {
     uint64_t history;  /* at the last look of this connection; 0: none yet */
     bool renew;        /* it lost writes and looks as if it had not: the next look says otherwise */
     char warnings[768];
+    char may_evict[32]; /* the policy by which it would; "" for none */
 
     uint32_t backoff_ms;
     struct rng rng;

@@ -3,7 +3,8 @@
  * says: its write has added something. A Redis that lost writes says so of an opt-out too that another
  * gateway had confirmed before. There the word of Redis does not count: each gateway that writes an opt-out
  * again that it has confirmed takes its key (consent/store.h: once), and those that are in doubt wait until
- * all have written, and then ask for that key. */
+ * all have written, and then ask for that key. What a process before this one was told is not known: its
+ * opt-outs that are in doubt stay unconfirmed. */
 #include <stdlib.h>
 
 #include "gateway/engine_state.h"
@@ -50,11 +51,12 @@ void confirmation_written(struct engine *e, struct projection_entry *entry, bool
     bool had = recent_confirmed(e, &entry->write);
     if (!entry->confirm || late) {
         free(entry);
-    } else if (!certain && added && !had && e->projection.doubtful_count < DOUBTFUL_MAX) {
+    } else if (!certain && added && !had && entry->write.sequence >= e->projection.life_from &&
+               e->projection.doubtful_count < DOUBTFUL_MAX) {
         TAILQ_INSERT_TAIL(&e->projection.doubtful, entry, link);
         e->projection.doubtful_count++;
     } else {
-        if (!certain && had)
+        if (had) /* written again: others may be in doubt about it */
             take_key(e, entry);
         if (certain && ((added && !had) || e->plant == PLANT_CONFIRM_TWICE))
             confirm(e, entry);

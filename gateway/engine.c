@@ -97,6 +97,7 @@ void engine_start(struct engine *e, struct instant now)
     wheel_init(&e->sender_wheel, now.mono_us);
     e->snapshot_at = e->ports->ledger_next(e->ports->context);
     e->durable = e->snapshot_at - 1;
+    e->projection.life_from = e->snapshot_at;
     for (uint16_t i = 0; i < e->config->carrier_count; i++) {
         struct carrier *c = &e->carriers[i];
         throttle_init(&c->throttle, c->config->rate, now.mono_us);

@@ -157,12 +157,13 @@ struct projection {
     enum store_phase phase;
     const char *why; /* not live: for people */
     char why_text[160];
-    uint64_t applied;             /* Redis has everything up to here */
-    uint64_t cursor;              /* CATCHING_UP: next ledger record to look at */
-    uint64_t last_consent;        /* newest consent record appended */
-    uint64_t position_sent;       /* newest position handed to Redis */
-    struct projection_list queue; /* LIVE: waiting to be durable */
-    struct projection_list sent;  /* handed to Redis, not acknowledged */
+    uint64_t applied;                /* Redis has everything up to here */
+    uint64_t cursor;                 /* CATCHING_UP: next ledger record to look at */
+    uint64_t last_consent;           /* newest consent record appended */
+    uint64_t position_sent;          /* newest position handed to Redis */
+    struct projection_list queue;    /* LIVE: waiting to be durable */
+    struct projection_list sent;     /* handed to Redis, not acknowledged */
+    uint64_t life_from;              /* the first record of this process */
     struct projection_list doubtful; /* opt-outs that another gateway may have confirmed */
     uint32_t queue_count, sent_count, doubtful_count;
     uint64_t rewind;    /* CATCHING_UP: Redis did not take this record's write */
@@ -180,6 +181,8 @@ struct node_watch {
     bool asked;                /* a beat is on its way */
     bool joining, joined;      /* it, or the one before, has set our entry */
     bool trusted;              /* as of the last look */
+    bool met;                  /* the others know that we are here */
+    uint64_t joined_us, answered_us;
     bool full, leaving;
     enum node_state told; /* by the last beat */
     uint64_t doubled_until_us, gone_since_us;
@@ -846,6 +849,8 @@ void nodes_up(struct engine *e);
 void nodes_down(struct engine *e);
 void nodes_turn(struct engine *e);
 uint64_t nodes_next_us(const struct engine *e);
+/* The others know of us: what we write is ours to write again. */
+bool nodes_may_write(const struct engine *e);
 /* This Redis has all that any gateway has ever written there; nodes.why says what is missing. */
 bool nodes_trust(const struct engine *e);
 /* Tells the others that this gateway ends; true when that is done or cannot be. */

@@ -63,6 +63,9 @@ void nodes_up(struct engine *e)
     n->joined = n->trusted = n->asked = false;
     n->beat_at_us = 0;
     n->confirm_at = e->projection.last_consent;
+    /* After so short an absence nobody has taken us for silent. */
+    n->met = n->answered_us != 0 &&
+             e->now.mono_us < n->answered_us + (NODE_SILENT_MS - NODE_MEET_MS) * US_PER_MS;
 }
 
 void nodes_down(struct engine *e)
@@ -136,6 +139,11 @@ uint64_t nodes_next_us(const struct engine *e)
     return waits ? UINT64_MAX : e->nodes.beat_at_us;
 }
 
+bool nodes_may_write(const struct engine *e)
+{
+    return e->nodes.joined && e->nodes.met;
+}
+
 /* ---- looks ---- */
 
 /* Another process beats under our name: between two of our beats stands one that we have not made. */
@@ -205,6 +213,19 @@ static void judge(struct engine *e, const struct nodes_look *look)
     explain(n, awaited);
 }
 
+static void introduce(struct node_watch *n, const struct nodes_look *look, uint64_t now_us)
+{
+    if (n->joining && !n->joined) {
+        n->joined_us = now_us;
+        nodes_meet(&n->all);
+    }
+    n->joined = n->joining;
+    if (n->joined)
+        n->answered_us = now_us;
+    n->met = n->met || (n->joined && (nodes_have_met(&n->all, look) ||
+                                      now_us >= n->joined_us + NODE_MEET_MS * US_PER_MS));
+}
+
 void engine_on_beaten(struct engine *e, const struct nodes_look *look, struct instant now)
 {
     e->now = now;
@@ -213,7 +234,7 @@ void engine_on_beaten(struct engine *e, const struct nodes_look *look, struct in
     if (look == NULL || e->projection.phase == STORE_DOWN)
         return;
     judge(e, look);
-    n->joined = n->joining;
+    introduce(n, look, now.mono_us);
     n->looked = look->history;
     clear_gone(n, look, now.mono_us);
     if (look_find(look, n->forget) != NULL && look_find(look, n->forget)->state == NODE_GONE)

@@ -358,6 +358,11 @@ static void catch_up(struct engine *e)
     struct projection *p = &e->projection;
     if (e->plant == PLANT_REPLAY_SKIPPED)
         p->cursor = p->last_consent + 1;
+    if (!nodes_may_write(e)) {
+        if (e->nodes.full)
+            p->why = e->nodes.why;
+        return;
+    }
     uint64_t until = (e->durable < p->last_consent ? e->durable : p->last_consent) + 1;
     if (p->cursor < until && p->sent_count < WRITES_IN_FLIGHT) {
         uint64_t next = e->ports->ledger_scan(e->ports->context, p->cursor, until, CATCH_UP_RECORDS,
@@ -373,14 +378,15 @@ static void catch_up(struct engine *e)
         return;
     if (nodes_trust(e))
         go_live(e);
-    else if (e->nodes.joined || e->nodes.full)
+    else
         p->why = e->nodes.why;
 }
 
 uint64_t projection_next_us(const struct engine *e)
 {
     const struct projection *p = &e->projection;
-    bool behind = p->phase == STORE_CATCHING_UP && p->cursor <= p->last_consent;
+    bool behind =
+        p->phase == STORE_CATCHING_UP && p->cursor <= p->last_consent && nodes_may_write(e);
     uint64_t next_us = nodes_next_us(e);
     return behind && next_us > e->now.mono_us + US_PER_MS ? e->now.mono_us + US_PER_MS : next_us;
 }

@@ -74,6 +74,7 @@
 #define NODES_MAX            16   /* gateways on one Redis; one alone can ask all that it answers */
 #define NODE_BEAT_MS         1000 /* how often each says that it runs, and looks at the others */
 #define NODE_LOOK_MS         100  /* how often while it waits for others */
+#define NODE_MEET_MS         2000  /* who runs and has not looked by then has no connection */
 #define NODE_SILENT_MS       5000 /* without a beat for so long, a node writes nothing */
 #define NODE_GONE_MS         60000 /* an operator's word on a node stays in Redis for the others */
 #define STORE_REPLY_ELEMENTS 256   /* array elements in one RESP reply: a batch's EXEC */

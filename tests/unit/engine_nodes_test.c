@@ -46,6 +46,9 @@ static void another_redis_waits_for_the_others(void **state)
     other("gw2", OLD, NODE_LIVE);
     world_start(&w);
     world_pass(&w, 1000);
+    assert_int_equal(w.last_beat.self.state, NODE_WAITS); /* gw2 has not looked since */
+    other("gw2", OLD, NODE_LIVE);
+    world_pass(&w, 1000);
     assert_string_equal(why(), "open");
     comes_back(OLD);
     assert_string_equal(why(), "open"); /* only the connection was lost */
@@ -76,6 +79,7 @@ static void what_is_known_survives_a_restart(void **state)
     other("gw2", OLD, NODE_LIVE);
     other("gw3", OLD, NODE_LEFT);
     world_start(&w);
+    world_pass(&w, NODE_MEET_MS);
     world_pass(&w, 1000);
     world_stop(&w);
     w.look.history = NEW;
@@ -86,6 +90,7 @@ static void what_is_known_survives_a_restart(void **state)
     other("gw3", OLD, NODE_LEFT)->beat = 1; /* nothing of its is lost */
     other("gw2", NEW, NODE_LIVE);
     world_pass(&w, 1000);
+    world_pass(&w, NODE_MEET_MS);
     assert_string_equal(why(), "open");
     world_release(&w);
 }
@@ -96,6 +101,8 @@ static void a_node_that_is_gone_can_be_forgotten(void **state)
     world_init(&w);
     other("gw2", OLD, NODE_LIVE);
     world_start(&w);
+    world_pass(&w, 3000);
+    other("gw2", OLD, NODE_LIVE);
     world_pass(&w, 1000);
     engine_forget_node(w.engine, 0, 1, "gw2", w.now);
     assert_int_equal(w.consent_code, ASSENT__V1__CODE__CODE_PERMISSION_DENIED);
@@ -151,6 +158,8 @@ static void the_last_place_is_the_last(void **state)
     assert_non_null(strstr(why(), "16 gateways use this Redis already"));
     assert_false(w.last_beat.joins);
     w.look.count--;
+    world_pass(&w, 1000);
+    world_pass(&w, 1000);
     world_pass(&w, 3000);
     assert_string_equal(why(), "open");
     assert_true(w.last_beat.joins);

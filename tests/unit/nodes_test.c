@@ -187,6 +187,22 @@ static void a_lost_redis_waits_for_each(void **state)
     assert_int_equal(nodes.history, NEW);
 }
 
+static void who_runs_has_to_look_first(void **state)
+{
+    (void)state;
+    assert_true(nodes_have_met(&nodes, &look)); /* alone */
+    put("b", 100, OLD, 9);
+    put("left", 100, OLD, 9)->state = NODE_LEFT;
+    put("away", 100, OLD, 9);
+    assert_true(look_again());
+    nodes_meet(&nodes);
+    look.count = 2; /* `away` has no entry here any more, and so no connection */
+    assert_false(nodes_have_met(&nodes, &look));
+    put("b", 101, OLD, 9);
+    assert_true(look_again());
+    assert_true(nodes_have_met(&nodes, &look));
+}
+
 static void a_new_gateway_believes_a_live_one(void **state)
 {
     (void)state;
@@ -229,6 +245,7 @@ int main(void)
         cmocka_unit_test(values_are_read_as_written),
         cmocka_unit_test_setup(what_happens_is_recorded_once, begin),
         cmocka_unit_test_setup(a_lost_redis_waits_for_each, begin),
+        cmocka_unit_test_setup(who_runs_has_to_look_first, begin),
         cmocka_unit_test_setup(a_new_gateway_believes_a_live_one, begin),
         cmocka_unit_test_setup(more_than_all_places_are_not_trusted, begin),
     };

@@ -898,6 +898,22 @@ static void a_loading_redis_is_waited_for(void **state)
     redis_server_start(&redis, NULL);
 }
 
+static void a_redis_that_may_evict_is_refused(void **state)
+{
+    (void)state;
+    redis_server_say(&redis, "CONFIG SET maxmemory-policy allkeys-lru");
+    redis_server_say(&redis, "CONFIG SET maxmemory 1gb");
+    open_world_at(redis.url, NULL);
+    RUN_UNTIL(world.downs >= 1);
+    assert_string_equal(
+        world.why, "Redis may evict opt-outs: maxmemory-policy is allkeys-lru, set noeviction");
+    redis_server_say(&redis, "CONFIG SET maxmemory-policy noeviction");
+    RUN_UNTIL(world.ups == 1);
+    assert_null(strstr(store_warnings(world.store), "evict"));
+    redis_server_say(&redis, "CONFIG SET maxmemory 0");
+    close_world();
+}
+
 static void what_redis_may_lose_is_warned_of(void **state)
 {
     (void)state;
@@ -905,7 +921,7 @@ static void what_redis_may_lose_is_warned_of(void **state)
     redis_server_say(&redis, "CONFIG SET set-max-intset-entries 100");
     open_world();
     const char *warnings = store_warnings(world.store);
-    assert_non_null(strstr(warnings, "allkeys-lru, set noeviction"));
+    assert_non_null(strstr(warnings, "allkeys-lru, set noeviction")); /* it has no maxmemory */
     assert_non_null(strstr(warnings, "set appendonly yes"));
     assert_non_null(strstr(warnings, "set-max-intset-entries is 100"));
     assert_non_null(strstr(warnings, "set 512"));
@@ -1410,6 +1426,7 @@ int main(void)
         WITH_REDIS(a_spoiled_bucket_harms_its_own_checks_only),
         WITH_REDIS(other_buckets_are_refused),
         WITH_REDIS(a_loading_redis_is_waited_for),
+        WITH_REDIS(a_redis_that_may_evict_is_refused),
         WITH_REDIS(what_redis_may_lose_is_warned_of),
         WITH_REDIS(full_means_refused),
         WITH_REDIS(a_large_batch_is_answered_whole),
