@@ -32,8 +32,12 @@ static bool write_about_person(const Assent__V1__Event *event, struct consent_wr
         write_pending(write, event->opt_in_requested);
         break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED:
+        write->kind = WRITE_OPT_IN;
+        write->day = (uint16_t)event->opt_in_confirmed->day;
+        break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:
         write->kind = WRITE_OPT_IN;
+        write->day = (uint16_t)event->opt_in_recorded->day;
         break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED:
         write->kind = WRITE_DROP_PENDING;

@@ -285,6 +285,7 @@ uint64_t opt_in_confirm(struct engine *e, const struct opt_in_proof *proof)
     body.request = proof->request;
     body.language = UNCONST(proof->language);
     body.rule = UNCONST(proof->rule);
+    body.day = vacancy_consent_day(e, proof->number, e->now.wall_ms);
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     personal.number = proof->number;
     personal.text = UNCONST(proof->text);
@@ -375,6 +376,8 @@ void engine_record_opt_in(struct engine *e, uint16_t client, uint64_t call,
     body.client = UNCONST(client_name(e, client));
     body.how = in->source;
     body.obtained_wall_ms = in->obtained_wall_ms;
+    body.day = vacancy_consent_day(e, number,
+                                   in->obtained_wall_ms != 0 ? in->obtained_wall_ms : now.wall_ms);
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     personal.number = number;
     personal.evidence = in->evidence;

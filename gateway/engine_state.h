@@ -621,8 +621,11 @@ void vacancies_release(struct engine *e);
 /* One more message met with an unknown subscriber; `code` says by what. */
 void vacancy_note(struct engine *e, const struct message *m, const char *code);
 void vacancy_replay(struct engine *e, uint64_t number, uint64_t wall_ms);
-/* One was delivered, or the number is marked. */
+void vacancy_replay_mark(struct engine *e, uint64_t number, uint64_t wall_ms);
+/* One was delivered. */
 void vacancy_end(struct engine *e, uint64_t number);
+/* The day of a consent given then, to be kept where the number is marked; else 0. */
+uint32_t vacancy_consent_day(const struct engine *e, uint64_t number, uint64_t wall_ms);
 /* Snapshots: the one after `v`, oldest first; NULL begins and ends. */
 const struct vacancy *vacancy_after(const struct engine *e, const struct vacancy *v);
 uint64_t vacancy_describe(const struct vacancy *v, Assent__V1__SeenVacancy *body); /* its number */

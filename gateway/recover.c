@@ -229,7 +229,7 @@ static void replay_with_person(struct engine *e, uint64_t sequence, const Assent
         replay_again(e, event, personal);
         return;
     case ASSENT__V1__EVENT__BODY_NUMBER_VACANT:
-        vacancy_end(e, personal->number);
+        vacancy_replay_mark(e, personal->number, event->wall_ms);
         return;
     case ASSENT__V1__EVENT__BODY_SEEN_VACANCY:
         vacancy_seen(e, event->seen_vacancy, personal->number);

@@ -6,6 +6,8 @@
  * ends the count. When there are enough of them, far enough apart, the number joins the reassigned ones:
  * a ledger event, which becomes a member of `optout` in Redis. Only numbers that are being counted stand
  * here, at most VACANCIES_MAX; the one heard of longest ago is forgotten first, which costs a later mark.
+ * A number stays here when it is marked, so that the day of a consent given from then on is kept in Redis:
+ * the gate holds it against the day of the mark. What was forgotten stays denied.
  *
  * Times are of the wall, since they must outlive the process. */
 #include <stdlib.h>
@@ -13,10 +15,13 @@
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
 
+#define DAY_MS 86400000ull
+
 struct vacancy {
     TAILQ_ENTRY(vacancy) link; /* the one heard of longest ago first */
     uint64_t number, first_wall_ms, latest_wall_ms;
     uint32_t times;
+    bool marked;
 };
 
 void vacancies_init(struct engine *e)
@@ -53,10 +58,11 @@ static struct vacancy *find_or_make(struct engine *e, uint64_t number, uint64_t 
             drop(e, TAILQ_FIRST(&e->vacancies));
         v = check_calloc(1, sizeof *v);
         v->number = number;
-        v->first_wall_ms = wall_ms;
         *table_put(&e->vacancy_by_number, number) = (uint64_t)(uintptr_t)v;
     }
     TAILQ_INSERT_TAIL(&e->vacancies, v, link);
+    if (v->times == 0)
+        v->first_wall_ms = wall_ms;
     return v;
 }
 
@@ -95,21 +101,38 @@ void vacancy_note(struct engine *e, const struct message *m, const char *code)
         v->latest_wall_ms < v->first_wall_ms + config->vacant_over_ms)
         return;
     mark(e, m, v, code);
+    v->marked = true;
     v->times = 1; /* its own record follows, and is counted when it is replayed */
     v->first_wall_ms = v->latest_wall_ms;
+}
+
+void vacancy_replay_mark(struct engine *e, uint64_t number, uint64_t wall_ms)
+{
+    struct vacancy *v = find_or_make(e, number, wall_ms);
+    v->marked = true;
+    v->times = 0;
 }
 
 void vacancy_end(struct engine *e, uint64_t number)
 {
     struct vacancy *v = e->vacancy_by_number.count > 0 ? find(e, number) : NULL;
-    if (v != NULL)
+    if (v != NULL && v->marked)
+        v->times = 0;
+    else if (v != NULL)
         drop(e, v);
+}
+
+uint32_t vacancy_consent_day(const struct engine *e, uint64_t number, uint64_t wall_ms)
+{
+    const struct vacancy *v = e->vacancy_by_number.count > 0 ? find(e, number) : NULL;
+    return v != NULL && v->marked ? (uint32_t)(wall_ms / DAY_MS) : 0;
 }
 
 void vacancy_seen(struct engine *e, const Assent__V1__SeenVacancy *body, uint64_t number)
 {
     struct vacancy *v = find_or_make(e, number, body->first_wall_ms);
     v->times = body->times;
+    v->marked = body->marked;
     v->latest_wall_ms = body->latest_wall_ms;
 }
 
@@ -117,6 +140,7 @@ uint64_t vacancy_describe(const struct vacancy *v, Assent__V1__SeenVacancy *body
 {
     assent__v1__seen_vacancy__init(body);
     body->times = v->times;
+    body->marked = v->marked;
     body->first_wall_ms = v->first_wall_ms;
     body->latest_wall_ms = v->latest_wall_ms;
     return v->number;

@@ -169,6 +169,17 @@ static void tell_opt_out(struct export *x, const struct ledgers_event *event, st
     }
 }
 
+static void tell_vacant(struct export *x, const struct ledgers_event *event, struct row *row)
+{
+    row->state = "opted_out";
+    row->source = "unknown subscriber";
+    row->evidence = event->event->number_vacant->code;
+    row->obtained_wall_ms = event->event->wall_ms;
+    row->scope = SCOPE_REASSIGNED;
+    if (stands(&x->opt_outs, row->scope, event))
+        print_row(x, row);
+}
+
 static void tell_opt_in(struct export *x, const struct ledgers_event *event, struct row *row)
 {
     const Assent__V1__OptInRecorded *recorded = NULL;
@@ -195,6 +206,9 @@ static void tell(struct export *x, const struct ledgers_event *event)
     switch (event->event->body_case) {
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         tell_opt_out(x, event, &row);
+        return;
+    case ASSENT__V1__EVENT__BODY_NUMBER_VACANT:
+        tell_vacant(x, event, &row);
         return;
     case ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED:
     case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:

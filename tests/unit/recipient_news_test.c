@@ -349,6 +349,38 @@ static void the_count_outlives_a_restart(void **state)
     world_release(&w);
 }
 
+static uint16_t day_of_new_consent(const char *number)
+{
+    Assent__V1__RecordRequest request = ASSENT__V1__RECORD_REQUEST__INIT;
+    request.program = (char *)(uintptr_t) "offers";
+    request.number = (char *)(uintptr_t)number;
+    request.source = (char *)(uintptr_t) "web form";
+    request.evidence = (char *)(uintptr_t) "ticked the box";
+    engine_record_opt_in(w.engine, 0, 1, &request, w.now);
+    world_settle(&w);
+    assert_int_equal(w.consent_code, ASSENT__V1__CODE__CODE_OK);
+    assert_int_equal(w.last_write.kind, WRITE_OPT_IN);
+    return w.last_write.day;
+}
+
+/* Against the day of the mark the gate holds that of a consent, which is kept for such numbers alone. */
+static void the_day_of_a_newer_consent_is_kept(void **state)
+{
+    (void)state;
+    begin();
+    for (int i = 0; i < 3; i++)
+        unknown_after(4);
+    assert_true(is_marked());
+    world_pass(&w, 2 * DAY_MS);
+    assert_int_equal(day_of_new_consent("12025550123"), w.now.wall_ms / DAY_MS);
+    assert_int_equal(day_of_new_consent("12025550124"), 0);
+    world_stop(&w);
+    world_start(&w);
+    world_pass(&w, 2 * DAY_MS);
+    assert_int_equal(day_of_new_consent("12025550123"), w.now.wall_ms / DAY_MS);
+    world_release(&w);
+}
+
 static void replay_seen(uint64_t number)
 {
     uint8_t public_octets[128], personal_octets[64];
@@ -399,6 +431,7 @@ int main(void)
         cmocka_unit_test(other_failures_neither_count_nor_end_it),
         cmocka_unit_test(a_status_counts_as_a_receipt_does),
         cmocka_unit_test(the_count_outlives_a_restart),
+        cmocka_unit_test(the_day_of_a_newer_consent_is_kept),
         cmocka_unit_test(the_table_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
