@@ -230,6 +230,7 @@ enum plant {
     PLANT_NODES_NOT_AWAITED,    /* P2: a Redis that lost another gateway's opt-outs is trusted */
     PLANT_NEWS_BELIEVED,        /* P4: it is believed when it says that an opt-out is news */
     PLANT_DOUBT_WAITS, /* P3: an opt-out that may mean less stops nothing until it is answered */
+    PLANT_QUIET_NOT_ASKED_AGAIN, /* P1: quiet hours are asked for at acceptance and never again */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -54,6 +54,8 @@ const struct quiet_answer *message_quiet(const struct engine *e, const struct me
 
 uint64_t message_quiet_until(const struct engine *e, const struct message *m)
 {
+    if (e->plant == PLANT_QUIET_NOT_ASKED_AGAIN)
+        return 0;
     const struct quiet_answer *answer = message_quiet(e, m, e->now.wall_ms);
     return answer == NULL || quiet_is_allowed(answer, e->now.wall_ms) ? 0 : answer->next_ms;
 }

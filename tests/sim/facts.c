@@ -243,7 +243,7 @@ static void fold_message(struct world *w, uint64_t sequence, bool replayed)
         p->waiting = false;
         break;
     case ASSENT__V1__EVENT__BODY_HELD:
-        p->helds++;
+        p->helds += !p->waiting; /* quiet hours hold what had no intent, too */
         p->waiting = true;
         p->since_us = w->now_us;
         break;

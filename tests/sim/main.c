@@ -59,6 +59,7 @@ static const struct {
     [PLANT_NODES_NOT_AWAITED] = {"nodes_not_awaited", "P1 P2 P3", .pair = true},
     [PLANT_DOUBT_WAITS] = {"doubt_waits", "P3"},
     [PLANT_NEWS_BELIEVED] = {"news_believed", "P4", .pair = true},
+    [PLANT_QUIET_NOT_ASKED_AGAIN] = {"quiet_not_asked_again", "P1"},
 };
 
 /* ---- what the workers share ---- */

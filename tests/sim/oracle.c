@@ -13,6 +13,7 @@
 #include "smpp/pdu.h"
 #include "tests/sim/facts.h"
 
+#define QUIET_GRACE_MS      5000 /* a socket that takes nothing for a while */
 #define SECOND_US           US_PER_S
 #define VERDICT_AGE_US      (VERDICT_AGE_MAX_MS * US_PER_MS)
 #define CONFIRMATION_MAX_US (CONFIRMATION_MAX_MS * US_PER_MS)
@@ -613,6 +614,19 @@ static bool read_submit(struct world *w, struct reader r, struct submit_seen *s)
     return s->number != NONE && s->program != NONE && s->part < SIM_PARTS_MAX;
 }
 
+/* Nothing begins in quiet hours. What was decided right before them may leave a little later. */
+static void check_hours(struct world *w, const struct text *t, const struct submit_seen *s)
+{
+    uint64_t now_ms = world_wall_ms(w);
+    uint32_t begun = 0;
+    for (unsigned i = 0; i < SIM_PARTS_MAX; i++)
+        begun += t->parts[i].writes;
+    bool alone = s->part == 0 && s->last;
+    if (w->plan.quiet_at_us != 0 && people_keep_hours(w, t) && (begun == 0 || alone) &&
+        people_are_asleep(w, t, now_ms) && people_are_asleep(w, t, now_ms - QUIET_GRACE_MS))
+        world_fail(w, "P1", "#%u written to number %u in its quiet hours", s->text, s->number);
+}
+
 static void judge_text(struct world *w, const struct submit_seen *s)
 {
     if (s->text >= w->people.text_count) {
@@ -631,6 +645,7 @@ static void judge_text(struct world *w, const struct submit_seen *s)
         world_fail(w, "P5", "#%u written after its cancellation", s->text);
     check_verdict(w, s, t->message_class);
     check_not_stopped(w, s, t->message_class);
+    check_hours(w, t, s);
     check_intent(w, t, s);
     if (w->plan.kind == PLAN_PACE) {
         note_order(w, s);

@@ -48,6 +48,30 @@ static Assent__V1__Class draw_class(struct world *w, uint32_t program)
     }
 }
 
+const struct sim_zone sim_zones[SIM_ZONES] = {{"", 0},
+                                              {"Europe/Lisbon", 0},
+                                              {"Asia/Singapore", 480},
+                                              {"Asia/Kathmandu", 345},
+                                              {"America/Sao_Paulo", -180},
+                                              {"America/New_York", -300}};
+
+bool people_keep_hours(const struct world *w, const struct text *t)
+{
+    const struct program_config *p = &w->config.programs[t->program];
+    return p->quiet_hours != QUIET_OFF &&
+           (t->message_class == ASSENT__V1__CLASS__MARKETING ||
+            (t->message_class == ASSENT__V1__CLASS__TRANSACTIONAL && p->quiet_hours == QUIET_ALL));
+}
+
+/* Numbers of +44 by the fallback, from 0:03 to midnight; those of Washington from 8 to 21 by US law. */
+bool people_are_asleep(const struct world *w, const struct text *t, uint64_t wall_ms)
+{
+    bool british = w->people.numbers[t->number] / 10000000000ull == 44;
+    int ahead = t->zone != 0 ? sim_zones[t->zone].minutes : british ? 0 : -300;
+    uint64_t minute = (wall_ms / 60000 + 1440 + (uint64_t)(int64_t)ahead) % 1440;
+    return british ? minute < 3 : minute < 8 * 60 || minute >= 21 * 60;
+}
+
 static void draw_text(struct world *w, struct text *t)
 {
     struct rng *rng = &w->people_rng;
@@ -67,6 +91,9 @@ static void draw_text(struct world *w, struct text *t)
     else if (rng_chance(rng, 500000))
         t->ttl_ms = 20000 + rng_below(rng, 100000);
     t->scheduled = rng_chance(rng, p->scheduled);
+    if (p->quiet_at_us != 0 &&
+        rng_chance(rng, 600000)) /* in Sao Paulo the night by US law begins then */
+        t->zone = rng_chance(rng, 500000) ? 4 : (uint32_t)rng_below(rng, SIM_ZONES);
 }
 
 static void draw_bulk(struct world *w, struct text *t, uint32_t index)
@@ -184,6 +211,18 @@ static void try_again(struct world *w, struct event *e)
         world_at(w, 200000 + rng_below(&w->people_rng, 2 * US_PER_S), submit, e->a, e->b + 1, 0);
 }
 
+/* It would have to wait longer than it lives. */
+static bool over_before_morning(const struct world *w, const struct text *t,
+                                const struct submit_verdict *verdict)
+{
+    uint64_t now_ms = world_wall_ms(w);
+    uint64_t from_ms = t->send_at_wall_ms > now_ms ? t->send_at_wall_ms : now_ms;
+    return verdict->code == ASSENT__V1__CODE__CODE_FAILED_PRECONDITION &&
+           w->plan.quiet_at_us != 0 && people_keep_hours(w, t) &&
+           people_are_asleep(w, t, from_ms) && verdict->due_wall_ms > from_ms &&
+           !people_are_asleep(w, t, verdict->due_wall_ms);
+}
+
 /* Every request here is well-formed and allowed, so only these refusals make sense. */
 static void refused(struct world *w, struct event *e, const struct submit_verdict *verdict)
 {
@@ -194,7 +233,7 @@ static void refused(struct world *w, struct event *e, const struct submit_verdic
     if (verdict->code == ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED ||
         verdict->code == ASSENT__V1__CODE__CODE_UNAVAILABLE)
         try_again(w, e);
-    else if (!too_late)
+    else if (!too_late && !over_before_morning(w, t, verdict))
         world_fail(w, "P5", "a good submission #%llu was refused: %d %s", (unsigned long long)e->a,
                    verdict->code, verdict->message ? verdict->message : "");
 }
@@ -250,6 +289,7 @@ static void submit(struct world *w, struct event *e)
     if (t->reference)
         message.reference = reference;
     message.ttl_ms = t->ttl_ms;
+    message.time_zone = (char *)(uintptr_t)sim_zones[t->zone].name;
     if (t->scheduled && t->send_at_wall_ms == 0)
         t->send_at_wall_ms = world_wall_ms(w) + 1000 + rng_below(&w->people_rng, 40000);
     message.send_at_wall_ms = t->send_at_wall_ms;

@@ -210,6 +210,15 @@ static enum plan_kind kind_of(uint64_t seed)
     return seed % 10 == 9 ? PLAN_PAIR : PLAN_CHAOS;
 }
 
+/* Quiet hours begin in the middle of everything. */
+static void draw_night(struct plan *p, struct rng *rng)
+{
+    if (!rng_chance(rng, 400000))
+        return;
+    p->quiet_at_us = 10 * SECOND + rng_below(rng, p->chaos_us / 2);
+    p->revoke_all = false;
+}
+
 void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
 {
     struct rng rng = {seed * 0x2545f4914f6cdd1dull + 1};
@@ -219,6 +228,7 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
     case PLAN_CHAOS:
         draw_chaos(plan, &rng);
         draw_senders(plan, &rng);
+        draw_night(plan, &rng);
         break;
     case PLAN_RATE:
         draw_rate(plan, &rng);

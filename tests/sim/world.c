@@ -8,6 +8,7 @@
 #include "proto/base/check.h"
 
 #define WALL_START_MS   1795298400000ull /* a Sunday in November 2026 */
+#define MIDNIGHT_MS     1768348800000ull /* of 14 January 2026 in London: plan.quiet_at_us */
 #define REVOKE_ALL_MS   1801958400000ull /* a Sunday in February 2027: plan.revoke_all */
 #define SETTLE_EVERY_US (2 * US_PER_S)
 #define SETTLE_MAX_US   (20 * 60 * US_PER_S)
@@ -27,6 +28,8 @@ uint64_t spread(struct rng *rng, uint64_t usual_us)
 
 uint64_t world_wall_ms(const struct world *w)
 {
+    if (w->plan.quiet_at_us != 0)
+        return MIDNIGHT_MS - w->plan.quiet_at_us / 1000 + w->now_us / 1000;
     return (w->plan.revoke_all ? REVOKE_ALL_MS : WALL_START_MS) + w->now_us / 1000;
 }
 
@@ -491,7 +494,10 @@ static const struct program_sketch sketches[SIM_PROGRAMS] = {
 static void fill_program(struct world *w, struct program_config *p, const struct program_sketch *s)
 {
     program_defaults(p);
-    p->quiet_hours = QUIET_OFF;
+    if (w->plan.quiet_at_us == 0)
+        p->quiet_hours = QUIET_OFF;
+    else if (s->reach == REACH_PROGRAM)
+        p->quiet_hours = QUIET_ALL;
     snprintf(p->name, sizeof p->name, "%s", s->name);
     snprintf(p->brand, sizeof p->brand, "%s", s->brand);
     snprintf(p->senders[0], sizeof p->senders[0], "%s", s->sender);
@@ -604,6 +610,10 @@ static void fill_config(struct world *w)
         snprintf(c->clients[i].name, sizeof c->clients[i].name, "client%u", i);
         for (unsigned p = 0; p < SIM_PROGRAMS; p++)
             c->clients[i].programs[p] = true;
+    }
+    if (w->plan.quiet_at_us != 0) {
+        c->zones = zones_system();
+        c->quiet_default = (struct daily_hours){.from = 3, .until = 24 * 60};
     }
     c->programs = check_calloc(SIM_PROGRAMS, sizeof *c->programs);
     c->program_count = SIM_PROGRAMS;

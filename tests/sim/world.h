@@ -91,6 +91,8 @@ struct plan {
     uint32_t stop_halves;                               /* likewise, in two parts */
     uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
     uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
+    uint64_t
+        quiet_at_us; /* when a night of three minutes begins in London; 0: programs keep no hours */
     bool
         revoke_all; /* after the day from which a STOP to one program is one to all of the brand's */
 };
@@ -350,6 +352,7 @@ struct text { /* a message that a submitter wants sent; its text begins with "#i
     uint64_t id; /* of the last acceptance */
     uint64_t accepted_us, told_us, send_at_wall_ms, ttl_ms;
     uint32_t length;
+    uint32_t zone;        /* of sim_zones: where the submitter says that the recipient is */
     bool foreign_letters; /* needs UCS-2 */
     bool no_id;           /* the carrier gave no id: no receipt can be matched */
     bool owed;            /* PLAN_PACE: refused for its pace, and not written again yet */
@@ -360,6 +363,16 @@ struct text { /* a message that a submitter wants sent; its text begins with "#i
     uint64_t receipt_at;  /* sequence number that the ledger had reached then */
     struct part_write parts[SIM_PARTS_MAX];
 };
+
+/* With plan.quiet_at_us: clocks, in minutes ahead of UTC on that day. [0]: nothing is said. */
+#define SIM_ZONES 6
+extern const struct sim_zone {
+    const char *name;
+    int minutes;
+} sim_zones[SIM_ZONES];
+/* Does the text wait for the hours of its recipient, and is it night there? Asks nobody. */
+bool people_keep_hours(const struct world *w, const struct text *t);
+bool people_are_asleep(const struct world *w, const struct text *t, uint64_t wall_ms);
 
 enum call_kind { CALL_REQUEST, CALL_CONFIRM, CALL_RECORD, CALL_OPT_OUT, CALL_SHOW };
 
