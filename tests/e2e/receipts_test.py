@@ -165,6 +165,33 @@ def test_hint_names_the_setting_for_receipts():
         say(f"with that setting receipts match: {dict(count)}")
 
 
+# --- error codes that say something about the recipient
+
+FAILS, SUPPRESSED, LEFT, NOBODY = 2, 5, "12025550151", "12025550152"  # smsc-sim writes err:069 for UNDELIV
+
+
+def of_number(world, kind, number):
+    return [e for e in world.events() if kind in e and e.get("personal", {}).get(1) == [int(number)]]
+
+
+def test_receipt_codes_about_the_recipient(code, number, kind):
+    """The first message fails with the code, the second is not sent, and nobody gets a text about it."""
+    config = harness.CONFIG.replace("node: test", "node: test\nunknown_subscriber: {{times: 1, over: 0s}}")
+    config += f'    receipt_errors: {{{{"069": {code}}}}}\n'
+    with harness.World(config=config, carrier_options=["--undelivered-share", "100%"]) as world:
+        first, = world.submit(("login", TRANSACTIONAL, number, "first"))
+        harness.wait_for("what the receipt said is recorded", lambda: of_number(world, kind, number))
+        all_end(world)
+        second, = world.submit(("login", TRANSACTIONAL, number, "second"))
+        all_end(world)
+        ended = outcomes(world)
+        assert (ended[first], ended[second]) == (FAILS, SUPPRESSED), ended
+        assert [p.text for p in world.pdus() if p.name == "submit_sm"] == ["first"]
+        told = of_number(world, kind, number)
+        assert len(told) == 1, told
+        say(f"a receipt with error 069, {code}: {kind} is in the ledger, and the next message is suppressed")
+
+
 # --- a full disk
 
 ASKS, REFUSE_STATUS = "12025550143", 0x14
@@ -217,6 +244,8 @@ def main():
     test_receipt_flood_beside_submits()
     test_receipts_in_random_order()
     test_hint_names_the_setting_for_receipts()
+    test_receipt_codes_about_the_recipient("opted_out", LEFT, "opted_out")
+    test_receipt_codes_about_the_recipient("unknown_subscriber", NOBODY, "number_vacant")
     with small_disk.mounted() as disk:
         if disk is not None:
             test_refuse_status_on_a_full_disk(disk)
