@@ -70,8 +70,7 @@ static bool print_verdict(const Assent__V1__Verdict *verdict, const struct send_
         printf("would be accepted  %u part%s  %s%s%s%s%s\n", verdict->parts,
                verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),
                replaced_text(verdict->replaced, replaced),
-               verdict->opt_out_line[0] ? ", with the line: " : "", verdict->opt_out_line,
-               due);
+               verdict->opt_out_line[0] ? ", with the line: " : "", verdict->opt_out_line, due);
     else if (ok)
         printf("accepted  id %" PRIu64 "  %u part%s  %s%s%s\n", verdict->id, verdict->parts,
                verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),

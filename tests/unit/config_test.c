@@ -678,6 +678,46 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
+/* Words of a program --------------------------------------------------------------------------- */
+
+/* The first program with this many keywords, and a text of so many octets as the last. */
+static struct config *load_words(unsigned count, unsigned octets)
+{
+    static char rows[8192];
+    size_t used = (size_t)snprintf(rows, sizeof rows, "brand: Acme\n    keywords: [");
+    for (unsigned i = 1; i < count; i++)
+        used += (size_t)snprintf(rows + used, sizeof rows - used,
+                                 "{text: \"word %u\", meaning: reply}, ", i);
+    used += (size_t)snprintf(rows + used, sizeof rows - used, "{text: \"");
+    memset(rows + used, 'x', octets);
+    snprintf(rows + used + octets, sizeof rows - used - octets, "\", meaning: help}]\n");
+    return load(with("brand: Acme\n", rows));
+}
+
+static void test_program_words(void **state)
+{
+    (void)state;
+    struct config *config = load_words(PROGRAM_WORDS_MAX, PROGRAM_WORD_OCTETS);
+    assert_non_null(config);
+    assert_int_equal(config->programs[0].word_count, PROGRAM_WORDS_MAX);
+    assert_string_equal(config->programs[0].words[0].text, "word 1");
+    assert_string_equal(config->programs[0].words[0].language, "en"); /* the program's */
+    config_free(config);
+    assert_null(load_words(PROGRAM_WORDS_MAX + 1, 1));
+    assert_non_null(strstr(said, "at most 64 are allowed"));
+    assert_null(load_words(1, PROGRAM_WORD_OCTETS + 1));
+    assert_non_null(strstr(said, "at most 48 octets are allowed"));
+    char purpose[128] = "brand: Acme\n    purpose: ";
+    memset(purpose + strlen(purpose), 'x', PURPOSE_OCTETS_MAX + 1);
+    strcat(purpose, "\n");
+    assert_null(load(with("brand: Acme\n", purpose)));
+    assert_non_null(strstr(said, "at most 64 octets are allowed"));
+    strcpy(strrchr(purpose, 'x'), "\n");
+    config = load(with("brand: Acme\n", purpose));
+    assert_non_null(config);
+    config_free(config);
+}
+
 /* Limits ---------------------------------------------------------------------------------------- */
 
 struct limit {
@@ -822,6 +862,7 @@ int main(void)
         cmocka_unit_test(test_deployed_file_is_complete),
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_program_words),
         cmocka_unit_test(test_list_limits),
         cmocka_unit_test(test_sender_limits),
         cmocka_unit_test(test_number_limits),
