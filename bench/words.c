@@ -48,13 +48,11 @@ static const char *const replies[] = {
     "please stop texting me",
     "Take me off your list, I never signed up for this",
     "I cannot get my device to stop, can you help?",
-    "Hi, I would like to move my appointment from Tuesday at 3 to some time next week, is that "
-    "possible? Thanks, Ann",
+    "I would like to move my appointment from Tuesday at 3 to some time next week. Thanks, Ann",
 };
 
 static const char *const texts[] = {
-    "Acme: this weekend everything for the garden is 20% off, in every shop and online. Show this "
-    "text at the till. See you soon!",
+    "Acme: this weekend everything for the garden is 20% off, in every shop and online. See you!",
     "Acme: 20% off everything this weekend. Reply STOP to unsubscribe",
     "Acme : -20 % sur tout le jardin ce week-end, en magasin et en ligne. À bientôt !",
     "Acme：本周末全场八折，欢迎光临。退订回TD",
@@ -87,13 +85,16 @@ static uint64_t cpu_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+static volatile size_t sink; /* what is read matters to somebody */
+
 static double per_second(size_t (*round)(void), size_t count, uint32_t rounds)
 {
-    volatile size_t sum = round(); /* tables and caches are there before the clock runs */
+    size_t sum = round(); /* tables and caches are there before the clock runs */
     uint64_t begin_us = cpu_us();
     for (uint32_t i = 0; i < rounds; i++)
         sum += round();
     uint64_t took_us = cpu_us() - begin_us;
+    sink = sum;
     return (double)count * rounds * 1e6 / (double)(took_us ? took_us : 1);
 }
 
