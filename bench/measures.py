@@ -6,6 +6,7 @@ Sizes are (full, quick). A run that is repeated gives every run and the median.
 import json
 import time
 
+import imports
 from lab import OTP_NUMBER, Clocks, Dripper, Failed, median, quantile, say, thousands, wait_for
 from peers import kannel
 
@@ -430,4 +431,5 @@ def measure_codec(new_lab, quick):
 
 MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent, "carriers": measure_carriers,
             "backlog": measure_backlog, "stop": measure_stop, "rate": measure_rate,
-            "drip": measure_drip, "receipts": measure_receipts, "codec": measure_codec}
+            "drip": measure_drip, "receipts": measure_receipts, "codec": measure_codec,
+            "imports": imports.measure_imports}

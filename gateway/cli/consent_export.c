@@ -64,7 +64,7 @@ static void note_write(struct export *x, const struct ledgers_event *event)
         else if (write.kind == WRITE_OPT_IN)
             *table_put(&x->opt_ins, member) = record_name(event);
     }
-    if (write.kind == WRITE_SCOPE) {
+    if (write.kind == WRITE_SCOPE && write.scopes[0] <= SCOPE_MAX) {
         free(x->scope_names[write.scopes[0]]);
         x->scope_names[write.scopes[0]] = check_strdup(write.name);
     }
@@ -77,7 +77,8 @@ static const char *scope_text(const struct export *x, uint16_t scope)
     static const char *const reserved[] = {"everything", "hold", "do-not-call", "reassigned"};
     if (scope < sizeof reserved / sizeof reserved[0])
         return reserved[scope];
-    return x->scope_names[scope] != NULL ? x->scope_names[scope] : "";
+    const char *name = scope <= SCOPE_MAX ? x->scope_names[scope] : NULL;
+    return name != NULL ? name : "";
 }
 
 static bool is_wanted(const struct export *x, const struct row *row)

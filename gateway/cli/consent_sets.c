@@ -312,7 +312,8 @@ static const char *scope_text(const struct comparison *c, uint16_t scope)
     static const char *const reserved[] = {"everything", "hold", "do-not-call", "reassigned"};
     if (scope < sizeof reserved / sizeof reserved[0])
         return reserved[scope];
-    return c->scope_names[scope] != NULL ? c->scope_names[scope] : "a scope without a name";
+    const char *name = scope <= SCOPE_MAX ? c->scope_names[scope] : NULL;
+    return name != NULL ? name : "a scope without a name";
 }
 
 static uint64_t print_differences(const struct comparison *c)

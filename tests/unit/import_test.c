@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the rows of imported files must hold, kind by kind; and what a record asks of Redis. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "consent/import.h"
+#include "consent/projection.h"
+
+#define NUMBER 12025550123ull
+#define NOW_MS 1790000000000ull
+#define DAY_MS (24ull * 3600 * 1000)
+
+/* The column that is wrong, or "". */
+static const char *fault_of(const char *kind, uint64_t number, const char *source,
+                            const char *evidence, uint64_t when_wall_ms)
+{
+    struct import_row row = {number, source, evidence, when_wall_ms};
+    struct import_fault fault;
+    const struct import_kind *rules = import_kind(import_kind_named(kind));
+    assert_non_null(rules);
+    return import_row_check(rules, &row, NOW_MS, &fault) ? "" : fault.column;
+}
+
+static void every_kind_has_its_needs(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"optout", "do-not-call", "litigators"};
+    static const char *const dated[] = {"reassigned", "deactivated"};
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(fault_of(plain[i], NUMBER, "", "", 0), "");
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(fault_of(dated[i], NUMBER, "", "", 0), "obtained_at");
+        assert_string_equal(fault_of(dated[i], NUMBER, "", "", NOW_MS), "");
+    }
+    assert_string_equal(fault_of("optin", NUMBER, "form", "ticked", NOW_MS), "");
+    assert_string_equal(fault_of("optin", NUMBER, "", "ticked", NOW_MS), "source");
+    assert_string_equal(fault_of("optin", NUMBER, "form", "", NOW_MS), "evidence");
+    assert_string_equal(fault_of("optin", NUMBER, "form", "ticked", 0), "obtained_at");
+    assert_null(import_kind(import_kind_named("optins")));
+    assert_null(import_kind((Assent__V1__ImportKind)IMPORT_KINDS));
+    assert_null(import_kind((Assent__V1__ImportKind)-1));
+}
+
+static void limits_hold_at_their_edges(void **state)
+{
+    (void)state;
+    static char text[EVIDENCE_OCTETS_MAX + 2];
+    assert_string_equal(fault_of("optout", 10000, "", "", 0), "");
+    assert_string_equal(fault_of("optout", 9999, "", "", 0), "number");
+    assert_string_equal(fault_of("optout", 999999999999999, "", "", 0), "");
+    assert_string_equal(fault_of("optout", 1000000000000000, "", "", 0), "number");
+    assert_string_equal(fault_of("optout", 0, "", "", 0), "number");
+    assert_string_equal(fault_of("optout", NUMBER, "", "", NOW_MS + DAY_MS), "");
+    assert_string_equal(fault_of("optout", NUMBER, "", "", NOW_MS + DAY_MS + 1), "obtained_at");
+    memset(text, 'x', 128);
+    assert_string_equal(fault_of("optout", NUMBER, text, "", 0), "");
+    memset(text, 'x', 129);
+    assert_string_equal(fault_of("optout", NUMBER, text, "", 0), "source");
+    memset(text, 'x', EVIDENCE_OCTETS_MAX);
+    assert_string_equal(fault_of("optout", NUMBER, "", text, 0), "");
+    memset(text, 'x', EVIDENCE_OCTETS_MAX + 1);
+    assert_string_equal(fault_of("optout", NUMBER, "", text, 0), "evidence");
+}
+
+/* An erased person's record asks for nothing; a register's opt-out keeps its day. */
+static void a_record_asks_of_redis_what_it_says(void **state)
+{
+    (void)state;
+    uint32_t scopes[] = {SCOPE_REASSIGNED, 17};
+    Assent__V1__OptedOut out = ASSENT__V1__OPTED_OUT__INIT;
+    out.scopes = scopes;
+    out.n_scopes = 2;
+    out.day = 20487;
+    Assent__V1__Event event = ASSENT__V1__EVENT__INIT;
+    event.body_case = ASSENT__V1__EVENT__BODY_OPTED_OUT;
+    event.opted_out = &out;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    struct consent_write write = {0};
+    assert_false(write_of_event(5, &event, NULL, &write));
+    assert_false(write_of_event(5, &event, &personal, &write));
+    personal.number = NUMBER;
+    write = (struct consent_write){0};
+    assert_true(write_of_event(5, &event, &personal, &write));
+    assert_int_equal(write.kind, WRITE_OPT_OUT);
+    assert_int_equal(write.sequence, 5);
+    assert_int_equal(write.day, 20487);
+    assert_int_equal(write.scope_count, 2);
+    assert_int_equal(write.scopes[0], SCOPE_REASSIGNED);
+    assert_int_equal(write.scopes[1], 17);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_has_its_needs),
+        cmocka_unit_test(limits_hold_at_their_edges),
+        cmocka_unit_test(a_record_asks_of_redis_what_it_says),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
