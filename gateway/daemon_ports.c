@@ -140,6 +140,7 @@ static void store_up(void *context, uint64_t applied)
     const char *warnings = store_warnings(daemon->store);
     if (warnings[0] != '\0')
         log_event(LOG_WARN, "store_warning", "what=\"%s\"", warnings);
+    engine_on_store_warned(daemon->engine, warnings);
     engine_on_store_up(daemon->engine, applied);
     daemon->seen.look = true;
 }

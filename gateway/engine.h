@@ -53,6 +53,8 @@ bool engine_drained(const struct engine *engine);
 void engine_on_durable(struct engine *engine, uint64_t sequence);
 
 /* Store: as in consent/store.h. */
+/* `warnings` (static or the store's; "" for none) stand in the status while the gate is open. */
+void engine_on_store_warned(struct engine *engine, const char *warnings);
 void engine_on_store_up(struct engine *engine, uint64_t applied);
 void engine_on_store_down(struct engine *engine, const char *why);
 void engine_on_checked(struct engine *engine, const struct check_result *results, size_t count,
@@ -141,7 +143,7 @@ const struct metrics *engine_metrics(const struct engine *engine);
 struct engine_status {
     uint64_t open_messages, scheduled, quiet, waiting, awaiting_receipt, memory_octets;
     bool gate_open;
-    const char *gate_why; /* "" when open */
+    const char *gate_why; /* when open: what Redis may lose, or "" */
     bool draining;
 };
 void engine_status(const struct engine *engine, struct engine_status *ret_status);

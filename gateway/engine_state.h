@@ -155,7 +155,8 @@ enum store_phase { STORE_DOWN, STORE_RESOLVING, STORE_CATCHING_UP, STORE_LIVE };
 
 struct projection {
     enum store_phase phase;
-    const char *why; /* not live: for people */
+    const char *why;      /* not live: for people */
+    const char *warnings; /* about this Redis, in the place of `why` while live */
     char why_text[160];
     uint64_t applied;                /* Redis has everything up to here */
     uint64_t cursor;                 /* CATCHING_UP: next ledger record to look at */
@@ -760,8 +761,8 @@ struct inquiry {
     uint8_t sender;
     /* INQUIRY_REPLY */
     struct owed owed;
-    struct keyword_match match; /* while a question is pending */
-    struct keyword_match plain; /* while none is */
+    struct keyword_match match;                        /* while a question is pending */
+    struct keyword_match plain;                        /* while none is */
     char rules[2][KEYWORD_RULE_SIZE], languages[2][9]; /* theirs: a program's words may change */
     char address[22];
     struct part part;

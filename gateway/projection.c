@@ -28,6 +28,7 @@ void projection_init(struct engine *e)
 {
     e->projection.phase = STORE_DOWN;
     e->projection.why = "Redis has not been reached yet";
+    e->projection.warnings = "";
     TAILQ_INIT(&e->projection.queue);
     TAILQ_INIT(&e->projection.sent);
     TAILQ_INIT(&e->projection.doubtful);
@@ -261,6 +262,11 @@ static void record_gate(struct engine *e, bool open, const char *why)
     record_event(e, &event, NULL);
 }
 
+void engine_on_store_warned(struct engine *e, const char *warnings)
+{
+    e->projection.warnings = warnings;
+}
+
 void engine_on_store_up(struct engine *e, uint64_t applied)
 {
     struct projection *p = &e->projection;
@@ -308,7 +314,7 @@ void projection_close(struct engine *e, const char *why)
 static void go_live(struct engine *e)
 {
     e->projection.phase = STORE_LIVE;
-    e->projection.why = "";
+    e->projection.why = e->projection.warnings;
     deny_all_acknowledged(e);
     record_gate(e, true, "");
 }

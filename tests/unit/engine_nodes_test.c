@@ -166,6 +166,23 @@ static void the_last_place_is_the_last(void **state)
     world_release(&w);
 }
 
+static void warnings_stand_in_the_status(void **state)
+{
+    (void)state;
+    struct engine_status status;
+    world_init(&w);
+    world_start(&w);
+    engine_on_store_down(w.engine, "connection closed");
+    engine_on_store_warned(w.engine, "it starts empty");
+    w.beaten = false;
+    engine_on_store_up(w.engine, 0);
+    world_settle(&w);
+    engine_status(w.engine, &status);
+    assert_true(status.gate_open);
+    assert_string_equal(status.gate_why, "it starts empty");
+    world_release(&w);
+}
+
 static void who_ends_in_order_says_so(void **state)
 {
     (void)state;
@@ -188,6 +205,7 @@ int main(void)
         cmocka_unit_test(a_node_that_is_gone_can_be_forgotten),
         cmocka_unit_test(our_name_belongs_to_us_alone),
         cmocka_unit_test(the_last_place_is_the_last),
+        cmocka_unit_test(warnings_stand_in_the_status),
         cmocka_unit_test(who_ends_in_order_says_so),
     };
     return cmocka_run_group_tests_name("engine_nodes", tests, NULL, NULL);
