@@ -625,7 +625,7 @@ void vacancy_replay(struct engine *e, uint64_t number, uint64_t wall_ms);
 void vacancy_replay_mark(struct engine *e, uint64_t number, uint64_t wall_ms);
 /* One was delivered. */
 void vacancy_end(struct engine *e, uint64_t number);
-/* The day of a consent given then, to be kept where the number is marked; else 0. */
+/* The day of a consent given then, to be kept where the number is marked, or may be by a register; else 0. */
 uint32_t vacancy_consent_day(const struct engine *e, uint64_t number, uint64_t wall_ms);
 /* Snapshots: the one after `v`, oldest first; NULL begins and ends. */
 const struct vacancy *vacancy_after(const struct engine *e, const struct vacancy *v);

@@ -125,6 +125,7 @@ static void record_opt_in(struct engine *e, const struct import *import, uint64_
         UNCONST(import->client == CLIENT_OPERATOR ? "" : e->config->clients[import->client].name);
     body.how = UNCONST(in->source);
     body.obtained_wall_ms = in->when_wall_ms;
+    body.day = vacancy_consent_day(e, in->number, in->when_wall_ms);
     body.import = import->id;
     body.row = row;
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
@@ -175,6 +176,13 @@ static void record_opt_out(struct engine *e, const struct import *import, uint64
     event.opted_out = &body;
     record_event(e, &event, &personal);
     e->metrics.counters[COUNT_OPT_OUTS]++;
+}
+
+bool imports_mark_numbers(const struct engine *e)
+{
+    const uint64_t *copied = e->imports.copied_wall_ms;
+    return copied[ASSENT__V1__IMPORT_KIND__IMPORT_REASSIGNED] != 0 ||
+           copied[ASSENT__V1__IMPORT_KIND__IMPORT_DEACTIVATED] != 0;
 }
 
 /* ---- recovery ---- */

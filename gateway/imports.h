@@ -44,6 +44,9 @@ void imports_release(struct engine *e);
 /* Replay of any record: what it says of an import is noted. */
 void imports_replay(struct engine *e, uint64_t sequence, const Assent__V1__Event *event);
 
+/* A register of numbers with new owners has been imported: which they are is in Redis alone. */
+bool imports_mark_numbers(const struct engine *e);
+
 /* Snapshot: `put` for each record that gives the same state again. */
 void imports_snapshot(const struct engine *e, uint64_t wall_ms,
                       void (*put)(void *context, Assent__V1__Event *event), void *context);

@@ -125,7 +125,8 @@ void vacancy_end(struct engine *e, uint64_t number)
 uint32_t vacancy_consent_day(const struct engine *e, uint64_t number, uint64_t wall_ms)
 {
     const struct vacancy *v = e->vacancy_by_number.count > 0 ? find(e, number) : NULL;
-    return v != NULL && v->marked ? (uint32_t)(wall_ms / DAY_MS) : 0;
+    bool may_be_marked = (v != NULL && v->marked) || imports_mark_numbers(e);
+    return may_be_marked ? (uint32_t)(wall_ms / DAY_MS) : 0;
 }
 
 void vacancy_seen(struct engine *e, const Assent__V1__SeenVacancy *body, uint64_t number)

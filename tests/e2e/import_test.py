@@ -57,7 +57,11 @@ def kinds(world):
     assert by_number[12025550141] > 15 and 12025550146 not in by_number, opt_outs
     days = [world.redis_cli("HGETALL", key).split() for key in world.redis_cli("--scan", "--pattern", "days:*").split()]
     assert sorted(int(day) for _, day in days) == [20487, 20488], days
-    say("every kind stands under its scope, reassigned numbers with their day")
+    again = put(world, "again.csv", "number,source,evidence,obtained_at\n+12025550145,form,ticked,2026-02-10\n")
+    imported(world, "optin", again, "--program", "news")
+    days = [world.redis_cli("HGETALL", key).split() for key in world.redis_cli("--scan", "--pattern", "days:*").split()]
+    assert 20494 in {int(day) for pairs in days for day in pairs[1::2]}, days
+    say("every kind stands under its scope, reassigned numbers with their day, and so does a consent from then on")
 
 
 def who_may(world):
