@@ -56,7 +56,7 @@ static const struct {
     [PLANT_VACANCY_LOST] = {"vacancy_lost", "P1"},
     [PLANT_SENDER_PARTS] = {"sender_parts", "P7"},
     [PLANT_SENDER_DAY_FORGOTTEN] = {"sender_day_forgotten", "P7"},
-    [PLANT_NODES_NOT_AWAITED] = {"nodes_not_awaited", "P1 P2 P3", .pair = true},
+    [PLANT_NODES_NOT_AWAITED] = {"nodes_not_awaited", "P1 P2 P3 P4", .pair = true},
     [PLANT_DOUBT_WAITS] = {"doubt_waits", "P3"},
     [PLANT_NEWS_BELIEVED] = {"news_believed", "P4", .pair = true},
     [PLANT_QUIET_NOT_ASKED_AGAIN] = {"quiet_not_asked_again", "P1"},
