@@ -75,6 +75,13 @@ def main():
         dry = verdict(send(world, NIGHT, night, "--dry-run"))
         assert int(dry["due_wall_ms"]) > now_ms, dry
 
+        rows = world.folder / "rows.csv"
+        rows.write_text(f"number,time_zone\n{NIGHT},{night}\n{DAY},{day}\n")
+        lines = world.cli("send", "--program", "news", "--csv", rows, "--template", "Herald: hi. Reply STOP to end",
+                          "--dry-run", "--json").stdout.splitlines()
+        due = {row["number"]: int(row.get("due_wall_ms", 0)) for row in map(json.loads, lines) if "number" in row}
+        assert due[NIGHT] > now_ms and due[DAY] == 0, due
+
         say("through a kill")
         world.gateway.kill()
         world.start_gateway()
