@@ -39,9 +39,9 @@ struct check_result {
 };
 
 enum consent_write_kind {
-    WRITE_OPT_OUT,      /* SADD optout for every scope; HSET days where `day` is given */
-    WRITE_OPT_IN,       /* SADD optin of scopes[0]; DEL pending; HSET days where `day` is given */
-    WRITE_PENDING,      /* SET pending of scopes[0] with a time-to-live */
+    WRITE_OPT_OUT, /* SADD optout for every scope; HSET days where `day` is given */
+    WRITE_OPT_IN,  /* SADD optin of scopes[0]; DEL pending; HSET days where `day` is given */
+    WRITE_PENDING, /* SET pending of scopes[0]; kept CONSENT_EXPIRED_MS longer than it may be answered */
     WRITE_DROP_PENDING, /* decline */
     WRITE_LIFT_OPT_OUT, /* START: SREM optout for every scope */
     WRITE_SCOPE,        /* the scope registry: number scopes[0] belongs to `name` */
@@ -49,6 +49,7 @@ enum consent_write_kind {
 };
 
 #define WRITE_SCOPES_MAX 16
+#define ASKER_SIZE       (NAME_OCTETS_MAX + 1 + 17) /* "NODE SENDER" */
 
 /* One consent event on its way into Redis: in a MULTI, which also stores the last `sequence` in it as
  * this node's applied position. Writes are applied in the order of their sequence; each is
@@ -63,6 +64,8 @@ struct consent_write {
     uint64_t expires_wall_ms;        /* WRITE_PENDING */
     uint8_t token_sha256[32];        /* WRITE_PENDING */
     uint64_t request;                /* WRITE_PENDING: sequence of the request (survives replay) */
+    uint64_t asked_wall_ms;          /* WRITE_PENDING */
+    char asker[ASKER_SIZE];          /* WRITE_PENDING: node and sender, "gw1 12025550100" */
     char name[NAME_OCTETS_MAX + 16]; /* WRITE_SCOPE */
 };
 
@@ -70,9 +73,10 @@ struct consent_write {
 struct consent_state {
     bool opted_out[CHECK_SCOPES_MAX]; /* in the order of the scopes asked */
     bool opt_in;
-    bool pending;
-    uint64_t request;
+    bool pending; /* asked, and not answered: the question is open until it expires */
+    uint64_t request, asked_wall_ms, expires_wall_ms;
     uint8_t token_sha256[32];
+    char asker[ASKER_SIZE]; /* "NODE SENDER" */
 };
 
 /* What happens at most once in its time over all gateways on this Redis: a key with a time-to-live that
@@ -82,7 +86,8 @@ enum once_kind { ONCE_HELP, ONCE_QUESTION, ONCE_CONFIRMATION, ONCE_KINDS };
 enum once_answer {
     ONCE_UNKNOWN, /* Redis is away, or did not say */
     ONCE_OURS,    /* taken now, by who asked */
-    ONCE_TAKEN,   /* before, by whomever */
+    ONCE_TAKEN,   /* before, by another gateway */
+    ONCE_KEPT,    /* before, by this gateway */
 };
 
 struct once {

@@ -17,6 +17,8 @@ static void write_pending(struct consent_write *write, const Assent__V1__OptInRe
     write->kind = WRITE_PENDING;
     write->expires_wall_ms = body->expires_wall_ms;
     write->request = write->sequence;
+    snprintf(write->asker, sizeof write->asker, "%.*s %.16s", NAME_OCTETS_MAX, body->node,
+             body->sender);
     if (body->token_sha256.len == sizeof write->token_sha256)
         memcpy(write->token_sha256, body->token_sha256.data, sizeof write->token_sha256);
 }
@@ -30,6 +32,7 @@ static bool write_about_person(const Assent__V1__Event *event, struct consent_wr
     switch (event->body_case) {
     case ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED:
         write_pending(write, event->opt_in_requested);
+        write->asked_wall_ms = event->wall_ms;
         break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED:
         write->kind = WRITE_OPT_IN;

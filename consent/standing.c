@@ -147,26 +147,26 @@ enum state standing_next(enum state state, enum move_kind kind, enum state benea
     enum outcome outcome = (enum outcome)rows[kind].cells[state].outcome;
     if (outcome == REFUSED || outcome == BENEATH)
         return state;
-    return outcome == TO_BEFORE ? beneath : (enum state)(STATE_NONE + (outcome - TO_NONE));
+    return outcome == TO_BEFORE ? beneath : (enum state)(CONSENT_NONE + (outcome - TO_NONE));
 }
 
-static_assert(TO_ERASED - TO_NONE == STATE_ERASED, "outcomes stand in the order of the states");
+static_assert(TO_ERASED - TO_NONE == CONSENT_ERASED, "outcomes stand in the order of the states");
 
 /* ---- the fold ---- */
 
 static bool is_over(const struct standing *s, uint64_t now_ms)
 {
-    return s->beneath == STATE_PENDING && s->expires_ms <= now_ms;
+    return s->beneath == CONSENT_PENDING && s->expires_ms <= now_ms;
 }
 
 static enum state beneath(const struct standing *s, uint64_t now_ms)
 {
-    return is_over(s, now_ms) ? STATE_EXPIRED : (enum state)s->beneath;
+    return is_over(s, now_ms) ? CONSENT_EXPIRED : (enum state)s->beneath;
 }
 
 enum state standing_state(const struct standing *s, uint64_t now_ms)
 {
-    return s->denied ? STATE_OPTED_OUT : beneath(s, now_ms);
+    return s->denied ? CONSENT_OPTED_OUT : beneath(s, now_ms);
 }
 
 uint64_t standing_since(const struct standing *s, uint64_t now_ms, uint64_t *ret_record)
@@ -180,7 +180,7 @@ uint64_t standing_since(const struct standing *s, uint64_t now_ms, uint64_t *ret
 static bool is_late(const struct standing *s, const struct move *move)
 {
     return move->kind == MOVE_RECORD && move->at_ms < s->since_ms &&
-           (s->beneath == STATE_REASSIGNED || s->beneath == STATE_ERASED);
+           (s->beneath == CONSENT_REASSIGNED || s->beneath == CONSENT_ERASED);
 }
 
 static const char *change_beneath(struct standing *s, const struct move *move)
@@ -216,7 +216,7 @@ const char *standing_apply(struct standing *s, const struct move *move)
 {
     if (move->kind == MOVE_STOP || move->kind == MOVE_START)
         return change_above(s, move);
-    const struct cell *hidden = &rows[move->kind].cells[STATE_OPTED_OUT];
+    const struct cell *hidden = &rows[move->kind].cells[CONSENT_OPTED_OUT];
     if (s->denied && move->at_ms >= s->denied_ms && hidden->outcome == REFUSED)
         return hidden->why;
     return change_beneath(s, move);

@@ -25,14 +25,14 @@
 #include "proto/event.pb-c.h"
 
 enum state {
-    STATE_NONE,
-    STATE_PENDING,   /* asked, no answer yet */
-    STATE_CONFIRMED, /* the handset itself said yes to our question */
-    STATE_SINGLE,    /* express consent with evidence, in one step */
-    STATE_OPTED_OUT,
-    STATE_EXPIRED,    /* nobody answered in time, or the consent is too old */
-    STATE_REASSIGNED, /* the number may have a new owner */
-    STATE_ERASED,
+    CONSENT_NONE,
+    CONSENT_PENDING,   /* asked, no answer yet */
+    CONSENT_CONFIRMED, /* the handset itself said yes to our question */
+    CONSENT_SINGLE,    /* express consent with evidence, in one step */
+    CONSENT_OPTED_OUT,
+    CONSENT_EXPIRED,    /* nobody answered in time, or the consent is too old */
+    CONSENT_REASSIGNED, /* the number may have a new owner */
+    CONSENT_ERASED,
     STATES
 };
 const char *state_name(enum state state); /* "opted_out" */
@@ -72,7 +72,7 @@ struct move {
 };
 
 struct standing {
-    uint8_t beneath; /* enum state, never STATE_OPTED_OUT */
+    uint8_t beneath; /* enum state, never CONSENT_OPTED_OUT */
     bool denied;
     uint64_t since_ms, denied_ms, expires_ms;
     uint64_t record, denied_record; /* that made it so */

@@ -21,7 +21,8 @@
  *   assent:scopes           hash: scope number -> name
  *   optin:{B} optout:{B}    sets of scope << 50 | number
  *   days:{B}                hash: scope << 50 | number -> day since 1970, where a write has one
- *   pending:{B}:KEY         "REQUEST HEX-SHA256" with a time-to-live, KEY = scope << 50 | number
+ *   pending:{B}:KEY         "REQUEST ASKED EXPIRES HEX-SHA256 NODE SENDER", KEY = scope << 50 |
+ *                           number; kept a week longer than it may be answered
  *   once:{B}:KIND:KEY       the node that was first, with a time-to-live
  *   assent:applied          hash: node -> ledger position of its newest consent write
  *   assent:incarnation      a random number, made when it is missing: tells one set of data from another

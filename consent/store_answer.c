@@ -190,28 +190,47 @@ static bool hex_digit(uint8_t c, uint8_t *ret_value)
     return true;
 }
 
-/* "REQUEST HEX-SHA256" */
-static bool parse_pending(struct span text, struct consent_state *state)
+/* A number and the space behind it. */
+static bool take_number(struct span *text, uint64_t *ret_number)
 {
     size_t at = 0;
-    uint64_t request = 0;
-    for (; at < text.length && text.data[at] >= '0' && text.data[at] <= '9'; at++)
-        if (__builtin_mul_overflow(request, 10u, &request) ||
-            __builtin_add_overflow(request, text.data[at] - (unsigned)'0', &request))
+    uint64_t number = 0;
+    for (; at < text->length && text->data[at] >= '0' && text->data[at] <= '9'; at++)
+        if (__builtin_mul_overflow(number, 10u, &number) ||
+            __builtin_add_overflow(number, text->data[at] - (unsigned)'0', &number))
             return false;
-    size_t octets = sizeof state->token_sha256;
-    if (at == 0 || text.length != at + 1 + 2 * octets || text.data[at] != ' ')
+    if (at == 0 || at == text->length || text->data[at] != ' ')
         return false;
-    for (size_t i = 0; i < octets; i++) {
-        uint8_t high, low;
-        if (!hex_digit(text.data[at + 1 + 2 * i], &high) ||
-            !hex_digit(text.data[at + 2 + 2 * i], &low))
-            return false;
-        state->token_sha256[i] = (uint8_t)(high << 4 | low);
-    }
-    state->request = request;
-    state->pending = true;
+    *text = span_of(text->data + at + 1, text->length - at - 1);
+    *ret_number = number;
     return true;
+}
+
+static bool take_digest(struct span *text, uint8_t digest[32])
+{
+    if (text->length < 65 || text->data[64] != ' ')
+        return false;
+    for (size_t i = 0; i < 32; i++) {
+        uint8_t high, low;
+        if (!hex_digit(text->data[2 * i], &high) || !hex_digit(text->data[2 * i + 1], &low))
+            return false;
+        digest[i] = (uint8_t)(high << 4 | low);
+    }
+    *text = span_of(text->data + 65, text->length - 65);
+    return true;
+}
+
+/* "REQUEST ASKED EXPIRES HEX-SHA256 NODE SENDER" */
+static bool parse_pending(struct span text, struct consent_state *state)
+{
+    if (!take_number(&text, &state->request) || !take_number(&text, &state->asked_wall_ms) ||
+        !take_number(&text, &state->expires_wall_ms) || !take_digest(&text, state->token_sha256) ||
+        text.length >= sizeof state->asker || memchr(text.data, '\0', text.length) != NULL)
+        return false;
+    memcpy(state->asker, text.data, text.length);
+    state->asker[text.length] = '\0';
+    state->pending = strchr(state->asker, ' ') != NULL;
+    return state->pending;
 }
 
 /* One of the three replies of a lookup into the state; false: not understood. */

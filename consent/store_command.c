@@ -136,19 +136,29 @@ void command_lookup(struct writer *w, uint64_t number, const uint16_t *scopes, u
     put_pending_key(w, bucket, consent_key(opt_in_scope, number));
 }
 
-/* "REQUEST HEX-SHA256" */
+static void put_number(struct writer *w, uint64_t value)
+{
+    char digits[DECIMAL_MAX];
+    char *at = decimal(value, digits);
+    write_octets(w, at, (size_t)(digits + DECIMAL_MAX - at));
+    LITERAL(w, " ");
+}
+
+/* "REQUEST ASKED EXPIRES HEX-SHA256 NODE SENDER" */
 static void put_pending_value(struct writer *w, const struct consent_write *write)
 {
     static const char hex[] = "0123456789abcdef";
-    char value[DECIMAL_MAX + 1 + 2 * sizeof write->token_sha256], digits[DECIMAL_MAX];
+    char value[3 * (DECIMAL_MAX + 1) + 2 * sizeof write->token_sha256 + 1 + ASKER_SIZE];
     struct writer text = writer_over(value, sizeof value);
-    char *at = decimal(write->request, digits);
-    write_octets(&text, at, (size_t)(digits + DECIMAL_MAX - at));
-    LITERAL(&text, " ");
+    put_number(&text, write->request);
+    put_number(&text, write->asked_wall_ms);
+    put_number(&text, write->expires_wall_ms);
     for (size_t i = 0; i < sizeof write->token_sha256; i++) {
         write_u8(&text, (uint8_t)hex[write->token_sha256[i] >> 4]);
         write_u8(&text, (uint8_t)hex[write->token_sha256[i] & 15]);
     }
+    LITERAL(&text, " ");
+    write_octets(&text, write->asker, strnlen(write->asker, sizeof write->asker));
     put_octets(w, value, writer_length(&text));
 }
 
@@ -164,7 +174,7 @@ static void put_set_pending(struct writer *w, const struct consent_write *write,
     put_pending_key(w, bucket, consent_key(write->scopes[0], write->number));
     put_pending_value(w, write);
     put_text(w, "PXAT");
-    put_decimal(w, write->expires_wall_ms ? write->expires_wall_ms : 1); /* Redis refuses 0 */
+    put_decimal(w, write->expires_wall_ms + CONSENT_EXPIRED_MS);
 }
 
 static void put_scope_name(struct writer *w, const struct consent_write *write)
@@ -239,16 +249,24 @@ void command_batch_end(struct writer *w, const char *node, uint64_t sequence)
     LITERAL(w, "*1\r\n$4\r\nEXEC\r\n");
 }
 
-void command_once(struct writer *w, const struct once *once, const char *node, uint32_t buckets)
+static void put_once_key(struct writer *w, const struct once *once, uint32_t buckets)
 {
     static const char *const kinds[ONCE_KINDS] = {
         [ONCE_HELP] = "help", [ONCE_QUESTION] = "question", [ONCE_CONFIRMATION] = "confirmation"};
-    LITERAL(w, "*6\r\n$3\r\nSET\r\n");
     put_number_key(w, "once", store_bucket(once->number, buckets), kinds[once->kind],
                    consent_key(once->scope, once->number));
+}
+
+/* Sets it where nobody has, then asks who did. */
+void command_once(struct writer *w, const struct once *once, const char *node, uint32_t buckets)
+{
+    LITERAL(w, "*6\r\n$3\r\nSET\r\n");
+    put_once_key(w, once, buckets);
     put_text(w, node);
     LITERAL(w, "$2\r\nNX\r\n$2\r\nPX\r\n");
     put_decimal(w, once->ttl_ms ? once->ttl_ms : 1); /* Redis refuses 0 */
+    LITERAL(w, "*2\r\n$3\r\nGET\r\n");
+    put_once_key(w, once, buckets);
 }
 
 void command_resolve(struct writer *w, uint16_t scope, const char *name)

@@ -78,6 +78,7 @@ struct answer {
     bool unknown; /* an error that concerns this request alone */
     struct check_result facts;
     struct consent_state state;
+    bool added; /* once: the key was set now */
 };
 
 struct store {

@@ -44,6 +44,7 @@ void program_defaults(struct program_config *program)
     strcpy(program->language, "en");
     program->opt_in = OPT_IN_DOUBLE;
     program->stop_reach = REACH_BRAND;
+    program->pending_ms = CONSENT_PENDING_MS;
     program->on_unknown = UNKNOWN_NEVER_AGAIN;
 }
 

@@ -50,6 +50,9 @@ struct program_config {
     uint16_t word_count;
     enum opt_in_mode opt_in;
     enum stop_reach stop_reach;
+    uint32_t pending_ms;                          /* a question may be answered so long */
+    char join[JOIN_WORDS_MAX][JOIN_WORD_MAX + 1]; /* words that begin a double opt-in */
+    uint16_t join_count;
     enum on_unknown on_unknown; /* for otp, transactional, emergency */
     bool smart_encoding;        /* typographic characters may be replaced; smpp/simplify.h */
     enum quiet_mode quiet_hours;
@@ -124,15 +127,15 @@ struct carrier_config {
     enum yes_no adapt; /* cut rate and window when the carrier refuses, and win them back */
     uint32_t request_timeout_ms;
     uint32_t enquire_link_ms;
-    uint32_t reconnect_min_ms;    /* 1000 */
-    uint32_t reconnect_max_ms;    /* 60000 */
-    uint32_t receipt_timeout_ms;  /* a message without its receipts ends so long after sending */
-    enum id_form submit_id;       /* how ids are written in submit_sm_resp */
-    enum id_form receipt_id;      /* and in receipts */
+    uint32_t reconnect_min_ms;   /* 1000 */
+    uint32_t reconnect_max_ms;   /* 60000 */
+    uint32_t receipt_timeout_ms; /* a message without its receipts ends so long after sending */
+    enum id_form submit_id;      /* how ids are written in submit_sm_resp */
+    enum id_form receipt_id;     /* and in receipts */
     enum receipt_parts receipt_parts; /* which parts of a long message are to report */
-    enum yes_no receipts_by_text; /* what reads like a receipt is one, marked or not */
-    uint32_t refuse_status;       /* for a deliver_sm that cannot be stored; ESME_RSYSERR */
-    uint32_t failover_after_ms;   /* unfit for so long, it is passed over */
+    enum yes_no receipts_by_text;     /* what reads like a receipt is one, marked or not */
+    uint32_t refuse_status;           /* for a deliver_sm that cannot be stored; ESME_RSYSERR */
+    uint32_t failover_after_ms;       /* unfit for so long, it is passed over */
     struct status_rule statuses[STATUS_RULES_MAX];
     uint16_t status_count;
     enum status_policy unknown_status; /* of a command_status that no table has */

@@ -72,7 +72,9 @@ static const char *reach_sentence(const struct program_config *program)
 {
     switch (program->stop_reach) {
     case REACH_BRAND:
-        return "every program of the brand";
+        return program->classes[ASSENT__V1__CLASS__MARKETING]
+                   ? "the brand's marketing and this program"
+                   : "every program of the brand";
     case REACH_PROGRAM:
         return "this program alone";
     case REACH_GLOBAL:
@@ -110,6 +112,8 @@ static void print_program(const struct program_config *program, FILE *out)
         fprintf(out, "; marketing needs %s",
                 program->opt_in == OPT_IN_DOUBLE ? "a yes from the handset itself (double opt-in)"
                                                  : "consent with evidence (single opt-in)");
+    for (unsigned j = 0; j < program->join_count; j++)
+        fprintf(out, "%s JOIN %s", j ? "," : "; a handset joins by", program->join[j]);
     fprintf(out, "\n    in doubt after a crash or a lost connection: %s\n",
             program->on_unknown == UNKNOWN_NEVER_AGAIN ? "never sent again"
                                                        : "sent again, marketing excepted");

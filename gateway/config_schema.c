@@ -8,6 +8,7 @@
  *
  * libcyaml, which this replaces, stops at the first fault and knows no line once a value is read: a
  * client that names a missing program could not be shown. */
+#include "consent/join.h"
 #include "gateway/config_schema.h"
 
 #include <errno.h>
@@ -663,6 +664,24 @@ static void read_words(struct reading *reading, yaml_node_t *node, const struct 
 
 static const enum row_kind kind_revokes = ROW_REVOKES, kind_cue = ROW_CUE;
 
+/* Words with which handsets join; consent/join.h says what they can be. */
+static void read_join(struct reading *reading, yaml_node_t *node, const struct field *field,
+                      void *into)
+{
+    struct program_config *program = into;
+    if (!is_list(reading, node, field))
+        return;
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        const char *text = text_of(reading, item, field->key);
+        const char *why = text != NULL ? join_word_fault(text) : NULL;
+        if (why != NULL)
+            FAULT(reading, item, "`join` cannot have \"%.40s\": %s", text, why);
+        else if (text != NULL)
+            snprintf(program->join[program->join_count++], sizeof program->join[0], "%s", text);
+    }
+}
+
 static const char *const opt_in_words[] = {"double", "single", NULL};
 static const char *const reach_words[] = {"brand", "program", "global", NULL};
 static const char *const quiet_words[] = {"auto", "all", "off", NULL};
@@ -684,6 +703,9 @@ static const struct field program_fields[] = {
     {"senders", read_senders, .min = 1, .max = SENDERS_MAX, .required = true},
     {"opt_in", read_word, MEMBER(struct program_config, opt_in), .with = opt_in_words},
     {"stop_reach", read_word, MEMBER(struct program_config, stop_reach), .with = reach_words},
+    {"pending", read_number, MEMBER(struct program_config, pending_ms), CONSENT_PENDING_MS_MIN,
+     CONSENT_PENDING_MS_MAX, &duration},
+    {"join", read_join, .min = 0, .max = JOIN_WORDS_MAX},
     {"on_unknown", read_word, MEMBER(struct program_config, on_unknown), .with = unknown_words},
     {"smart_encoding", read_flag, MEMBER(struct program_config, smart_encoding)},
     {"quiet_hours", read_word, MEMBER(struct program_config, quiet_hours), .with = quiet_words},

@@ -11,10 +11,8 @@
 #include "proto/base/digest.h"
 #include "proto/number.h"
 
-#define TOKEN_OCTETS   16
-#define INQUIRIES_MAX  65536
-#define SERVICE_TTL_MS (30ull * 60 * 1000)
-#define DATE_SLACK_MS  (24ull * 3600 * 1000) /* a date alone, from a time zone ahead of ours */
+#define INQUIRIES_MAX 65536
+#define DATE_SLACK_MS (24ull * 3600 * 1000) /* a date alone, from a time zone ahead of ours */
 
 /* ---- answers ---- */
 
@@ -70,9 +68,7 @@ void inquiry_free(struct engine *e, struct inquiry *q)
     free(q);
 }
 
-/* What may deny a program's marketing, in the order in which it is told. */
-#define SHOWN_SCOPES 4
-static void shown_scopes(const struct engine *e, uint16_t program, uint16_t out[SHOWN_SCOPES])
+void shown_scopes(const struct engine *e, uint16_t program, uint16_t out[SHOWN_SCOPES])
 {
     out[0] = SCOPE_EVERYTHING;
     out[1] = SCOPE_HOLD;
@@ -147,14 +143,6 @@ static bool resolve(struct engine *e, uint16_t client, uint64_t call, const char
     return true;
 }
 
-static bool opted_out(const struct consent_state *state)
-{
-    for (int i = 0; i < SHOWN_SCOPES; i++)
-        if (state->opted_out[i])
-            return true;
-    return false;
-}
-
 static const char *client_name(const struct engine *e, uint16_t client)
 {
     return client == CLIENT_OPERATOR ? "" : e->config->clients[client].name;
@@ -216,93 +204,7 @@ void engine_request_opt_in(struct engine *e, uint16_t client, uint64_t call,
     ask_or_refuse(e, q);
 }
 
-static uint64_t record_request(struct engine *e, struct inquiry *q, const char *token)
-{
-    const struct program_config *config = &e->config->programs[q->programs[0]];
-    uint8_t digest[DIGEST_SIZE];
-    digest_sha256(span_from_string(token), digest);
-    Assent__V1__OptInRequested body = ASSENT__V1__OPT_IN_REQUESTED__INIT;
-    body.client = UNCONST(client_name(e, q->client));
-    body.source = q->source;
-    body.language = q->language;
-    body.token_sha256.data = digest;
-    body.token_sha256.len = sizeof digest;
-    body.expires_wall_ms = e->now.wall_ms + CONSENT_PENDING_MS;
-    body.sender = UNCONST(config->senders[q->sender]);
-    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
-    personal.number = q->number;
-    personal.evidence = q->evidence;
-    Assent__V1__Event event = EVENT_INIT(e);
-    event.program = e->program_scope[q->programs[0]];
-    event.body_case = ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED;
-    event.opt_in_requested = &body;
-    e->metrics.counters[COUNT_OPT_INS_REQUESTED]++;
-    return record_event(e, &event, &personal);
-}
-
-static void request_question(struct engine *e, struct inquiry *q)
-{
-    uint8_t secret[TOKEN_OCTETS];
-    char token[2 * TOKEN_OCTETS + 1];
-    e->ports->random(e->ports->context, secret, sizeof secret);
-    hex_encode(span_of(secret, sizeof secret), token);
-    uint64_t sequence = record_request(e, q, token);
-    Assent__V1__ConsentReply reply = ASSENT__V1__CONSENT_REPLY__INIT;
-    reply.state = UNCONST("pending");
-    reply.token = token;
-    reply.sequence = sequence;
-    reply.question =
-        admit_service(e, ASSENT__V1__SERVICE_KIND__OPT_IN_QUESTION, q->programs[0], q->sender,
-                      q->number, q->language, sequence, -1, CONSENT_PENDING_MS);
-    if (reply.question == 0)
-        reply.message = UNCONST("no carrier has a route for this number: only the token confirms");
-    e->ports->consent_reply(e->ports->context, q->call, reply.question ? reply.question : sequence,
-                            &reply);
-}
-
-static void request_looked_up(struct engine *e, struct inquiry *q, const struct consent_state *s)
-{
-    uint16_t scope = e->program_scope[q->programs[0]];
-    uint16_t scopes[SHOWN_SCOPES];
-    shown_scopes(e, q->programs[0], scopes);
-    if (opted_out(s) || deny_find(e, q->number, scopes, SHOWN_SCOPES) >= 0)
-        reply_with(e, q->call, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION, "opted_out",
-                   "opted out: only START from the handset lifts it; nothing was sent", 0);
-    else if (s->opt_in || projection_pending(e, WRITE_OPT_IN, q->number, scope))
-        reply_state(e, q->call, "confirmed", 0);
-    else if (s->pending || projection_pending(e, WRITE_PENDING, q->number, scope))
-        reply_state(e, q->call, "pending", 0); /* one question inside its window */
-    else
-        request_question(e, q);
-}
-
-/* ---- double opt-in, second step ---- */
-
-uint64_t opt_in_confirm(struct engine *e, const struct opt_in_proof *proof)
-{
-    Assent__V1__OptInConfirmed body = ASSENT__V1__OPT_IN_CONFIRMED__INIT;
-    body.source = proof->source;
-    body.request = proof->request;
-    body.language = UNCONST(proof->language);
-    body.rule = UNCONST(proof->rule);
-    body.day = vacancy_consent_day(e, proof->number, e->now.wall_ms);
-    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
-    personal.number = proof->number;
-    personal.text = UNCONST(proof->text);
-    personal.raw.data = (uint8_t *)(uintptr_t)proof->raw.data;
-    personal.raw.len = proof->raw.length;
-    Assent__V1__Event event = EVENT_INIT(e);
-    event.program = e->program_scope[proof->program];
-    event.body_case = ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED;
-    event.opt_in_confirmed = &body;
-    uint64_t sequence = record_event(e, &event, &personal);
-    e->metrics.counters[COUNT_OPT_INS_CONFIRMED]++;
-    int sender = sender_index(&e->config->programs[proof->program], proof->sender);
-    admit_service(e, ASSENT__V1__SERVICE_KIND__WELCOME, proof->program,
-                  sender > 0 ? (uint8_t)sender : 0, proof->number, proof->language, sequence,
-                  proof->carrier, SERVICE_TTL_MS);
-    return sequence;
-}
+/* ---- double opt-in, second step: the token ---- */
 
 void engine_confirm_opt_in(struct engine *e, uint16_t client, uint64_t call,
                            const Assent__V1__ConfirmRequest *in, struct instant now)
@@ -322,26 +224,30 @@ static void confirm_looked_up(struct engine *e, struct inquiry *q, const struct 
     uint16_t program = q->programs[0];
     uint8_t digest[DIGEST_SIZE];
     digest_sha256(span_from_string(q->token), digest);
-    if (s->opt_in || projection_pending(e, WRITE_OPT_IN, q->number, e->program_scope[program])) {
-        reply_state(e, q->call, "confirmed", 0);
-        return;
-    }
-    if (!s->pending || !digest_equal(digest, s->token_sha256)) {
+    enum state state = consent_state_of(e, program, q->number, s);
+    bool matches = s->pending && digest_equal(digest, s->token_sha256);
+    const char *why = standing_may(state, MOVE_TOKEN, ASSENT__V1__CONSENT_SOURCE__TOKEN,
+                                   matches ? PROOF_QUESTION | PROOF_TOKEN : PROOF_QUESTION);
+    if (state == CONSENT_CONFIRMED || state == CONSENT_SINGLE) {
+        reply_state(e, q->call, state_name(state), 0);
+    } else if (state == CONSENT_OPTED_OUT) {
+        reply_with(e, q->call, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION, state_name(state), why,
+                   0);
+    } else if (why != NULL || !s->pending) {
         reply_refusal(e, q->call, ASSENT__V1__CODE__CODE_NOT_FOUND,
                       "no open question to this number has this token; it may have expired: "
                       "request the opt-in again");
-        return;
+    } else {
+        struct opt_in_proof proof = {.program = program,
+                                     .asked = s,
+                                     .number = q->number,
+                                     .source = ASSENT__V1__CONSENT_SOURCE__TOKEN,
+                                     .language = "",
+                                     .rule = "",
+                                     .text = "",
+                                     .carrier = -1};
+        reply_state(e, q->call, state_name(CONSENT_CONFIRMED), question_confirm(e, &proof));
     }
-    struct opt_in_proof proof = {.program = program,
-                                 .sender = "",
-                                 .number = q->number,
-                                 .source = ASSENT__V1__CONSENT_SOURCE__TOKEN,
-                                 .request = s->request,
-                                 .language = "",
-                                 .rule = "",
-                                 .text = "",
-                                 .carrier = -1};
-    reply_state(e, q->call, "confirmed", opt_in_confirm(e, &proof));
 }
 
 /* ---- one step: recorded with evidence ---- */
@@ -370,23 +276,41 @@ void engine_record_opt_in(struct engine *e, uint16_t client, uint64_t call,
                       "obtained_at: in the future; consent is recorded after it was given");
         return;
     }
+    struct inquiry *q = inquire(e, INQUIRY_RECORD, client, call, program, number);
+    snprintf(q->source, sizeof q->source, "%s", in->source);
+    q->evidence = check_strdup(in->evidence);
+    q->obtained_wall_ms = in->obtained_wall_ms;
+    q->import = in->import;
+    ask_or_refuse(e, q);
+}
+
+static void record_looked_up(struct engine *e, struct inquiry *q, const struct consent_state *s)
+{
     Assent__V1__OptInRecorded body = ASSENT__V1__OPT_IN_RECORDED__INIT;
     body.source =
-        in->import ? ASSENT__V1__CONSENT_SOURCE__IMPORT : ASSENT__V1__CONSENT_SOURCE__SUBMITTER;
-    body.client = UNCONST(client_name(e, client));
-    body.how = in->source;
-    body.obtained_wall_ms = in->obtained_wall_ms;
-    body.day = vacancy_consent_day(e, number,
-                                   in->obtained_wall_ms != 0 ? in->obtained_wall_ms : now.wall_ms);
+        q->import ? ASSENT__V1__CONSENT_SOURCE__IMPORT : ASSENT__V1__CONSENT_SOURCE__SUBMITTER;
+    enum state state = consent_state_of(e, q->programs[0], q->number, s);
+    const char *why = standing_may(state, MOVE_RECORD, body.source, PROOF_EVIDENCE);
+    if (why != NULL) {
+        reply_with(e, q->call, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION, state_name(state), why,
+                   0);
+        return;
+    }
+    body.client = UNCONST(client_name(e, q->client));
+    body.how = q->source;
+    body.obtained_wall_ms = q->obtained_wall_ms;
+    body.day = vacancy_consent_day(
+        e, q->number, q->obtained_wall_ms != 0 ? q->obtained_wall_ms : e->now.wall_ms);
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
-    personal.number = number;
-    personal.evidence = in->evidence;
+    personal.number = q->number;
+    personal.evidence = q->evidence;
     Assent__V1__Event event = EVENT_INIT(e);
-    event.program = e->program_scope[program];
+    event.program = e->program_scope[q->programs[0]];
     event.body_case = ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED;
     event.opt_in_recorded = &body;
     e->metrics.counters[COUNT_OPT_INS_RECORDED]++;
-    reply_state(e, call, "single", record_event(e, &event, &personal));
+    enum state next = standing_next(state, MOVE_RECORD, state);
+    reply_state(e, q->call, state_name(next), record_event(e, &event, &personal));
 }
 
 /* ---- ending it ---- */
@@ -484,11 +408,9 @@ static void show_one(struct engine *e, struct inquiry *q, const struct consent_s
         if ((s->opted_out[i] || deny_find(e, q->number, &scopes[i], 1) >= 0) &&
             (marketing || scopes[i] != e->brand_scope[program]))
             add_denial(shown, kinds[i], names[i]);
-    const char *consent = config->opt_in == OPT_IN_SINGLE ? "single" : "confirmed";
-    shown->state = UNCONST(shown->n_denied_by > 0 ? "opted_out"
-                           : s->opt_in            ? consent
-                           : s->pending           ? "pending"
-                                                  : "none");
+    shown->state = UNCONST(state_name(shown->n_denied_by > 0
+                                          ? CONSENT_OPTED_OUT
+                                          : consent_state_beneath(e, program, q->number, s)));
     shown->may_send_marketing = marketing && s->opt_in && shown->n_denied_by == 0;
 }
 
@@ -544,10 +466,17 @@ void engine_on_looked_up(struct engine *e, uint64_t cookie, bool ok,
         show_looked_up(e, q, ok, state);
         return;
     }
+    if (q->kind == INQUIRY_REQUEST || q->kind == INQUIRY_JOIN) {
+        if (ok)
+            question_looked_up(e, q, state);
+        else
+            question_away(e, q);
+        return;
+    }
     if (!ok)
         reply_away(e, q->call);
-    else if (q->kind == INQUIRY_REQUEST)
-        request_looked_up(e, q, state);
+    else if (q->kind == INQUIRY_RECORD)
+        record_looked_up(e, q, state);
     else
         confirm_looked_up(e, q, state);
     inquiry_free(e, q);

@@ -76,6 +76,17 @@ int deny_find(const struct engine *e, uint64_t number, const uint16_t *scopes, u
     return -1;
 }
 
+bool deny_is_newer(const struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count,
+                   uint64_t sequence)
+{
+    for (uint8_t i = 0; i < count; i++) {
+        const struct denial *denial = find(e, number, scopes[i]);
+        if (denial != NULL && denial->sequence >= sequence)
+            return true;
+    }
+    return false;
+}
+
 static bool covers(const struct recent_opt_out *recent, const uint16_t *scopes, uint8_t count)
 {
     for (uint8_t i = 0; i < count; i++) {

@@ -11,10 +11,10 @@
  *   long_reply.c  parts of replies                sender.c     what one sender may write
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
  *   reach.c     what a STOP ends                    nodes.c      other gateways on this Redis
- *   denial.c    the deny set and recent opt-outs        imports.c    files of opt-ins and opt-outs
+ *   question.c  double opt-in                       imports.c    files of opt-ins and opt-outs
+ *   denial.c    the deny set and recent opt-outs        confirmation.c  one for one opt-out
  *   opt_out_text.c   the line under marketing        review.c     opt-outs that may have meant less
- *   confirmation.c  one for one opt-out              program_words.c  words that programs add
- *   quiet.c     quiet hours of recipients
+ *   program_words.c  words that programs add        quiet.c  quiet hours of recipients
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
  * Only these files include this header. */
@@ -26,6 +26,7 @@
 #include "consent/policy.h"
 #include "consent/projection.h"
 #include "consent/quiet_hours.h"
+#include "consent/standing.h"
 #include "gateway/engine.h"
 #include "gateway/imports.h"
 #include "gateway/message.h"
@@ -659,6 +660,8 @@ void reply_stop(struct engine *e, struct reply *r, const struct keyword_match *m
 void reply_record(struct engine *e, const struct reply *r, const char *meaning,
                   const struct keyword_match *match);
 void reply_ordinary(struct engine *e, struct reply *r, const struct keyword_match *match);
+/* START: what was before the STOP stands again; the opt-in was never taken out of Redis. */
+void reply_start(struct engine *e, struct reply *r, const struct keyword_match *match, bool answer);
 /* Owes the answer to what has been recorded so far. */
 void reply_answer(struct engine *e, struct reply *r);
 
@@ -748,6 +751,8 @@ enum inquiry_kind {
     INQUIRY_REPLY, /* a yes or no from a handset */
     INQUIRY_HELP,  /* has it been given by another gateway? `call` is its cause */
     INQUIRY_CONFIRMATION,
+    INQUIRY_JOIN,  /* a handset asks for the question */
+    INQUIRY_RECORD,
 };
 
 struct inquiry {
@@ -759,7 +764,7 @@ struct inquiry {
     uint16_t programs[SENDERS_MAX]; /* asked one after the other */
     uint16_t program_count, at;
     uint8_t sender;
-    /* INQUIRY_REPLY */
+    /* INQUIRY_REPLY, INQUIRY_JOIN */
     struct owed owed;
     struct keyword_match match;                        /* while a question is pending */
     struct keyword_match plain;                        /* while none is */
@@ -769,7 +774,16 @@ struct inquiry {
     char text[INBOUND_TEXT_MAX];
     uint8_t raw[256];
     uint16_t raw_length;
-    /* INQUIRY_REQUEST, INQUIRY_CONFIRM */
+    char rule[JOIN_WORD_MAX + 8]; /* "join/acme" */
+    bool claimed;                 /* INQUIRY_JOIN, INQUIRY_REQUEST: no other gateway asks */
+    bool lifted;                  /* INQUIRY_JOIN: its opt-out */
+    uint64_t came_at;             /* INQUIRY_JOIN: the ledger's next record then */
+    uint32_t open_count;          /* INQUIRY_REPLY: questions that it may answer, */
+    struct consent_state newest;  /* and the one that it does */
+    uint16_t newest_program;
+    /* INQUIRY_REQUEST, INQUIRY_CONFIRM, INQUIRY_RECORD */
+    uint64_t obtained_wall_ms;
+    bool import;
     char source[129];
     char language[9];
     char token[65];
@@ -788,18 +802,40 @@ bool inquiry_ask(struct engine *e, struct inquiry *q);
  * q->once_answered goes on. False, and nothing was asked: Redis is away. */
 bool inquiry_ask_once(struct engine *e, struct inquiry *q, enum once_kind kind, uint16_t scope,
                       uint64_t ttl_ms);
+/* An inquiry that holds all of the reply. */
+struct inquiry *inquiry_of_reply(struct engine *e, enum inquiry_kind kind, const struct reply *r);
+/* What may deny a program's marketing, in the order in which it is told. */
+#define SHOWN_SCOPES 4
+void shown_scopes(const struct engine *e, uint16_t program, uint16_t out[SHOWN_SCOPES]);
+
+/* ---- question.c ---- */
+/* Where the number stands in the program, by what Redis says and what is on its way there. */
+enum state consent_state_of(const struct engine *e, uint16_t program, uint64_t number,
+                    const struct consent_state *s);
+/* The same, without opt-outs. */
+enum state consent_state_beneath(const struct engine *e, uint16_t program, uint64_t number,
+                         const struct consent_state *s);
+/* Redis answered about a request or a JOIN; they end here or go on by themselves. */
+void question_looked_up(struct engine *e, struct inquiry *q, const struct consent_state *s);
+void question_away(struct engine *e, struct inquiry *q);
+/* True when the reply asks to join a program; its answer comes by itself then. */
+bool question_join(struct engine *e, const struct reply *r, const struct keyword_match *plain);
+/* A yes or no: gathers what may be meant, program by program; then answers the newest question. False:
+ * none was open. */
+void question_note(const struct engine *e, struct inquiry *q, const struct consent_state *s);
+bool question_answer(struct engine *e, struct inquiry *q);
 /* The second step of a double opt-in: record, Redis, welcome text. */
 struct opt_in_proof {
     uint16_t program;
-    const char *sender; /* address that the welcome comes from; "" for the program's first */
+    const struct consent_state *asked; /* the question */
     uint64_t number;
     Assent__V1__ConsentSource source;
-    uint64_t request;
+    uint32_t open_questions;
     const char *language, *rule, *text;
     struct span raw;
     int carrier; /* -1: by route */
 };
-uint64_t opt_in_confirm(struct engine *e, const struct opt_in_proof *proof);
+uint64_t question_confirm(struct engine *e, const struct opt_in_proof *proof);
 
 /* ---- denial.c: the deny set, and recent opt-outs for P4 ---- */
 void deny_add(struct engine *e, uint64_t number, uint16_t scope, uint64_t sequence);
@@ -809,6 +845,9 @@ void deny_acknowledged(struct engine *e, uint64_t number, uint16_t scope, uint64
 void deny_all_acknowledged(struct engine *e);
 /* The scope that denies, or -1. */
 int deny_find(const struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
+/* One of them denies by a record from `sequence` on. */
+bool deny_is_newer(const struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count,
+                   uint64_t sequence);
 void recent_add(struct engine *e, const struct consent_write *write, uint64_t wall_ms);
 /* The opt-out of this record has its confirmation. */
 void recent_mark(struct engine *e, uint64_t number, uint64_t sequence);

@@ -251,8 +251,7 @@ static void help(struct engine *e, struct reply *r, const struct keyword_match *
         help_once(e, q, ONCE_UNKNOWN);
 }
 
-/* START: what was before the STOP stands again; the opt-in was never taken out of Redis. */
-static void start(struct engine *e, struct reply *r, const struct keyword_match *match)
+void reply_start(struct engine *e, struct reply *r, const struct keyword_match *match, bool answer)
 {
     struct stop_reach_scopes reach;
     reply_reach(e, r, false, &reach);
@@ -281,10 +280,15 @@ static void start(struct engine *e, struct reply *r, const struct keyword_match 
     event.opted_in_again = &body;
     uint64_t sequence = record_event(e, &event, &personal);
     e->metrics.counters[COUNT_OPT_INS_AGAIN]++;
-    if (r->program_count > 0)
+    if (r->program_count > 0 && answer)
         admit_service(e, ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN, r->programs[0], r->sender,
                       r->number, language_of_reply(match, r->number), sequence, r->owed.carrier,
                       SERVICE_TTL_MS);
+}
+
+static void start(struct engine *e, struct reply *r, const struct keyword_match *match)
+{
+    reply_start(e, r, match, true);
     reply_answer(e, r);
 }
 
@@ -326,15 +330,12 @@ static void keep_match(struct inquiry *q, int at, struct keyword_match *kept,
     kept->language = q->languages[at];
 }
 
-static void ask_for_question(struct engine *e, struct reply *r, const struct keyword_match *pending,
-                             const struct keyword_match *plain)
+struct inquiry *inquiry_of_reply(struct engine *e, enum inquiry_kind kind, const struct reply *r)
 {
-    struct inquiry *q = inquiry_new(e, INQUIRY_REPLY);
+    struct inquiry *q = inquiry_new(e, kind);
     q->owed = r->owed;
     q->number = r->number;
     q->sender = r->sender;
-    keep_match(q, 0, &q->match, pending);
-    keep_match(q, 1, &q->plain, plain);
     q->program_count = r->program_count;
     memcpy(q->programs, r->programs, sizeof q->programs);
     snprintf(q->address, sizeof q->address, "%s", r->address);
@@ -344,29 +345,34 @@ static void ask_for_question(struct engine *e, struct reply *r, const struct key
     q->text[length] = '\0';
     q->raw_length = (uint16_t)(r->raw.length < sizeof q->raw ? r->raw.length : sizeof q->raw);
     memcpy(q->raw, r->raw.data, q->raw_length);
-    if (!inquiry_ask(e, q))
-        inbound_looked_up(e, q, false, NULL);
+    return q;
 }
 
-static void decline(struct engine *e, struct reply *r, uint16_t program, uint64_t request)
+static void ask_for_question(struct engine *e, struct reply *r, const struct keyword_match *pending,
+                             const struct keyword_match *plain)
 {
-    Assent__V1__OptInDeclined body = ASSENT__V1__OPT_IN_DECLINED__INIT;
-    body.request = request;
-    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
-    personal.number = r->number;
-    personal.text = UNCONST(r->text);
-    Assent__V1__Event event = EVENT_INIT(e);
-    event.program = e->program_scope[program];
-    event.body_case = ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED;
-    event.opt_in_declined = &body;
-    record_event(e, &event, &personal);
-    e->metrics.counters[COUNT_OPT_INS_DECLINED]++;
-    reply_answer(e, r);
+    struct inquiry *q = inquiry_of_reply(e, INQUIRY_REPLY, r);
+    keep_match(q, 0, &q->match, pending);
+    keep_match(q, 1, &q->plain, plain);
+    if (!inquiry_ask(e, q))
+        inbound_looked_up(e, q, false, NULL);
 }
 
 void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
                        const struct consent_state *state)
 {
+    if (ok) {
+        question_note(e, q, state);
+        if (++q->at < q->program_count && inquiry_ask(e, q))
+            return;
+    }
+    if (!ok || q->at < q->program_count) {
+        /* Not known whether a question is open: the carrier sends the reply again. */
+        link_answer(e, q->owed.carrier, q->owed.link, q->owed.generation, q->owed.command_id,
+                    q->owed.sequence_number, e->carriers[q->owed.carrier].config->refuse_status);
+        inquiry_free(e, q);
+        return;
+    }
     struct reply r = {.owed = q->owed,
                       .part = q->part,
                       .number = q->number,
@@ -376,36 +382,11 @@ void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
                       .program_count = q->program_count,
                       .sender = q->sender};
     memcpy(r.programs, q->programs, sizeof r.programs);
-    uint16_t program = q->programs[q->at];
-    bool answered = ok && projection_pending(e, WRITE_OPT_IN, q->number, e->program_scope[program]);
-    if (!ok) { /* not known whether a question is open: the carrier sends the reply again */
-        link_answer(e, q->owed.carrier, q->owed.link, q->owed.generation, q->owed.command_id,
-                    q->owed.sequence_number, e->carriers[q->owed.carrier].config->refuse_status);
-    } else if (state->pending && !answered && q->match.meaning == MEANING_CONFIRM) {
-        struct opt_in_proof proof = {.program = program,
-                                     .sender = q->address,
-                                     .number = q->number,
-                                     .source = ASSENT__V1__CONSENT_SOURCE__REPLY,
-                                     .request = state->request,
-                                     .language = q->match.language,
-                                     .rule = q->match.rule,
-                                     .text = q->text,
-                                     .raw = r.raw,
-                                     .carrier = q->owed.carrier};
-        opt_in_confirm(e, &proof);
+    if (question_answer(e, q))
         reply_answer(e, &r);
-    } else if (state->pending && !answered) {
-        decline(e, &r, program, state->request);
-    } else if (++q->at < q->program_count) {
-        if (inquiry_ask(e, q))
-            return;
-        q->at = 0;
-        inbound_looked_up(e, q, false, NULL);
-        return;
-    } else {
+    else
         act(e, &r, &q->plain);
-    }
-    if (ok && q->part.kind != PART_NONE)
+    if (q->part.kind != PART_NONE)
         long_reply_close(e, &q->part);
     inquiry_free(e, q);
 }
@@ -441,6 +422,8 @@ bool reply_act(struct engine *e, struct reply *r)
         ask_for_question(e, r, &pending, &plain);
         return false;
     }
+    if (plain.meaning == MEANING_REPLY && question_join(e, r, &plain))
+        return false;
     act(e, r, &plain);
     return true;
 }

@@ -106,6 +106,8 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
 {
     if (!write_of_event(sequence, event, personal, &entry->write))
         return false;
+    if (entry->write.kind == WRITE_PENDING && entry->write.expires_wall_ms <= e->now.wall_ms)
+        return false; /* replayed: it must not hide a newer one of another gateway */
     if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT) {
         entry->imported = event->opted_out->import != 0;
         take_confirmation(e, entry, event);

@@ -70,7 +70,13 @@
 #define STOP_HOLD_MS         1000 /* P3: deliver_sm_resp waits this long for Redis */
 #define DENY_GRACE_MS        1000 /* a number stays in the deny set so long after Redis has it */
 #define CONFIRMATION_MAX_MS  (5 * 60 * 1000) /* P4: later than this, never */
-#define CONSENT_PENDING_MS   (24ull * 3600 * 1000)
+#define CONSENT_PENDING_MS   (24ull * 3600 * 1000) /* a question may be answered so long, unless */
+#define CONSENT_PENDING_MS_MIN (60ull * 1000)      /*   its program says otherwise: from here */
+#define CONSENT_PENDING_MS_MAX (30ull * 24 * 3600 * 1000)
+#define CONSENT_EXPIRED_MS   (7ull * 24 * 3600 * 1000) /* so long it is known that nobody answered */
+#define JOIN_WORDS_MAX       8  /* of one program */
+#define JOIN_WORD_MAX        32 /* octets */
+#define JOIN_BARE_MIN        4  /* letters of a word that counts alone, without JOIN */
 #define NODES_MAX            16   /* gateways on one Redis; one alone can ask all that it answers */
 #define NODE_BEAT_MS         1000 /* how often each says that it runs, and looks at the others */
 #define NODE_LOOK_MS         100  /* how often while it waits for others */

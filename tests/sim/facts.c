@@ -88,13 +88,20 @@ static void read_record(struct world *w, uint64_t sequence)
                             .program = event->program,
                             .wall_ms = event->wall_ms};
     read_body(w, event, &r->fact);
-    assent__v1__event__free_unpacked(event, NULL);
-    if (personal.length == 0)
-        return;
-    Assent__V1__Personal *p = assent__v1__personal__unpack(NULL, personal.length, personal.data);
-    if (p != NULL)
+    Assent__V1__Personal *p =
+        personal.length > 0
+            ? assent__v1__personal__unpack(NULL, personal.length, personal.data)
+            : NULL;
+    if (p != NULL) {
+        struct move moves[WRITE_SCOPES_MAX];
+        size_t count = standing_moves(sequence, event, p, moves);
         r->fact.number = p->number;
-    assent__v1__personal__free_unpacked(p, NULL);
+        r->fact.moves = count == 1 && moves[0].scope == event->program &&
+                        moves[0].kind != MOVE_STOP && moves[0].kind != MOVE_START;
+        r->fact.move = moves[0];
+        assent__v1__personal__free_unpacked(p, NULL);
+    }
+    assent__v1__event__free_unpacked(event, NULL);
 }
 
 /* ---- messages ---- */
@@ -307,6 +314,7 @@ void oracle_appended(struct world *w, uint64_t sequence)
     if (w->trace)
         trace_record(w, sequence);
     fold(w, sequence, false);
+    consents_appended(w, sequence);
     move_oldest(w);
 }
 

@@ -60,6 +60,8 @@ static const struct {
     [PLANT_DOUBT_WAITS] = {"doubt_waits", "P3"},
     [PLANT_NEWS_BELIEVED] = {"news_believed", "P4", .pair = true},
     [PLANT_QUIET_NOT_ASKED_AGAIN] = {"quiet_not_asked_again", "P1"},
+    [PLANT_LATE_YES] = {"late_yes", "P1"},
+    [PLANT_ASKED_TWICE] = {"asked_twice", "P4"},
 };
 
 /* ---- what the workers share ---- */

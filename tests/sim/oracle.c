@@ -647,6 +647,8 @@ static void judge_text(struct world *w, const struct submit_seen *s)
     check_not_stopped(w, s, t->message_class);
     check_hours(w, t, s);
     check_intent(w, t, s);
+    if (t->message_class == ASSENT__V1__CLASS__MARKETING && plan_is_chaos(&w->plan))
+        consents_check_marketing(w, s->number, s->program);
     if (w->plan.kind == PLAN_PACE) {
         note_order(w, s);
         check_parts(w, s);
@@ -1021,7 +1023,7 @@ void oracle_handed(struct world *w, uint32_t connection, const struct delivery *
     else if (mo->kind == MO_NO && w->oracle.subscribers[mo->number].doubted)
         w->oracle.subscribers[mo->number]
             .confirmations_due++; /* it may be a STOP to our question */
-    else if (mo->kind == MO_START)
+    else if (mo->kind == MO_START || mo->kind == MO_JOIN) /* which lifts an opt-out too */
         start_handed(w, mo);
     else if (mo->kind == MO_RECEIPT && mo->receipt_of != NONE)
         receipt_handed(w, mo);

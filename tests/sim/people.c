@@ -471,11 +471,12 @@ static void say(struct world *w, enum mo_kind kind, uint32_t number, uint32_t pr
 {
     static const char *const stops[] = {"STOP", "stop.", "Stop!",   "unsubscribe",
                                         "QUIT", "baja",  "S T O P", " Stop "};
-    static const char *const words[] = {"",        "",
-                                        "STOPALL", "START",
-                                        "YES",     "NO",
-                                        "HELP",    "thanks, see you on Monday",
-                                        "",        "cancel my order"};
+    static const char *const words[] = {"",         "",
+                                        "STOPALL",  "START",
+                                        "YES",      "NO",
+                                        "HELP",     "thanks, see you on Monday",
+                                        "",         "cancel my order",
+                                        "join Acme"};
     const char *text = kind == MO_STOP ? stops[rng_below(&w->people_rng, 8)] : words[kind];
     wire_send_mo(w, kind, number, program, text, delay_us);
 }
@@ -502,9 +503,13 @@ void people_receive(struct world *w, uint32_t number, uint32_t program, const ch
     const struct plan *p = &w->plan;
     struct rng *rng = &w->people_rng;
     if (oracle_service_kind(w, text) == ASSENT__V1__SERVICE_KIND__OPT_IN_QUESTION) {
-        if (rng_chance(rng, p->yes))
-            say(w, MO_YES, number, program, mood(w));
-        else if (rng_chance(rng, 500000))
+        if (rng_chance(rng, p->yes)) {
+            uint64_t late_us = rng_chance(rng, p->late) ? rng_below(rng, 2 * SIM_PENDING_US) : 0;
+            say(w, MO_YES, number, program, late_us + mood(w));
+            if (rng_chance(rng, p->late))
+                say(w, MO_YES, number, program, late_us + mood(w)); /* once more */
+        }
+        if (rng_chance(rng, p->late / 2 + (1000000 - p->yes) / 2))
             say(w, MO_NO, number, program, mood(w));
         return;
     }
@@ -578,8 +583,16 @@ static void plan_chaos(struct world *w)
             plan_call(w, when_us, CALL_OPT_OUT, program, number);
         if (rng_chance(rng, 30000))
             plan_call(w, when_us, CALL_SHOW, program, number);
-        if (rng_chance(rng, 50000))
+        if (rng_chance(rng, 150000)) {
             plan_call(w, when_us, CALL_REQUEST, 0, number);
+            if (rng_chance(rng, 500000)) { /* the form is sent twice, maybe to the other gateway */
+                world_turn_to(w, (uint32_t)rng_below(rng, w->plan.gateways));
+                plan_call(w, when_us + rng_below(rng, 3000), CALL_REQUEST, 0, number);
+            }
+        }
+        /* Of a JOIN and a STOP that cross at two gateways the later in Redis stands. */
+        if (w->plan.gateways == 1 && rng_chance(rng, w->plan.join))
+            say(w, MO_JOIN, number, 0, when_us);
         if (rng_chance(rng, w->plan.other_gateway))
             world_at(w, when_us, other_gateway, program, number, 0);
     }

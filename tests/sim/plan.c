@@ -81,6 +81,8 @@ static void draw_people(struct plan *p, struct rng *rng)
     p->stop_halves = between(rng, 0, 80000);
     p->doubt = p->stop_halves / 2;
     p->yes = between(rng, 600000, 1000000);
+    p->late = maybe(rng, 500000);
+    p->join = maybe(rng, 200000);
     p->cancel = between(rng, 0, 100000);
     p->repeat = between(rng, 0, 200000);
     p->api_opt_out = between(rng, 0, 60000);

@@ -128,6 +128,8 @@ static void set_pending(struct world *w, struct redis_data *d, uint64_t key,
     }
     *p = (struct pending){
         .key = key, .request = write->request, .expires_wall_ms = write->expires_wall_ms};
+    p->asked_wall_ms = write->asked_wall_ms;
+    memcpy(p->asker, write->asker, sizeof p->asker);
     memcpy(p->token_sha256, write->token_sha256, sizeof p->token_sha256);
 }
 
@@ -227,11 +229,14 @@ static void execute_lookup(struct world *w, struct command *c)
     uint64_t key = consent_key(c->ask.opt_in_scope, c->ask.number);
     c->state.opt_in = set_has(&d->opt_in, key);
     const struct pending *p = find_pending(d, key);
-    if (p == NULL || p->expires_wall_ms <= world_wall_ms(w))
+    if (p == NULL || p->expires_wall_ms + CONSENT_EXPIRED_MS <= world_wall_ms(w))
         return;
     c->state.pending = true;
     c->state.request = p->request;
+    c->state.asked_wall_ms = p->asked_wall_ms;
+    c->state.expires_wall_ms = p->expires_wall_ms;
     memcpy(c->state.token_sha256, p->token_sha256, sizeof p->token_sha256);
+    memcpy(c->state.asker, p->asker, sizeof p->asker);
 }
 
 static void execute_once(struct world *w, struct command *c)
@@ -241,13 +246,16 @@ static void execute_once(struct world *w, struct command *c)
     size_t i = 0;
     while (i < d->once_count && (d->onces[i].key != key || d->onces[i].kind != c->once.kind))
         i++;
-    c->first = i < d->once_count && d->onces[i].expires_wall_ms > now_ms ? ONCE_TAKEN : ONCE_OURS;
-    if (c->first == ONCE_TAKEN)
+    c->first = ONCE_OURS;
+    if (i < d->once_count && d->onces[i].expires_wall_ms > now_ms)
+        c->first = d->onces[i].holder == w->gw->index ? ONCE_KEPT : ONCE_TAKEN;
+    if (c->first != ONCE_OURS)
         return;
     CHECK(i < sizeof d->onces / sizeof d->onces[0]);
     d->once_count += i == d->once_count;
     d->onces[i].key = key;
     d->onces[i].kind = c->once.kind;
+    d->onces[i].holder = w->gw->index;
     d->onces[i].expires_wall_ms = now_ms + c->once.ttl_ms;
 }
 

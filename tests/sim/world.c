@@ -505,6 +505,9 @@ static void fill_program(struct world *w, struct program_config *p, const struct
     for (unsigned c = 0; c < CLASS_COUNT; c++)
         p->classes[c] = s->classes >> c & 1;
     p->opt_in = s->opt_in;
+    p->pending_ms = (uint32_t)(SIM_PENDING_US / US_PER_MS);
+    if (s->opt_in == OPT_IN_DOUBLE && p->classes[ASSENT__V1__CLASS__MARKETING])
+        snprintf(p->join[p->join_count++], sizeof p->join[0], "acme");
     p->stop_reach = s->reach;
     p->on_unknown = rng_chance(&w->rng, 500000) ? UNKNOWN_SEND_AGAIN : UNKNOWN_NEVER_AGAIN;
 }

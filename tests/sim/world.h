@@ -19,6 +19,7 @@
 #define SIM_WORLD_H
 
 #include "bench/receipt_text.h"
+#include "consent/standing.h"
 #include "gateway/engine.h"
 #include "proto/number.h"
 #include "tests/sim/schedule.h"
@@ -30,6 +31,7 @@
 #define SIM_LINKS_MAX    (3 * 2)
 #define SIM_PARTS_MAX    4
 #define SIM_FAILURE_MAX  400
+#define SIM_PENDING_US   (20 * US_PER_S) /* a question may be answered so long */
 #define NONE             UINT32_MAX
 #define PLAIN_SIZE       256
 
@@ -86,7 +88,7 @@ struct plan {
     uint32_t receipt_lost, receipt_double, receipt_early, receipt_bad, no_id; /* one taken */
     uint32_t receipt_contradicts, receipt_foreign, id_repeated;               /* one taken */
     uint32_t deliver_drop; /* a deliver_sm_resp: the carrier does not see it */
-    uint32_t stop, stop_all, start, help, chatter, yes; /* a message to a subscriber */
+    uint32_t stop, stop_all, start, help, chatter, yes, late, join; /* a message to a subscriber */
     uint32_t doubt;                                     /* likewise, in words that may mean less */
     uint32_t stop_halves;                               /* likewise, in two parts */
     uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
@@ -114,6 +116,8 @@ struct fact {
     int state; /* of a receipt */
     enum recipient_news news;
     uint64_t wall_ms;
+    bool moves; /* somebody's consent in a program: `move` */
+    struct move move;
     uint16_t carrier;
 };
 
@@ -183,8 +187,9 @@ bool set_add(struct set *set, uint64_t member);
 bool set_remove(struct set *set, uint64_t member);
 
 struct pending {
-    uint64_t key, request, expires_wall_ms;
+    uint64_t key, request, asked_wall_ms, expires_wall_ms;
     uint8_t token_sha256[32];
+    char asker[ASKER_SIZE];
 };
 
 struct redis_data {
@@ -198,6 +203,7 @@ struct redis_data {
     struct { /* keys that only the first may take, until they expire */
         uint64_t key, expires_wall_ms;
         enum once_kind kind;
+        uint32_t holder;
     } onces[SIM_NUMBERS_MAX * (2 * SIM_PROGRAMS + 1) * ONCE_KINDS];
     size_t once_count;
     uint64_t incarnation; /* 0: none; made by the first beat */
@@ -259,6 +265,7 @@ enum mo_kind {
     MO_CHATTER,
     MO_HALF,  /* of a text that says STOP when both are there */
     MO_DOUBT, /* takes consent away, and asks for help: marketing stops, and we ask */
+    MO_JOIN,
 };
 
 /* A deliver_sm on its way to the gateway, until it is answered with ESME_ROK. */
@@ -510,6 +517,9 @@ void oracle_release(struct oracle *oracle);
 void witness_release(struct witness *witness);
 void oracle_appended(struct world *world, uint64_t sequence);
 void oracle_recovered(struct world *world);
+/* consents.c: a record has been appended; a text of marketing leaves. */
+void consents_appended(struct world *world, uint64_t sequence);
+void consents_check_marketing(struct world *world, uint32_t number, uint32_t program);
 void oracle_executed_check(struct world *world, const struct check *check,
                            struct verdict_seen *ret_seen);
 void oracle_told_verdict(struct world *world, const struct verdict_seen *seen);

@@ -160,6 +160,7 @@ static void fill_record_request(Assent__V1__RecordRequest *request)
 static Assent__V1__Code record(const Assent__V1__RecordRequest *request)
 {
     engine_record_opt_in(w.engine, 0, 1, request, w.now);
+    world_settle(&w);
     return w.consent_code;
 }
 

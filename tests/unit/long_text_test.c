@@ -394,7 +394,8 @@ static void test_a_long_yes_waits_for_redis(void **state)
 {
     (void)state;
     begin();
-    w.state = (struct consent_state){.pending = true, .request = 1};
+    w.state = (struct consent_state){
+        .pending = true, .request = 1, .expires_wall_ms = UINT64_MAX, .asker = "test 12025550100"};
     part("y", 7, 2, 1);
     part("es", 7, 2, 2);
     assert_int_equal(counted(COUNT_OPT_INS_CONFIRMED), 1);

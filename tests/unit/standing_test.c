@@ -45,12 +45,12 @@ static void every_cell_says_what_it_should(void **state)
             char says = expected[m][s];
             const char *why =
                 standing_may((enum state)s, (enum move_kind)m, a_source[m], ALL_PROOFS);
-            enum state next = standing_next((enum state)s, (enum move_kind)m, STATE_SINGLE);
+            enum state next = standing_next((enum state)s, (enum move_kind)m, CONSENT_SINGLE);
             if ((why == NULL) != (says != '-'))
                 fail_msg("%s in %s: %s", move_name((enum move_kind)m), state_name((enum state)s),
                          why ? why : "allowed");
             if (says == 'b')
-                assert_int_equal(next, STATE_SINGLE);
+                assert_int_equal(next, CONSENT_SINGLE);
             else if (says == '-' || says == '=')
                 assert_int_equal(next, s);
             else
@@ -68,17 +68,17 @@ static void every_move_asks_for_its_source_and_evidence(void **state)
         const char
             *sources; /* R reply, T token, S submitter, I import, C carrier, O operator, - time */
     } cases[] = {
-        {STATE_NONE, MOVE_ASK, 0, "RSIO"},
-        {STATE_PENDING, MOVE_YES, PROOF_RAW | PROOF_QUESTION, "R"},
-        {STATE_PENDING, MOVE_TOKEN, PROOF_QUESTION | PROOF_TOKEN, "T"},
-        {STATE_PENDING, MOVE_NO, PROOF_QUESTION, "R"},
-        {STATE_PENDING, MOVE_TIME_OUT, 0, "-"},
-        {STATE_NONE, MOVE_RECORD, PROOF_EVIDENCE, "SIO"},
-        {STATE_NONE, MOVE_STOP, 0, "RSICO"},
-        {STATE_OPTED_OUT, MOVE_START, PROOF_RAW, "R"},
-        {STATE_SINGLE, MOVE_AGE, 0, "-"},
-        {STATE_SINGLE, MOVE_REASSIGN, 0, "ICO"},
-        {STATE_SINGLE, MOVE_ERASE, 0, "O"},
+        {CONSENT_NONE, MOVE_ASK, 0, "RSIO"},
+        {CONSENT_PENDING, MOVE_YES, PROOF_RAW | PROOF_QUESTION, "R"},
+        {CONSENT_PENDING, MOVE_TOKEN, PROOF_QUESTION | PROOF_TOKEN, "T"},
+        {CONSENT_PENDING, MOVE_NO, PROOF_QUESTION, "R"},
+        {CONSENT_PENDING, MOVE_TIME_OUT, 0, "-"},
+        {CONSENT_NONE, MOVE_RECORD, PROOF_EVIDENCE, "SIO"},
+        {CONSENT_NONE, MOVE_STOP, 0, "RSICO"},
+        {CONSENT_OPTED_OUT, MOVE_START, PROOF_RAW, "R"},
+        {CONSENT_SINGLE, MOVE_AGE, 0, "-"},
+        {CONSENT_SINGLE, MOVE_REASSIGN, 0, "ICO"},
+        {CONSENT_SINGLE, MOVE_ERASE, 0, "O"},
     };
     static const char letters[] = "-RTSICO"; /* in the order of enum ConsentSource */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -113,12 +113,12 @@ static void a_question_may_be_answered_until_its_time_is_over(void **state)
     for (uint64_t after = HOUR_MS - 1; after <= HOUR_MS; after++) {
         struct standing s = {0};
         assert_null(apply(&s, MOVE_ASK, 1000));
-        assert_int_equal(standing_state(&s, 1000 + HOUR_MS - 1), STATE_PENDING);
-        assert_int_equal(standing_state(&s, 1000 + HOUR_MS), STATE_EXPIRED);
+        assert_int_equal(standing_state(&s, 1000 + HOUR_MS - 1), CONSENT_PENDING);
+        assert_int_equal(standing_state(&s, 1000 + HOUR_MS), CONSENT_EXPIRED);
         const char *why = apply(&s, MOVE_YES, 1000 + after);
         assert_int_equal(why == NULL, after < HOUR_MS);
         assert_int_equal(standing_state(&s, 1000 + after),
-                         after < HOUR_MS ? STATE_CONFIRMED : STATE_EXPIRED);
+                         after < HOUR_MS ? CONSENT_CONFIRMED : CONSENT_EXPIRED);
     }
 }
 
@@ -129,12 +129,12 @@ static void start_returns_to_what_was_before(void **state)
     assert_non_null(apply(&s, MOVE_START, 5));
     assert_null(apply(&s, MOVE_STOP, 10));
     assert_null(apply(&s, MOVE_START, 20));
-    assert_int_equal(standing_state(&s, 20), STATE_NONE); /* START alone is no consent */
+    assert_int_equal(standing_state(&s, 20), CONSENT_NONE); /* START alone is no consent */
     assert_null(apply(&s, MOVE_ASK, 30));
     assert_null(apply(&s, MOVE_YES, 40));
     assert_null(apply(&s, MOVE_STOP, 50));
     assert_null(apply(&s, MOVE_STOP, 60));
-    assert_int_equal(standing_state(&s, 70), STATE_OPTED_OUT);
+    assert_int_equal(standing_state(&s, 70), CONSENT_OPTED_OUT);
     uint64_t record;
     assert_int_equal(standing_since(&s, 70, &record), 50);
     assert_non_null(apply(&s, MOVE_ASK, 70));
@@ -142,7 +142,7 @@ static void start_returns_to_what_was_before(void **state)
     assert_non_null(apply(&s, MOVE_TOKEN, 70));
     assert_non_null(apply(&s, MOVE_RECORD, 70)); /* no submitter and no import lifts it */
     assert_null(apply(&s, MOVE_START, 80));
-    assert_int_equal(standing_state(&s, 80), STATE_CONFIRMED);
+    assert_int_equal(standing_state(&s, 80), CONSENT_CONFIRMED);
     assert_int_equal(standing_since(&s, 80, &record), 40);
 }
 
@@ -153,10 +153,10 @@ static void a_question_under_an_opt_out_still_ends(void **state)
     assert_null(apply(&s, MOVE_ASK, 10));
     assert_null(apply(&s, MOVE_STOP, 20));
     assert_null(apply(&s, MOVE_START, 30));
-    assert_int_equal(standing_state(&s, 30), STATE_PENDING);
+    assert_int_equal(standing_state(&s, 30), CONSENT_PENDING);
     assert_null(apply(&s, MOVE_STOP, 40));
     assert_null(apply(&s, MOVE_START, 10 + HOUR_MS));
-    assert_int_equal(standing_state(&s, 10 + HOUR_MS), STATE_EXPIRED);
+    assert_int_equal(standing_state(&s, 10 + HOUR_MS), CONSENT_EXPIRED);
 }
 
 static void order_is_by_when_it_took_effect(void **state)
@@ -165,14 +165,14 @@ static void order_is_by_when_it_took_effect(void **state)
     struct standing s = {0};
     assert_null(apply(&s, MOVE_STOP, 100));
     assert_null(apply(&s, MOVE_RECORD, 50)); /* given before the STOP, recorded after it */
-    assert_int_equal(standing_state(&s, 100), STATE_OPTED_OUT);
+    assert_int_equal(standing_state(&s, 100), CONSENT_OPTED_OUT);
     assert_null(apply(&s, MOVE_START, 110));
-    assert_int_equal(standing_state(&s, 110), STATE_SINGLE);
+    assert_int_equal(standing_state(&s, 110), CONSENT_SINGLE);
     assert_null(apply(&s, MOVE_REASSIGN, 200));
     assert_non_null(apply(&s, MOVE_RECORD, 199)); /* by who had the number before */
-    assert_int_equal(standing_state(&s, 210), STATE_REASSIGNED);
+    assert_int_equal(standing_state(&s, 210), CONSENT_REASSIGNED);
     assert_null(apply(&s, MOVE_RECORD, 200));
-    assert_int_equal(standing_state(&s, 210), STATE_SINGLE);
+    assert_int_equal(standing_state(&s, 210), CONSENT_SINGLE);
 }
 
 static void an_event_moves_every_scope_that_it_names(void **state)

@@ -445,6 +445,11 @@ static void only_the_first_is_first(void **state)
     (void)state;
     open_world();
     assert_int_equal(once(ONCE_HELP, NUMBER, 60000), ONCE_OURS);
+    assert_int_equal(once(ONCE_HELP, NUMBER, 60000), ONCE_KEPT);
+    char command[160];
+    snprintf(command, sizeof command, "SET once:{%u}:help:%llu another",
+             store_bucket(NUMBER, BUCKETS), (unsigned long long)consent_key(9, NUMBER));
+    redis_server_say(&redis, command);
     assert_int_equal(once(ONCE_HELP, NUMBER, 60000), ONCE_TAKEN);
     assert_int_equal(once(ONCE_QUESTION, NUMBER, 30), ONCE_OURS);
     assert_int_equal(once(ONCE_HELP, NUMBER + 1, 60000), ONCE_OURS);
@@ -590,6 +595,8 @@ static void a_pending_question_is_kept_for_its_time(void **state)
                                   .scopes = {9},
                                   .scope_count = 1,
                                   .request = 4711,
+                                  .asked_wall_ms = 1234567,
+                                  .asker = "gw1 Corner Shop",
                                   .expires_wall_ms = clock_wall_ms() + 60000};
     for (size_t i = 0; i < 32; i++)
         write.token_sha256[i] = (uint8_t)(i * 9);
@@ -600,6 +607,9 @@ static void a_pending_question_is_kept_for_its_time(void **state)
     assert_true(world.lookup_ok && world.state.pending && !world.state.opt_in);
     assert_int_equal(world.state.request, 4711);
     assert_memory_equal(world.state.token_sha256, write.token_sha256, 32);
+    assert_int_equal(world.state.asked_wall_ms, 1234567);
+    assert_int_equal(world.state.expires_wall_ms, write.expires_wall_ms);
+    assert_string_equal(world.state.asker, "gw1 Corner Shop");
 
     write.sequence++;
     write.kind = WRITE_DROP_PENDING;

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The oracle's part about consent itself: folds what all ledgers say about a number in a program over the
+ * table of consent/standing.h, in the order in which it was recorded, and asks what follows. */
+#include "tests/sim/world.h"
+
+#include <stdlib.h>
+
+#include "consent/standing.h"
+#include "proto/base/check.h"
+#include "tests/sim/facts.h"
+
+struct seen_move {
+    const struct record *record;
+    uint32_t gateway;
+};
+
+struct moves {
+    struct seen_move all[4096];
+    size_t count;
+};
+
+static bool is_about(const struct record *r, uint64_t number, uint32_t program)
+{
+    const struct fact *f = &r->fact;
+    return f->moves && f->number == number && f->program == program;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct record *x = ((const struct seen_move *)a)->record;
+    const struct record *y = ((const struct seen_move *)b)->record;
+    if (x->appended_us != y->appended_us)
+        return x->appended_us < y->appended_us ? -1 : 1;
+    return x->fact.move.record < y->fact.move.record ? -1 : 1;
+}
+
+/* Of this gateway up to `last`, of others whatever there is. */
+static void gather(const struct world *w, uint64_t last, uint64_t number, uint32_t program,
+                   struct moves *out)
+{
+    out->count = 0;
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        const struct disk *d = &w->gateways[g].disk;
+        for (uint64_t i = 1; i < d->next && (g != w->gw->index || i <= last); i++)
+            if (is_about(&d->records[i], number, program)) {
+                CHECK(out->count < sizeof out->all / sizeof *out->all);
+                out->all[out->count++] = (struct seen_move){&d->records[i], g};
+            }
+    }
+    qsort(out->all, out->count, sizeof *out->all, by_time);
+}
+
+/* A NO is known to the gateway that took it and to Redis. A YES to another gateway, at once or after Redis
+ * has forgotten the NO, is in its time and the person's last word: it is taken. */
+static bool overruled(const struct world *w, const struct moves *moves, size_t no, bool by_yes)
+{
+    const struct seen_move *of = &moves->all[no];
+    if (of->record->fact.move.kind != MOVE_NO)
+        return false;
+    bool yes = by_yes && of->gateway != w->gw->index;
+    for (size_t i = no + 1; i < moves->count; i++)
+        yes = yes || (moves->all[i].gateway != of->gateway &&
+                      moves->all[i].record->fact.move.kind == MOVE_YES);
+    return yes;
+}
+
+/* `by_yes`: what follows is a YES to this gateway. */
+static struct standing folded(const struct world *w, uint64_t last, uint64_t number,
+                              uint32_t program, bool by_yes)
+{
+    struct moves moves;
+    struct standing standing = {0};
+    gather(w, last, number, program, &moves);
+    for (size_t i = 0; i < moves.count; i++)
+        if (!overruled(w, &moves, i, by_yes))
+            (void)standing_apply(&standing, &moves.all[i].record->fact.move);
+    return standing;
+}
+
+/* A question is asked once in its time, and an answer counts only in it. */
+void consents_appended(struct world *w, uint64_t sequence)
+{
+    const struct fact *f = &w->gw->disk.records[sequence].fact;
+    if (!f->moves)
+        return;
+    bool is_yes = f->move.kind == MOVE_YES || f->move.kind == MOVE_TOKEN;
+    struct standing before = folded(w, sequence - 1, f->number, f->program, is_yes);
+    enum state state = standing_state(&before, f->move.at_ms);
+    uint32_t number = people_find_number(w, f->number);
+    if (f->move.kind == MOVE_ASK && state == CONSENT_PENDING)
+        world_fail(w, "P4", "number %u is asked while a question is open", number);
+    if (is_yes && state != CONSENT_PENDING && state != CONSENT_CONFIRMED)
+        world_fail(w, "P1", "number %u is taken to have said yes, and is %s", number,
+                   state_name(state));
+}
+
+void consents_check_marketing(struct world *w, uint32_t number, uint32_t program)
+{
+    struct standing standing =
+        folded(w, w->gw->disk.durable, w->people.numbers[number], scope_program(w, program), false);
+    enum state state = standing_state(&standing, world_wall_ms(w));
+    if (state != CONSENT_CONFIRMED && state != CONSENT_SINGLE)
+        world_fail(w, "P1", "marketing of %s to number %u, who is %s by the ledgers",
+                   w->config.programs[program].name, number, state_name(state));
+}
