@@ -35,7 +35,8 @@ struct check_result {
     bool known;     /* false: error, timeout, or not understood; nothing else counts then */
     uint8_t denied; /* bits in the order of the scopes asked */
     bool opted_in;  /* where it was asked */
-    uint32_t consent_day, reassigned_day; /* where they were asked: since 1970; 0 for not recorded */
+    uint32_t consent_day,
+        reassigned_day; /* where they were asked: since 1970; 0 for not recorded */
 };
 
 enum consent_write_kind {

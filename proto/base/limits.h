@@ -59,13 +59,13 @@
 
 /* Consent */
 #define SCOPES_RESERVED      16 /* numbers below are not given to brands and programs; consent/gate.h */
-#define CHECK_SCOPES_MAX     6    /* everything, hold, brand, program, and two registers */
-#define CHECK_DAY_DIGITS     5    /* of a day since 1970: to the year 2243 */
-#define VERDICT_AGE_MAX_MS   50   /* P2: an older verdict is asked again */
-#define STORE_DEADLINE_MS    250  /* a reply that takes longer closes the connection */
-#define IMPORT_ROWS_MAX      512  /* rows in one call of an import: about half a ms of engine */
-#define IMPORT_FILE_SIZE     129  /* of its name, with the NUL; a longer one is cut */
-#define IMPORTS_REMEMBERED   64   /* imports that may be gone on with */
+#define CHECK_SCOPES_MAX     6   /* everything, hold, brand, program, and two registers */
+#define CHECK_DAY_DIGITS     5   /* of a day since 1970: to the year 2243 */
+#define VERDICT_AGE_MAX_MS   50  /* P2: an older verdict is asked again */
+#define STORE_DEADLINE_MS    250 /* a reply that takes longer closes the connection */
+#define IMPORT_ROWS_MAX      512 /* rows in one call of an import: about half a ms of engine */
+#define IMPORT_FILE_SIZE     129 /* of its name, with the NUL; a longer one is cut */
+#define IMPORTS_REMEMBERED   64  /* imports that may be gone on with */
 #define DOUBTFUL_MAX         65536 /* opt-outs that another gateway may have confirmed; more are not */
 #define STOP_HOLD_MS         1000 /* P3: deliver_sm_resp waits this long for Redis */
 #define DENY_GRACE_MS        1000 /* a number stays in the deny set so long after Redis has it */
@@ -80,7 +80,7 @@
 #define NODES_MAX            16   /* gateways on one Redis; one alone can ask all that it answers */
 #define NODE_BEAT_MS         1000 /* how often each says that it runs, and looks at the others */
 #define NODE_LOOK_MS         100  /* how often while it waits for others */
-#define NODE_MEET_MS         2000  /* who runs and has not looked by then has no connection */
+#define NODE_MEET_MS         2000 /* who runs and has not looked by then has no connection */
 #define NODE_SILENT_MS       5000 /* without a beat for so long, a node writes nothing */
 #define NODE_GONE_MS         60000 /* an operator's word on a node stays in Redis for the others */
 #define STORE_REPLY_ELEMENTS 256   /* array elements in one RESP reply: a batch's EXEC */
@@ -101,9 +101,9 @@
 #define WAY_OCTETS_MAX       100  /* of a program's other way out */
 #define REVIEW_MS            (24ull * 3600 * 1000) /* "which messages?": silence so long means all */
 #define REVIEWS_MAX          65536 /* open; one more ends the oldest as silence does */
-#define PROGRAM_WORDS_MAX    64   /* of one program: keywords, as many phrases, as many help cues */
-#define PROGRAM_WORD_OCTETS  48   /* of one of them */
-#define KEYWORD_ID_MAX       32   /* octets of the id of a row of words */
+#define PROGRAM_WORDS_MAX    64 /* of one program: keywords, as many phrases, as many help cues */
+#define PROGRAM_WORD_OCTETS  48 /* of one of them */
+#define KEYWORD_ID_MAX       32 /* octets of the id of a row of words */
 
 #define QUIET_AHEAD_DAYS 15   /* longer than any row of consent/data/quiet_hours.inc keeps quiet */
 #define ZONES_MAX        1024 /* time zones of the system's database, which has some 600 names */
