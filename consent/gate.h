@@ -18,6 +18,18 @@ enum reserved_scope {
     SCOPE_REASSIGNED = 3,  /* the number may have a new owner; a consent given later lifts it */
 };
 
+enum cap_mode {
+    CAP_TAKE,  /* it is not this message's yet */
+    CAP_LOOK,  /* it may be, from when it was asked before */
+    CAP_RENEW, /* it is: it counts from now on */
+};
+
+enum cap_answer {
+    CAP_OTHERS, /* another message has the place: the next may be free */
+    CAP_TAKEN,  /* it is this message's from now on */
+    CAP_HELD,   /* it has been this message's since it was asked before */
+};
+
 /* What is asked about a number right before a text is written to it: one pipelined round. */
 struct check {
     uint64_t cookie; /* given back with the answer */
@@ -27,6 +39,12 @@ struct check {
     bool need_opt_in;
     bool need_days;
     uint16_t opt_in_scope; /* the program's scope */
+    /* A place under the frequency cap of number and program; 0 places: it is not asked for. */
+    uint8_t cap_places;
+    uint8_t cap_place; /* the one that is tried */
+    enum cap_mode cap_mode;
+    uint64_t cap_window_ms;
+    uint64_t message; /* whose place it is */
 };
 
 /* The facts, as Redis has them. */
@@ -35,6 +53,7 @@ struct check_result {
     bool known;     /* false: error, timeout, or not understood; nothing else counts then */
     uint8_t denied; /* bits in the order of the scopes asked */
     bool opted_in;  /* where it was asked */
+    enum cap_answer cap;
     uint32_t consent_day,
         reassigned_day; /* where they were asked: since 1970; 0 for not recorded */
 };

@@ -139,13 +139,18 @@ bool store_check(struct store *store, const struct check *check)
         !store_output_has_room(store))
         return false;
     struct writer w = store_command_room(store);
-    command_check(&w, check, store->buckets);
+    command_check(&w, check, store->node, store->buckets);
     store_command_done(store, &w);
     struct request *request = store_push(store, REQUEST_CHECK);
     request->cookie = check->cookie;
     request->count = check->scope_count;
     request->need_opt_in = check->need_opt_in;
     request->need_days = check->need_days;
+    request->cap = check->cap_places > 0;
+    request->cap_mode = (uint8_t)check->cap_mode;
+    request->replies = (uint8_t)(1 + check->need_opt_in + check->need_days + request->cap +
+                                 (request->cap && check->cap_mode == CAP_LOOK));
+    request->message = check->message;
     return true;
 }
 

@@ -23,6 +23,7 @@
  *   days:{B}                hash: scope << 50 | number -> day since 1970, where a write has one
  *   pending:{B}:KEY         "REQUEST ASKED EXPIRES HEX-SHA256 NODE SENDER", KEY = scope << 50 |
  *                           number; kept a week longer than it may be answered
+ *   cap:{B}:PLACE:KEY       "NODE:MESSAGE" that has this place under a frequency cap, for the window
  *   once:{B}:KIND:KEY       the node that was first, with a time-to-live
  *   assent:applied          hash: node -> ledger position of its newest consent write
  *   assent:incarnation      a random number, made when it is missing: tells one set of data from another

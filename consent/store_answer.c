@@ -3,6 +3,7 @@
  * exactly that ends the connection, because from there on nothing can be told apart. */
 #include "consent/store_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/base/check.h"
@@ -92,15 +93,47 @@ static bool read_days(struct check_result *facts, const struct resp_reply *reply
            read_day(&reply->values[2], &facts->reassigned_day);
 }
 
+/* Whose place it is: "NODE:MESSAGE". */
+static bool is_own(const struct store *store, const struct request *request, struct span value)
+{
+    char own[NAME_OCTETS_MAX + 1 + 20 + 1];
+    int length =
+        snprintf(own, sizeof own, "%s:%llu", store->node, (unsigned long long)request->message);
+    return value.length == (size_t)length && memcmp(value.data, own, value.length) == 0;
+}
+
+/* GET or GETEX: who has the place. */
+static bool read_place(const struct store *store, struct answer *a, const struct request *request,
+                       const struct resp_value *value)
+{
+    bool own = value->type == RESP_STRING && is_own(store, request, value->text);
+    if (own)
+        a->facts.cap = request->cap_mode == CAP_RENEW ? CAP_TAKEN : CAP_HELD;
+    return value->type == RESP_STRING || value->type == RESP_NIL;
+}
+
+static bool read_taking(struct answer *a, const struct resp_value *value)
+{
+    bool taken = value->type == RESP_STATUS && resp_text_is(value, "OK");
+    if (taken)
+        a->facts.cap = CAP_TAKEN;
+    return taken || value->type == RESP_NIL;
+}
+
 /* The replies of a check come in the order in which command_check() asks. */
-static bool read_check(struct answer *a, const struct request *request,
+static bool read_check(const struct store *store, struct answer *a, const struct request *request,
                        const struct resp_reply *reply)
 {
-    if (a->step == 0)
+    unsigned step = a->step;
+    if (step-- == 0)
         return read_denials(&a->facts, request, reply);
-    if (a->step == 1 && request->need_opt_in)
+    if (request->need_opt_in && step-- == 0)
         return read_opt_in(&a->facts, reply);
-    return read_days(&a->facts, reply);
+    if (request->need_days && step-- == 0)
+        return read_days(&a->facts, reply);
+    if (request->cap_mode != CAP_TAKE && step-- == 0)
+        return read_place(store, a, request, &reply->values[0]);
+    return read_taking(a, &reply->values[0]);
 }
 
 static void take_check(struct store *store, const struct request *request,
@@ -110,11 +143,11 @@ static void take_check(struct store *store, const struct request *request,
     if (took_error(store, reply)) {
         if (store->state == STORE_AWAY)
             return;
-    } else if (!read_check(a, request, reply)) {
+    } else if (!read_check(store, a, request, reply)) {
         store_lose(store, NOT_UNDERSTOOD);
         return;
     }
-    if (++a->step < 1 + request->need_opt_in + request->need_days)
+    if (++a->step < request->replies)
         return;
     struct check_result nothing = {0};
     struct check_result *facts = a->unknown ? &nothing : &a->facts;

@@ -69,7 +69,9 @@ struct request {
     uint32_t asked_ms; /* low bits of the monotonic clock */
     uint8_t kind;      /* enum request_kind */
     uint8_t count;     /* check, lookup: opt-out scopes; beat: commands inside MULTI */
-    bool need_opt_in, need_days;
+    uint8_t replies, cap_mode; /* check */
+    bool need_opt_in, need_days, cap;
+    uint64_t message; /* check: whose place under a cap is asked for */
 };
 
 /* How far the oldest request has been answered. */

@@ -26,6 +26,7 @@ struct keyword_set; /* consent/keyword.h */
 enum opt_in_mode { OPT_IN_DOUBLE, OPT_IN_SINGLE };
 enum stop_reach { REACH_BRAND, REACH_PROGRAM, REACH_GLOBAL };
 enum quiet_mode { QUIET_AUTO, QUIET_ALL, QUIET_OFF }; /* marketing; transactional too; nothing */
+enum do_not_call { DO_NOT_CALL_OFF, DO_NOT_CALL_REGISTER };
 enum on_unknown { UNKNOWN_NEVER_AGAIN, UNKNOWN_SEND_AGAIN }; /* P6; marketing: always never */
 
 /* A row of a program's own beside consent/data/keywords.tsv. */
@@ -54,6 +55,12 @@ struct program_config {
     char join[JOIN_WORDS_MAX][JOIN_WORD_MAX + 1]; /* words that begin a double opt-in */
     uint16_t join_count;
     enum on_unknown on_unknown; /* for otp, transactional, emergency */
+    struct frequency_cap {
+        uint32_t count;     /* texts to one number in any `window_ms`; 0: no cap */
+        uint64_t window_ms;
+    } frequency_cap;
+    uint64_t consent_max_age_ms; /* 0: consent does not age */
+    enum do_not_call do_not_call;
     bool smart_encoding;        /* typographic characters may be replaced; smpp/simplify.h */
     enum quiet_mode quiet_hours;
     bool retired;               /* gone from the file; gateway/config_merge.h */

@@ -97,6 +97,23 @@ static void print_texts(const struct program_config *program, FILE *out)
         fprintf(out, "    warning: no `contact`: the answer to HELP names nobody to ask\n");
 }
 
+static void print_gates(const struct program_config *program, FILE *out)
+{
+    char text[32];
+    if (program->frequency_cap.count > 0) {
+        config_duration_text(program->frequency_cap.window_ms, text, sizeof text);
+        fprintf(out, "    at most %" PRIu32 " texts to a number in any %s\n",
+                program->frequency_cap.count, text);
+    }
+    if (program->consent_max_age_ms > 0) {
+        config_duration_text(program->consent_max_age_ms, text, sizeof text);
+        fprintf(out, "    consent older than %s, or of no known day, counts no more\n", text);
+    }
+    if (program->do_not_call == DO_NOT_CALL_REGISTER)
+        fprintf(out, "    numbers of the do-not-call register get no marketing; nobody does where its "
+                     "copy is older than 31 days\n");
+}
+
 static void print_program(const struct program_config *program, FILE *out)
 {
     fprintf(out, "  %s of brand \"%s\":", program->name, program->brand);
@@ -121,6 +138,7 @@ static void print_program(const struct program_config *program, FILE *out)
     if (config_keeps_hours(program, ASSENT__V1__CLASS__MARKETING))
         fprintf(out, "    quiet hours of the recipient's place: marketing%s waits\n",
                 program->quiet_hours == QUIET_ALL ? " and transactional" : "");
+    print_gates(program, out);
     if (program->smart_encoding)
         fprintf(out, "    typographic characters are replaced where a text then fits GSM 7-bit\n");
 }

@@ -687,6 +687,16 @@ static const char *const reach_words[] = {"brand", "program", "global", NULL};
 static const char *const quiet_words[] = {"auto", "all", "off", NULL};
 static const char *const unknown_words[] = {"never_again", "send_again", NULL};
 
+static const char *const do_not_call_words[] = {"off", "register", NULL};
+
+static const struct field cap_fields[] = {
+    {"count", read_number, MEMBER(struct program_config, frequency_cap.count), .with = &integer,
+     .min = 1, .max = CAP_PLACES_MAX, .required = true},
+    {"window", read_number, MEMBER(struct program_config, frequency_cap.window_ms),
+     .with = &duration, .min = CAP_WINDOW_MS_MIN, .max = CAP_WINDOW_MS_MAX, .required = true},
+};
+static const struct mapping cap_mapping = MAPPING("`frequency_cap`", cap_fields);
+
 static const struct field program_fields[] = {
     {"name", read_text, MEMBER(struct program_config, name), .with = &form_name, .required = true},
     {"brand", read_text, MEMBER(struct program_config, brand), .with = &form_text},
@@ -709,6 +719,11 @@ static const struct field program_fields[] = {
     {"on_unknown", read_word, MEMBER(struct program_config, on_unknown), .with = unknown_words},
     {"smart_encoding", read_flag, MEMBER(struct program_config, smart_encoding)},
     {"quiet_hours", read_word, MEMBER(struct program_config, quiet_hours), .with = quiet_words},
+    {"frequency_cap", read_nested, .with = &cap_mapping},
+    {"consent_max_age", read_number, MEMBER(struct program_config, consent_max_age_ms),
+     .with = &duration, .min = CONSENT_AGE_MS_MIN, .max = CONSENT_AGE_MS_MAX},
+    {"do_not_call", read_word, MEMBER(struct program_config, do_not_call),
+     .with = do_not_call_words},
 };
 static const struct mapping program_mapping = MAPPING("a program", program_fields);
 

@@ -41,16 +41,37 @@ static void quiet_facts(const struct engine *e, const struct message *m, struct 
     facts->quiet_until_wall_ms = message_quiet_until(e, m);
 }
 
+/* A program that sends marketing caps that; another one all that it sends. */
+static bool is_capped(const struct engine *e, const struct message *m)
+{
+    const struct program_config *program = &e->config->programs[m->program];
+    enum gate_rule rule = policy_rule(GATE_FREQUENCY, message_purpose(m));
+    return program->frequency_cap.count > 0 && (rule == RULE_MUST || rule == RULE_IF_SET) &&
+           (m->message_class == ASSENT__V1__CLASS__MARKETING ||
+            !program->classes[ASSENT__V1__CLASS__MARKETING]);
+}
+
 void gates_own_facts(const struct engine *e, const struct message *m, struct gate_facts *ret)
 {
+    const struct program_config *program = &e->config->programs[m->program];
+    uint64_t copied_ms = e->imports.copied_wall_ms[ASSENT__V1__IMPORT_KIND__IMPORT_DO_NOT_CALL];
+    uint32_t waived = GATE_BIT(GATE_CONTENT);
+    if (program->consent_max_age_ms == 0 || m->message_class == ASSENT__V1__CLASS__SERVICE)
+        waived |= GATE_BIT(GATE_CONSENT_AGE); /* a question asks for the consent itself */
+    if (program->do_not_call == DO_NOT_CALL_OFF)
+        waived |= GATE_BIT(GATE_DO_NOT_CALL);
+    if (!is_capped(e, m))
+        waived |= GATE_BIT(GATE_FREQUENCY);
     *ret = (struct gate_facts){
         .purpose = message_purpose(m),
         .known = GATE_BIT(GATE_ORIGIN) | GATE_BIT(GATE_REGISTRATION),
-        .waived = GATE_BIT(GATE_CONSENT_AGE) | GATE_BIT(GATE_DO_NOT_CALL) |
-                  GATE_BIT(GATE_FREQUENCY) | GATE_BIT(GATE_CONTENT),
+        .set = is_capped(e, m) ? GATE_BIT(GATE_FREQUENCY) : 0,
+        .waived = waived,
         .may_originate = true,
         .registered = true,
         .today = (uint32_t)(e->now.wall_ms / DAY_MS),
+        .consent_days_max = (uint32_t)(program->consent_max_age_ms / DAY_MS),
+        .register_day = (uint32_t)(copied_ms / DAY_MS),
     };
     quiet_facts(e, m, ret);
 }
@@ -72,6 +93,12 @@ void gates_add_answer(const struct engine *e, const struct message *m, const str
     facts->reassigned_day = result->reassigned_day;
     if (asked->need_days)
         facts->known |= GATE_BIT(GATE_CONSENT_AGE);
+    if (asked->cap_places > 0)
+        facts->known |= GATE_BIT(GATE_FREQUENCY);
+    facts->capped = asked->cap_places > 0 && result->cap != CAP_TAKEN;
+    for (uint8_t i = 0; i < asked->scope_count; i++)
+        if (asked->scopes[i] == SCOPE_DO_NOT_CALL)
+            facts->known |= GATE_BIT(GATE_DO_NOT_CALL);
 }
 
 /* The check of a message, the same whenever it is made: an answer's bits are read against it. */
@@ -86,6 +113,19 @@ void gates_check(const struct engine *e, const struct message *m, struct check *
     ret->scope_count = message_scopes(e, m, ret->scopes);
     if (policy_rule(GATE_REASSIGNED, purpose) == RULE_MUST)
         ret->scopes[ret->scope_count++] = SCOPE_REASSIGNED;
+    const struct program_config *program = &e->config->programs[m->program];
+    if (program->do_not_call != DO_NOT_CALL_OFF &&
+        policy_rule(GATE_DO_NOT_CALL, purpose) == RULE_MUST)
+        ret->scopes[ret->scope_count++] = SCOPE_DO_NOT_CALL;
+    if (program->consent_max_age_ms > 0 && policy_rule(GATE_CONSENT_AGE, purpose) == RULE_MUST)
+        ret->need_days = true;
+    if (!is_capped(e, m))
+        return;
+    ret->cap_places = (uint8_t)program->frequency_cap.count;
+    ret->cap_place = (uint8_t)((m->id + m->cap_tries) % ret->cap_places);
+    ret->cap_mode = (enum cap_mode)m->cap_mode;
+    ret->cap_window_ms = program->frequency_cap.window_ms;
+    ret->message = m->id;
 }
 
 uint16_t gates_denied_scope(const struct check *asked, const struct check_result *result)
@@ -97,4 +137,15 @@ uint16_t gates_denied_scope(const struct check *asked, const struct check_result
             return scope;
     }
     return 0;
+}
+
+bool gates_try_place(struct message *m, const struct check *asked,
+                     const struct check_result *result)
+{
+    if (result->cap == CAP_HELD) {
+        m->cap_mode = CAP_RENEW;
+        return true;
+    }
+    m->cap_mode = m->cap_lost ? CAP_LOOK : CAP_TAKE;
+    return ++m->cap_tries < asked->cap_places;
 }

@@ -83,6 +83,9 @@ struct message {
     bool quiet;            /* waits for the end of quiet hours, until due_us */
     bool replanned;        /* its form is not the accepted one */
     bool need_days;        /* its check asks for days too */
+    bool cap_lost;         /* recovered: which place it has under the cap is not known */
+    uint8_t cap_tries;     /* places that were other messages' */
+    uint8_t cap_mode;      /* enum cap_mode of the next question */
     uint8_t worst_receipt; /* a part's final state that was not DELIVERED; 0 for none */
     char text[];
 };

@@ -100,6 +100,19 @@ static void take_confirmation(const struct engine *e, struct projection_entry *e
 }
 
 /* False when the event asks for no write. */
+/* The day of a consent is kept where somebody asks for it. */
+static uint16_t day_kept(const struct engine *e, const Assent__V1__Event *event)
+{
+    int program = engine_program_of_scope(e, event->program);
+    if (program < 0 || e->config->programs[program].consent_max_age_ms == 0)
+        return 0;
+    uint64_t wall_ms = event->wall_ms;
+    if (event->body_case == ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED &&
+        event->opt_in_recorded->obtained_wall_ms != 0)
+        wall_ms = event->opt_in_recorded->obtained_wall_ms;
+    return (uint16_t)(wall_ms / (24ull * 3600 * MS_PER_S));
+}
+
 static bool entry_from_event(const struct engine *e, struct projection_entry *entry,
                              uint64_t sequence, const Assent__V1__Event *event,
                              const Assent__V1__Personal *personal)
@@ -108,6 +121,8 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
         return false;
     if (entry->write.kind == WRITE_PENDING && entry->write.expires_wall_ms <= e->now.wall_ms)
         return false; /* replayed: it must not hide a newer one of another gateway */
+    if (entry->write.kind == WRITE_OPT_IN)
+        entry->write.day = day_kept(e, event);
     if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT) {
         entry->imported = event->opted_out->import != 0;
         take_confirmation(e, entry, event);

@@ -54,6 +54,7 @@ struct world {
     bool no_space;
 
     enum verdict verdict;
+    struct check_result facts; /* instead of it, when they are known */
     struct consent_state state; /* of every lookup */
     bool added;                 /* of every write */
     struct check checks[WORLD_CHECKS];
@@ -377,7 +378,8 @@ static void world_settle(struct world *w)
         w->write_count = 0;
         size_t checks = w->check_count;
         for (size_t i = 0; i < checks; i++) {
-            struct check_result result = result_of(w->verdict, w->checks[i].cookie);
+            struct check_result result = w->facts.known ? w->facts : result_of(w->verdict, 0);
+            result.cookie = w->checks[i].cookie;
             engine_on_checked(w->engine, &result, 1, w->now);
             busy = true;
         }

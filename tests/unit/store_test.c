@@ -1331,7 +1331,7 @@ static double bare_rate(void)
         struct writer w = writer_over(commands, sizeof commands);
         for (uint64_t i = 0; i < RATE_BATCH; i++) {
             struct check check = rate_check(done + i);
-            command_check(&w, &check, BUCKETS);
+            command_check(&w, &check, "gw1", BUCKETS);
         }
         send_all(fd, span_of(commands, writer_length(&w)));
         for (size_t lines = 0; lines < 5 * RATE_BATCH;) {
