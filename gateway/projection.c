@@ -121,7 +121,7 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
         return false;
     if (entry->write.kind == WRITE_PENDING && entry->write.expires_wall_ms <= e->now.wall_ms)
         return false; /* replayed: it must not hide a newer one of another gateway */
-    if (entry->write.kind == WRITE_OPT_IN)
+    if (entry->write.kind == WRITE_OPT_IN && entry->write.day == 0)
         entry->write.day = day_kept(e, event);
     if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT) {
         entry->imported = event->opted_out->import != 0;
