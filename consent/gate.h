@@ -63,7 +63,7 @@ enum consent_write_kind {
     WRITE_OPT_IN,  /* SADD optin of scopes[0]; DEL pending; HSET days where `day` is given */
     WRITE_PENDING, /* SET pending of scopes[0]; kept CONSENT_EXPIRED_MS longer than it may be answered */
     WRITE_DROP_PENDING, /* decline */
-    WRITE_LIFT_OPT_OUT, /* START: SREM optout for every scope */
+    WRITE_LIFT_OPT_OUT, /* START: SREM optout for every scope, unless a later opt-out is known */
     WRITE_SCOPE,        /* the scope registry: number scopes[0] belongs to `name` */
     WRITE_POSITION,     /* only `sequence` moves */
 };
@@ -81,6 +81,9 @@ struct consent_write {
     uint16_t scopes[WRITE_SCOPES_MAX];
     uint8_t scope_count;
     uint16_t day; /* since 1970, kept for scopes[0]: of the consent, or of the new owner; 0: none */
+    uint64_t
+        taken_wall_ms; /* WRITE_OPT_OUT, WRITE_LIFT_OPT_OUT: what came later stands; 0: unordered */
+    uint64_t written_wall_ms;        /* likewise, with `taken_wall_ms`: now */
     uint64_t expires_wall_ms;        /* WRITE_PENDING */
     uint8_t token_sha256[32];        /* WRITE_PENDING */
     uint64_t request;                /* WRITE_PENDING: sequence of the request (survives replay) */

@@ -25,6 +25,8 @@
  *                           number; kept a week longer than it may be answered
  *   cap:{B}:PLACE:KEY       "NODE:MESSAGE" that has this place under a frequency cap, for the window
  *   once:{B}:KIND:KEY       the node that was first, with a time-to-live
+ *   stops:{B}:WEEK          sorted set: number by the time of its newest opt-out, of those written in
+ *                           that week, kept for another: a late START lifts nothing that came after it
  *   assent:applied          hash: node -> ledger position of its newest consent write
  *   assent:incarnation      a random number, made when it is missing: tells one set of data from another
  *   assent:nodes            hash: node -> its last beat (consent/nodes.h)

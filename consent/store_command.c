@@ -232,6 +232,57 @@ static unsigned put_day(struct writer *w, const struct consent_write *write, uin
     return 1;
 }
 
+/* stops:{B}:WEEK, where the times of opt-outs are kept that were written in a week. */
+static void put_stops_key(struct writer *w, uint32_t bucket, uint64_t week)
+{
+    put_number_key(w, "stops", bucket, NULL, week);
+}
+
+/* When the number's newest opt-out was taken, until at least STOP_TIMES_MS after it was written. */
+static unsigned put_stop_time(struct writer *w, const struct consent_write *write, uint32_t bucket)
+{
+    if (write->taken_wall_ms == 0)
+        return 0;
+    uint64_t week = write->written_wall_ms / STOP_TIMES_MS;
+    LITERAL(w, "*5\r\n$4\r\nZADD\r\n");
+    put_stops_key(w, bucket, week);
+    LITERAL(w, "$2\r\nGT\r\n");
+    put_decimal(w, write->taken_wall_ms);
+    put_decimal(w, write->number);
+    LITERAL(w, "*3\r\n$7\r\nPEXPIRE\r\n");
+    put_stops_key(w, bucket, week);
+    put_decimal(w, 2 * STOP_TIMES_MS);
+    return 2;
+}
+
+/* A START may come to Redis long after it was taken, from a gateway that was away, and by then the same
+ * person may have said STOP at another one. It lifts nothing that came after it. Where no time is known
+ * any more (ARGV[3]: it is old itself), it lifts nothing. */
+static const char lift_script[] =
+    "local newest = false "
+    "for i = 2, 3 do "
+    "local at = tonumber(redis.call('ZSCORE', KEYS[i], ARGV[1]) or false) "
+    "if at and (not newest or at > newest) then newest = at end "
+    "end "
+    "if newest and newest > tonumber(ARGV[2]) or not newest and ARGV[3] == '1' then return 0 end "
+    "return redis.call('SREM', KEYS[1], unpack(ARGV, 4))";
+
+static void put_lift(struct writer *w, const struct consent_write *write, uint32_t bucket)
+{
+    uint64_t week = write->written_wall_ms / STOP_TIMES_MS;
+    put_header(w, '*', 9u + write->scope_count);
+    LITERAL(w, "$4\r\nEVAL\r\n");
+    put_octets(w, lift_script, sizeof lift_script - 1);
+    put_decimal(w, 3);
+    put_bucket_key(w, "optout", bucket);
+    put_stops_key(w, bucket, week);
+    put_stops_key(w, bucket, week - 1);
+    put_decimal(w, write->number);
+    put_decimal(w, write->taken_wall_ms);
+    put_decimal(w, write->written_wall_ms > write->taken_wall_ms + STOP_TIMES_MS);
+    put_members(w, write->number, write->scopes, write->scope_count);
+}
+
 /* An opt-out leaves the opt-in where it is: deny wins, so it cannot pass, and START, which returns
  * to what was before, has only to lift the opt-out. */
 static unsigned put_write(struct writer *w, const struct consent_write *write, uint32_t bucket)
@@ -240,8 +291,12 @@ static unsigned put_write(struct writer *w, const struct consent_write *write, u
     case WRITE_OPT_OUT:
         put_set_command(w, "SADD", "optout", bucket, write->number, write->scopes,
                         write->scope_count);
-        return 1 + put_day(w, write, bucket);
+        return 1 + put_day(w, write, bucket) + put_stop_time(w, write, bucket);
     case WRITE_LIFT_OPT_OUT:
+        if (write->taken_wall_ms != 0) {
+            put_lift(w, write, bucket);
+            return 1;
+        }
         put_set_command(w, "SREM", "optout", bucket, write->number, write->scopes,
                         write->scope_count);
         return 1;

@@ -27,20 +27,28 @@ static void confirm(struct engine *e, const struct projection_entry *entry)
         recent_mark(e, write->number, write->sequence);
 }
 
-static struct once key_of(const struct projection_entry *entry, uint64_t cookie)
+static struct once key_of(const struct projection_entry *entry, uint8_t scope, uint64_t cookie)
 {
     return (struct once){.cookie = cookie,
                          .kind = ONCE_CONFIRMATION,
-                         .scope = entry->write.scopes[0],
+                         .scope = entry->write.scopes[scope],
                          .number = entry->write.number,
                          .ttl_ms = CONFIRMATION_MAX_MS};
 }
 
-/* It goes before our word that all is written, on the same connection. Its answer says nothing new. */
-static void take_key(struct engine *e, const struct projection_entry *entry)
+/* An opt-out that we have confirmed is written again: others may be in doubt about it. Its keys go before it,
+ * on the same connection: what is written has its keys, whenever we crash. The answers say nothing new. */
+bool confirmation_keep(struct engine *e, const struct projection_entry *entry)
 {
-    struct once once = key_of(entry, 0);
-    (void)e->ports->store_once(e->ports->context, &once);
+    bool late = e->now.wall_ms + TTL_MS_MIN >= confirm_until(entry);
+    if (!entry->confirm || late || !recent_confirmed(e, &entry->write))
+        return true;
+    for (uint8_t i = 0; i < entry->write.scope_count; i++) {
+        struct once once = key_of(entry, i, 0);
+        if (!e->ports->store_once(e->ports->context, &once))
+            return false;
+    }
+    return true;
 }
 
 void confirmation_written(struct engine *e, struct projection_entry *entry, bool added)
@@ -56,8 +64,6 @@ void confirmation_written(struct engine *e, struct projection_entry *entry, bool
         TAILQ_INSERT_TAIL(&e->projection.doubtful, entry, link);
         e->projection.doubtful_count++;
     } else {
-        if (had) /* written again: others may be in doubt about it */
-            take_key(e, entry);
         if (certain && ((added && !had) || e->plant == PLANT_CONFIRM_TWICE))
             confirm(e, entry);
         else if (!added)
@@ -67,10 +73,24 @@ void confirmation_written(struct engine *e, struct projection_entry *entry, bool
     }
 }
 
+/* It is news if one of its scopes is. */
+static bool ask_next_scope(struct engine *e, struct inquiry *q)
+{
+    if (++q->at >= q->opt_out->write.scope_count)
+        return false;
+    struct once once = key_of(q->opt_out, (uint8_t)q->at, q->cookie);
+    return e->ports->store_once(e->ports->context, &once);
+}
+
 static void answered(struct engine *e, struct inquiry *q, enum once_answer answer)
 {
-    if (answer == ONCE_OURS && !recent_confirmed(e, &q->opt_out->write))
+    const struct consent_write *write = &q->opt_out->write;
+    if (answer == ONCE_OURS && !recent_confirmed(e, write))
         confirm(e, q->opt_out);
+    else if (answer == ONCE_TAKEN && ask_next_scope(e, q))
+        return;
+    else if (answer == ONCE_TAKEN) /* so what it covers is confirmed too */
+        recent_mark(e, write->number, write->sequence);
     inquiry_free(e, q);
 }
 
@@ -82,7 +102,7 @@ void confirmations_turn(struct engine *e)
         if ((entry = TAILQ_FIRST(&p->doubtful)) == NULL)
             return;
         struct inquiry *q = inquiry_new(e, INQUIRY_CONFIRMATION);
-        struct once once = key_of(entry, q->cookie);
+        struct once once = key_of(entry, 0, q->cookie);
         q->once_answered = answered;
         if (e->ports->store_once(e->ports->context, &once)) {
             TAILQ_REMOVE(&p->doubtful, entry, link);

@@ -235,6 +235,7 @@ enum plant {
     PLANT_QUIET_NOT_ASKED_AGAIN, /* P1: quiet hours are asked for at acceptance and never again */
     PLANT_LATE_YES,             /* P1: a yes counts although the question's time is over */
     PLANT_ASKED_TWICE,          /* P4: another question inside the first one's time */
+    PLANT_START_WINS,           /* P3: a START lifts what came after it at another gateway */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

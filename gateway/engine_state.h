@@ -888,6 +888,8 @@ int sender_index(const struct program_config *program, const char *sender);
 
 /* ---- confirmation.c: of opt-outs that came as a reply (P4) ---- */
 /* Redis has the write of this entry, which is taken over. */
+/* Before an opt-out is written; false: Redis takes no more now. */
+bool confirmation_keep(struct engine *e, const struct projection_entry *entry);
 void confirmation_written(struct engine *e, struct projection_entry *entry, bool added);
 void confirmations_turn(struct engine *e);
 

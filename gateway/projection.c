@@ -125,8 +125,11 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
         entry->write.day = day_kept(e, event);
     if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT) {
         entry->imported = event->opted_out->import != 0;
+        entry->write.taken_wall_ms = entry->imported ? 0 : event->wall_ms;
         take_confirmation(e, entry, event);
     }
+    if (entry->write.kind == WRITE_LIFT_OPT_OUT)
+        entry->write.taken_wall_ms = e->plant == PLANT_START_WINS ? UINT64_MAX : event->wall_ms;
     return true;
 }
 
@@ -341,7 +344,8 @@ static void go_live(struct engine *e)
 static bool send_write(struct engine *e, struct projection_entry *entry)
 {
     struct projection *p = &e->projection;
-    if (!e->ports->store_write(e->ports->context, &entry->write))
+    entry->write.written_wall_ms = e->now.wall_ms;
+    if (!confirmation_keep(e, entry) || !e->ports->store_write(e->ports->context, &entry->write))
         return false;
     p->position_sent = entry->write.sequence;
     p->sent_count++;

@@ -191,7 +191,6 @@ static void draw_pair(struct plan *p, struct rng *rng)
     p->gateways = 2;
     p->id_repeated = 0;
     p->other_gateway = 0;
-    p->start = 0;
 }
 
 bool plan_is_chaos(const struct plan *p)

@@ -187,11 +187,34 @@ static void execute_check(struct world *w, struct command *c)
     oracle_executed_check(w, check, &c->seen);
 }
 
+/* When the number's newest opt-out was taken; its place is made. */
+static uint64_t *stop_time(struct redis_data *d, uint64_t number)
+{
+    size_t i = 0;
+    while (i < d->stop_count && d->stops[i].number != number)
+        i++;
+    CHECK(i < SIM_NUMBERS_MAX);
+    if (i == d->stop_count) {
+        d->stops[d->stop_count].number = number;
+        d->stops[d->stop_count++].taken_wall_ms = 0;
+    }
+    return &d->stops[i].taken_wall_ms;
+}
+
+static bool comes_too_late(struct redis_data *d, const struct consent_write *write)
+{
+    return write->kind == WRITE_LIFT_OPT_OUT &&
+           *stop_time(d, write->number) > write->taken_wall_ms;
+}
+
 static void execute_write(struct world *w, struct command *c)
 {
     const struct consent_write *write = &c->write;
     struct redis_data *d = &w->server.now;
-    for (unsigned i = 0; i < write->scope_count; i++) {
+    bool late = comes_too_late(d, write);
+    if (write->kind == WRITE_OPT_OUT && *stop_time(d, write->number) < write->taken_wall_ms)
+        *stop_time(d, write->number) = write->taken_wall_ms;
+    for (unsigned i = 0; i < write->scope_count && !late; i++) {
         uint64_t key = consent_key(write->scopes[i], write->number);
         switch (write->kind) {
         case WRITE_OPT_OUT:

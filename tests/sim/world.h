@@ -200,6 +200,10 @@ struct redis_data {
     uint16_t scope_numbers[SIM_PROGRAMS * 2];
     size_t scope_count;
     uint64_t applied[SIM_GATEWAYS_MAX];
+    struct {
+        uint64_t number, taken_wall_ms;
+    } stops[SIM_NUMBERS_MAX]; /* the newest of each number */
+    size_t stop_count;
     struct { /* keys that only the first may take, until they expire */
         uint64_t key, expires_wall_ms;
         enum once_kind kind;

@@ -314,6 +314,62 @@ static void an_opt_out_leaves_the_opt_in_for_start(void **state)
     close_world();
 }
 
+/* A START that was taken before an opt-out at another gateway, and comes to Redis after it. */
+static void a_start_lifts_nothing_that_came_after_it(void **state)
+{
+    (void)state;
+    open_world();
+    struct consent_write stop = {.kind = WRITE_OPT_OUT,
+                                 .sequence = 1,
+                                 .number = NUMBER,
+                                 .scopes = {0, 3},
+                                 .scope_count = 2,
+                                 .taken_wall_ms = 2000,
+                                 .written_wall_ms = 3000};
+    struct consent_write start = stop;
+    start.kind = WRITE_LIFT_OPT_OUT;
+    put(stop);
+    stop.sequence = 2;
+    stop.taken_wall_ms = 1000; /* an older one, written again: the newest counts */
+    put(stop);
+    for (start.taken_wall_ms = 1999; start.taken_wall_ms <= 2001; start.taken_wall_ms++) {
+        start.sequence = ++stop.sequence;
+        put(start);
+        assert_int_equal(ask(make_check(1, NUMBER, false)),
+                         start.taken_wall_ms >= 2000 ? VERDICT_PASS : VERDICT_OPTED_OUT);
+    }
+    close_world();
+}
+
+/* When nobody knows any more when the opt-out was taken, a START that is as old lifts nothing. */
+static void an_old_start_lifts_what_is_known_alone(void **state)
+{
+    (void)state;
+    open_world();
+    struct consent_write stop = {.kind = WRITE_OPT_OUT,
+                                 .sequence = 1,
+                                 .number = NUMBER,
+                                 .scopes = {3},
+                                 .scope_count = 1,
+                                 .taken_wall_ms = 1000,
+                                 .written_wall_ms = 1000};
+    struct consent_write start = stop;
+    start.kind = WRITE_LIFT_OPT_OUT;
+    start.taken_wall_ms = 2000;
+    put(stop);
+    start.written_wall_ms = start.taken_wall_ms + 3 * STOP_TIMES_MS;
+    start.sequence = 2;
+    put(start);
+    assert_int_equal(ask(make_check(1, NUMBER, false)), VERDICT_OPTED_OUT);
+    stop.written_wall_ms = start.written_wall_ms; /* from the ledger into a Redis that lost it */
+    stop.sequence = 3;
+    put(stop);
+    start.sequence = 4;
+    put(start);
+    assert_int_equal(ask(make_check(1, NUMBER, false)), VERDICT_PASS);
+    close_world();
+}
+
 static void put_many(uint64_t first, uint64_t number, size_t count)
 {
     struct consent_write write = {.kind = WRITE_OPT_OUT, .scopes = {5}, .scope_count = 1};
@@ -1413,6 +1469,8 @@ int main(void)
         WITH_REDIS(every_count_of_scopes_is_asked_as_it_is),
         WITH_REDIS(writes_are_idempotent_and_say_what_was_new),
         WITH_REDIS(an_opt_out_leaves_the_opt_in_for_start),
+        WITH_REDIS(a_start_lifts_nothing_that_came_after_it),
+        WITH_REDIS(an_old_start_lifts_what_is_known_alone),
         WITH_REDIS(writes_share_a_batch),
         WITH_REDIS(a_question_ends_a_batch),
         WITH_REDIS(a_refused_batch_leaves_nothing),
