@@ -40,8 +40,8 @@ static const struct {
     Assent__V1__Reason reason;
     bool can_waive;
 } gates[GATE_COUNT] = {
-    [GATE_ORIGIN] = {"origin", ASSENT__V1__REASON__DO_NOT_ORIGINATE, false},
-    [GATE_REGISTRATION] = {"registration", ASSENT__V1__REASON__SENDER_NOT_REGISTERED, false},
+    [GATE_ORIGIN] = {"origin", ASSENT__V1__REASON__DO_NOT_ORIGINATE, true},
+    [GATE_REGISTRATION] = {"registration", ASSENT__V1__REASON__SENDER_NOT_REGISTERED, true},
     [GATE_HOLD] = {"hold", ASSENT__V1__REASON__GLOBAL_HOLD, false},
     [GATE_OPT_OUT] = {"opt_out", ASSENT__V1__REASON__OPTED_OUT, false},
     [GATE_OPT_IN] = {"opt_in", ASSENT__V1__REASON__NO_OPT_IN, false},

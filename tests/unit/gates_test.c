@@ -65,6 +65,8 @@ static void what_passed_every_gate_says_so(void **state)
     assert_int_equal(gate_answer_of(gates, GATE_OPT_OUT), ANSWER_PASSED);
     assert_int_equal(gate_answer_of(gates, GATE_OPT_IN), ANSWER_PASSED);
     assert_int_equal(gate_answer_of(gates, GATE_FREQUENCY), ANSWER_EXEMPT);
+    assert_int_equal(gate_answer_of(gates, GATE_ORIGIN), ANSWER_EXEMPT); /* nothing is configured */
+    assert_int_equal(gate_answer_of(gates, GATE_REGISTRATION), ANSWER_EXEMPT);
     for (int g = 0; g < GATE_COUNT; g++)
         assert_true(gate_answer_of(gates, (enum gate)g) <= ANSWER_PASSED);
     world_release(&w);
