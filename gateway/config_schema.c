@@ -1013,6 +1013,22 @@ static void read_routes(struct reading *reading, yaml_node_t *node, const struct
 
 static const char *const id_words[] = {"raw", "hex", "dec", NULL};
 static const char *const receipt_parts_words[] = {"all", "last", NULL};
+
+/* 0 for none, and a fault. */
+static unsigned language_named(struct reading *reading, yaml_node_t *node, const char *text)
+{
+    char allowed[256];
+    size_t used = 0;
+    for (unsigned language = 1; language < NATIONAL_COUNT; language++) {
+        if (strcmp(text, national_name(language)) == 0)
+            return language;
+        used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s",
+                                 language > 1 ? ", " : "", national_name(language));
+    }
+    FAULT(reading, node, "there is no national table \"%.40s\"; allowed: %s", text, allowed);
+    return 0;
+}
+
 /* The handsets' languages, as bits. */
 static void read_national(struct reading *reading, yaml_node_t *node, const struct field *field,
                           void *into)
@@ -1023,15 +1039,9 @@ static void read_national(struct reading *reading, yaml_node_t *node, const stru
     for (size_t i = 0; i < length_of(node); i++) {
         yaml_node_t *item = item_of(reading, node, i);
         const char *text = text_of(reading, item, field->key);
-        unsigned language = 1;
-        while (text != NULL && language < NATIONAL_COUNT && strcmp(text, national_name(language)))
-            language++;
-        if (text != NULL && language < NATIONAL_COUNT)
+        unsigned language = text != NULL ? language_named(reading, item, text) : 0;
+        if (language != 0)
             *languages |= 1u << language;
-        else if (text != NULL)
-            FAULT(reading, item,
-                  "there is no national table \"%.40s\"; allowed: turkish, spanish, portuguese",
-                  text);
     }
 }
 

@@ -16,7 +16,17 @@ enum national_language {
     NATIONAL_TURKISH = 1,
     NATIONAL_SPANISH = 2,
     NATIONAL_PORTUGUESE = 3,
-    NATIONAL_COUNT = 4
+    NATIONAL_BENGALI = 4, /* and Assamese */
+    NATIONAL_GUJARATI = 5,
+    NATIONAL_HINDI = 6,
+    NATIONAL_KANNADA = 7,
+    NATIONAL_MALAYALAM = 8,
+    NATIONAL_ORIYA = 9,
+    NATIONAL_PUNJABI = 10,
+    NATIONAL_TAMIL = 11,
+    NATIONAL_TELUGU = 12,
+    NATIONAL_URDU = 13,
+    NATIONAL_COUNT = 14
 };
 
 #define NATIONAL_LOCKING  0x40u
@@ -31,8 +41,9 @@ bool national_has(unsigned language, unsigned table); /* NATIONAL_LOCKING or NAT
 uint16_t national_encode(uint8_t shift, uint32_t character);
 
 /* As gsm7_decode() and gsm7_decode_escaped(). A language without that table, or one that is not
- * known, is read with the default alphabet, as the standard asks of a handset. */
-uint32_t national_decode(uint8_t language, uint8_t septet);
-uint32_t national_decode_escaped(uint8_t language, uint8_t septet);
+ * known, is read with the default alphabet, as the standard asks of a handset; so is a septet of which
+ * the table has no character. An escaped one that no table has is shown as without the escape. */
+uint32_t national_decode(uint8_t locking, uint8_t septet);
+uint32_t national_decode_escaped(uint8_t locking, uint8_t single, uint8_t septet);
 
 #endif

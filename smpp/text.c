@@ -380,7 +380,7 @@ static void decode_gsm7(struct span octets, const struct udh *udh, struct output
         uint8_t octet = octets.data[i];
         if (octet == GSM7_ESCAPE) {
             if (i + 1 < octets.length && octets.data[i + 1] < 0x80)
-                character = national_decode_escaped(single, octets.data[++i]);
+                character = national_decode_escaped(locking, single, octets.data[++i]);
         } else if (octet < 0x80) {
             character = national_decode(locking, octet);
         }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Texts as subscribers receive them: each kind of concatenation, Latin-1 as default alphabet, a national
-shift table, smart encoding. What `assent send --dry-run` told is what the carrier then counted."""
+"""Texts as subscribers receive them: each kind of concatenation, Latin-1 as default alphabet, national
+shift tables, smart encoding. What `assent send --dry-run` told is what the carrier then counted."""
 import re
 from typing import NamedTuple
 
@@ -52,6 +52,10 @@ CASES = {
         Text("ş" + septets(154), GSM7, 1), Text("ş" + septets(155), GSM7, 2),  # a septet in the locking table
         Text("ş¿" + septets(152), GSM7, 1), Text("ş¿" + septets(153), GSM7, 2),  # which has no ¿: an escape
         Text("şığĞİŞç " * 30, GSM7, 2), Text("şığ ж", UCS2, 1)]),
+    "hindi": (Case([], None, {"national": "[hindi, urdu]"}), [
+        Text("नमस्ते " * 14, GSM7, 1), Text("क" * 155, GSM7, 1), Text("क" * 156, GSM7, 2),
+        Text("आपका कोड 4711 है। Bank", GSM7, 1), Text("क" * 145 + "।" + "क" * 145, GSM7, 3),  # pairs are whole
+        Text("شکریہ۔", GSM7, 1), Text("வணக்கம்", UCS2, 1)]),
     "typeset": (Case([], None), [
         Text("“Hi” — it’s…", GSM7, 1, 5, '"Hi" - it\'s...', "typeset"), Text("“Hi” — it’s…", UCS2, 1),
         Text("“Hi” ж", UCS2, 1, program="typeset"), Text("plain", GSM7, 1, program="typeset")]),

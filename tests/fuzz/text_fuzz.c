@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first octet is a data_coding, the second what a carrier takes. The rest is decoded with the one;
+/* The first octet is a data_coding, the second what a carrier takes, and the shift tables of what comes
+ * in. The rest is decoded with the one;
  * what came out is split into parts by the other, and the parts decoded and joined must be the same
  * text again. The rest itself, as UTF-8 or not, is planned too. */
 #include "proto/base/check.h"
@@ -12,12 +13,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct text_rules rules_of(uint8_t octet)
 {
+    const uint32_t scripts = (1u << NATIONAL_COUNT) - (1u << NATIONAL_BENGALI);
     struct text_rules rules = {.alphabet = (enum text_alphabet)((octet & 3) % 3),
                                .concatenation = (enum concatenation)(octet >> 2 & 3),
                                .latin1 = (octet & 0x10) != 0,
                                .payload_max = TEXT_PART_MAX};
     if (rules.alphabet == ALPHABET_GSM7 && rules.concatenation <= CONCATENATION_UDH16)
-        rules.national = octet >> 4;
+        rules.national = octet >> 4 | (octet & 0x10 ? scripts : 0);
     return rules;
 }
 
@@ -64,14 +66,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct span rest = span_of(data + 2, size - 2);
     struct text_rules rules = rules_of(data[1]);
-    size_t length = text_receive(rules.alphabet, data[0], NULL, rest, decoded, sizeof decoded);
+    struct udh udh = {.locking = data[1] >> 4, .single = data[1] & 0x0f};
+    size_t length = text_receive(rules.alphabet, data[0], &udh, rest, decoded, sizeof decoded);
     CHECK(length <= rest.length * 3);
     struct text_plan plan;
     CHECK(text_plan(span_of(decoded, length), &rules, &plan) != ERR_BAD_INPUT);
     split_and_join(span_of(decoded, length), &rules);
     split_and_join(rest, &rules);
     simplify(rest);
-    size_t cut = text_receive(rules.alphabet, data[0], NULL, rest, decoded, length / 2);
+    size_t cut = text_receive(rules.alphabet, data[0], &udh, rest, decoded, length / 2);
     CHECK(cut <= length / 2 && text_plan(span_of(decoded, cut), &rules, &plan) != ERR_BAD_INPUT);
     return 0;
 }

@@ -255,7 +255,10 @@ static const struct fault faults[] = {
     {"rate: 500", "alphabet: gsm8", 26, "allowed: gsm7, latin1, ascii"},
     {"rate: 500", "latin1: maybe", 26, "allowed: no, yes"},
     {"rate: 500", "national: turkish", 26, "`national` is not a list"},
-    {"rate: 500", "national: [klingon]", 26, "no national table \"klingon\"; allowed: turkish, "},
+    {"rate: 500", "national: [klingon]", 26, "\"klingon\"; allowed: turkish, spanish, "},
+    {"rate: 500", "national: [marathi]", 26,
+     "bengali, gujarati, hindi, kannada, malayalam, oriya, "},
+    {"rate: 500", "national: [nepali]", 26, "punjabi, tamil, telugu, urdu"},
     {"rate: 500", "concatenation: udh", 26, "allowed: udh8, udh16, sar, payload"},
     {"rate: 500", "concatenation: payload\n    payload_max: 254", 27,
      "from 255 to 65535 is allowed"},
@@ -403,11 +406,12 @@ static void test_text_settings(void **state)
     assert_int_equal(text->concatenation, CONCATENATION_PAYLOAD);
     assert_int_equal(text->payload_max, 255);
     config_free(config);
-    config = load(with("rate: 500", "rate: 500\n    national: [turkish, portuguese]\n"
+    config = load(with("rate: 500", "rate: 500\n    national: [turkish, bengali, urdu]\n"
                                     "    concatenation: udh16"));
     assert_non_null(config);
     text = &config->carriers[0].text;
-    assert_int_equal(text->national, 1u << NATIONAL_TURKISH | 1u << NATIONAL_PORTUGUESE);
+    assert_int_equal(text->national,
+                     1u << NATIONAL_TURKISH | 1u << NATIONAL_BENGALI | 1u << NATIONAL_URDU);
     assert_int_equal(text->concatenation, CONCATENATION_UDH16);
     config_free(config);
 }
