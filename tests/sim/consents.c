@@ -50,29 +50,44 @@ static void gather(const struct world *w, uint64_t last, uint64_t number, uint32
     qsort(out->all, out->count, sizeof *out->all, by_time);
 }
 
-/* A NO is known to the gateway that took it and to Redis. A YES to another gateway, at once or after Redis
- * has forgotten the NO, is in its time and the person's last word: it is taken. */
-static bool overruled(const struct world *w, const struct moves *moves, size_t no, bool by_yes)
+static bool is_yes(const struct fact *f)
 {
-    const struct seen_move *of = &moves->all[no];
-    if (of->record->fact.move.kind != MOVE_NO)
-        return false;
-    bool yes = by_yes && of->gateway != w->gw->index;
-    for (size_t i = no + 1; i < moves->count; i++)
-        yes = yes || (moves->all[i].gateway != of->gateway &&
-                      moves->all[i].record->fact.move.kind == MOVE_YES);
-    return yes;
+    return f->move.kind == MOVE_YES || f->move.kind == MOVE_TOKEN;
 }
 
-/* `by_yes`: what follows is a YES to this gateway. */
+static bool same_question(const struct fact *a, const struct fact *b)
+{
+    return a->asked_by == b->asked_by && a->question == b->question;
+}
+
+/* A NO is known to the gateway that took it and to Redis. A YES to the same question at another gateway, at
+ * once or after Redis has forgotten the NO, is in its time and the person's last word: it is taken. A YES to
+ * a later question takes nothing back: the NO had ended the one before. */
+static bool overruled(const struct world *w, const struct moves *moves, size_t no,
+                      const struct fact *yes)
+{
+    const struct seen_move *of = &moves->all[no];
+    const struct fact *fact = &of->record->fact;
+    if (fact->move.kind != MOVE_NO)
+        return false;
+    bool over = yes != NULL && of->gateway != w->gw->index && same_question(fact, yes);
+    for (size_t i = no + 1; i < moves->count; i++) {
+        const struct fact *later = &moves->all[i].record->fact;
+        over = over || (moves->all[i].gateway != of->gateway && is_yes(later) &&
+                        same_question(fact, later));
+    }
+    return over;
+}
+
+/* `yes`: what follows, to this gateway; NULL: nothing. */
 static struct standing folded(const struct world *w, uint64_t last, uint64_t number,
-                              uint32_t program, bool by_yes)
+                              uint32_t program, const struct fact *yes)
 {
     struct moves moves;
     struct standing standing = {0};
     gather(w, last, number, program, &moves);
     for (size_t i = 0; i < moves.count; i++)
-        if (!overruled(w, &moves, i, by_yes))
+        if (!overruled(w, &moves, i, yes))
             (void)standing_apply(&standing, &moves.all[i].record->fact.move);
     return standing;
 }
@@ -83,13 +98,12 @@ void consents_appended(struct world *w, uint64_t sequence)
     const struct fact *f = &w->gw->disk.records[sequence].fact;
     if (!f->moves)
         return;
-    bool is_yes = f->move.kind == MOVE_YES || f->move.kind == MOVE_TOKEN;
-    struct standing before = folded(w, sequence - 1, f->number, f->program, is_yes);
+    struct standing before = folded(w, sequence - 1, f->number, f->program, is_yes(f) ? f : NULL);
     enum state state = standing_state(&before, f->move.at_ms);
     uint32_t number = people_find_number(w, f->number);
     if (f->move.kind == MOVE_ASK && state == CONSENT_PENDING)
         world_fail(w, "P4", "number %u is asked while a question is open", number);
-    if (is_yes && state != CONSENT_PENDING && state != CONSENT_CONFIRMED)
+    if (is_yes(f) && state != CONSENT_PENDING && state != CONSENT_CONFIRMED)
         world_fail(w, "P1", "number %u is taken to have said yes, and is %s", number,
                    state_name(state));
 }
@@ -97,7 +111,7 @@ void consents_appended(struct world *w, uint64_t sequence)
 void consents_check_marketing(struct world *w, uint32_t number, uint32_t program)
 {
     struct standing standing =
-        folded(w, w->gw->disk.durable, w->people.numbers[number], scope_program(w, program), false);
+        folded(w, w->gw->disk.durable, w->people.numbers[number], scope_program(w, program), NULL);
     enum state state = standing_state(&standing, world_wall_ms(w));
     if (state != CONSENT_CONFIRMED && state != CONSENT_SINGLE)
         world_fail(w, "P1", "marketing of %s to number %u, who is %s by the ledgers",

@@ -32,6 +32,16 @@ static enum recipient_news read_news(const struct world *w, const char *error_co
     return NEWS_NONE;
 }
 
+/* The question that an answer names; no node: one of this gateway's own. */
+static void read_question(const struct world *w, const char *node, uint64_t request, struct fact *f)
+{
+    f->question = request;
+    f->asked_by = node[0] == '\0' ? w->gw->index : NONE;
+    for (uint32_t g = 0; g < w->plan.gateways; g++)
+        if (strcmp(w->gateways[g].config.node, node) == 0)
+            f->asked_by = g;
+}
+
 static void read_body(struct world *w, const Assent__V1__Event *event, struct fact *f)
 {
     switch ((int)event->body_case) {
@@ -63,6 +73,12 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
         break;
     case ASSENT__V1__EVENT__BODY_NUMBER_VACANT:
         f->scopes[f->scope_count++] = SCOPE_REASSIGNED;
+        break;
+    case ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED:
+        read_question(w, event->opt_in_confirmed->node, event->opt_in_confirmed->request, f);
+        break;
+    case ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED:
+        read_question(w, event->opt_in_declined->node, event->opt_in_declined->request, f);
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         f->source = event->opted_out->source;

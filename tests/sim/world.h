@@ -118,6 +118,8 @@ struct fact {
     uint64_t wall_ms;
     bool moves; /* somebody's consent in a program: `move` */
     struct move move;
+    uint32_t asked_by; /* of a YES or a NO: the gateway and the record of the question; NONE */
+    uint64_t question;
     uint16_t carrier;
 };
 
