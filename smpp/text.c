@@ -141,6 +141,21 @@ static enum count_result count(struct span utf8, uint32_t highest, struct text_p
     return COUNTED;
 }
 
+/* The first character that the default alphabet lacks; 0 where it has all. */
+static uint32_t first_beyond(struct span utf8)
+{
+    const uint8_t *at = utf8.data, *end = end_of(utf8);
+    uint32_t character;
+    while (at < end) {
+        at += plain_run(at, end, SIZE_MAX);
+        if (at == end || !utf8_next(&at, end, &character))
+            return 0;
+        if (gsm7_width(character) == 0)
+            return character;
+    }
+    return 0;
+}
+
 /* The allowed tables that give the fewest parts; a single shift before a locking one, since a handset
  * that knows neither shows the plain letter behind an escape, but any character for a locked one. */
 static bool plan_national(struct span utf8, const struct text_rules *rules, struct text_plan *plan,
@@ -148,8 +163,9 @@ static bool plan_national(struct span utf8, const struct text_rules *rules, stru
 {
     static const unsigned tables[] = {NATIONAL_SINGLE, NATIONAL_LOCKING,
                                       NATIONAL_LOCKING | NATIONAL_SINGLE};
+    const uint32_t beyond = first_beyond(utf8);
     bool found = false;
-    for (unsigned i = 0; i < NATIONAL_COUNT * 3; i++) {
+    for (unsigned i = 0; i < NATIONAL_COUNT * 3 && !(found && *ret_segments == 1); i++) {
         unsigned language = i / 3, shift = tables[i % 3];
         struct text_plan try = *plan;
         unsigned segments = 0;
@@ -158,6 +174,8 @@ static bool plan_national(struct span utf8, const struct text_rules *rules, stru
             ((shift & NATIONAL_SINGLE) && !national_has(language, NATIONAL_SINGLE)))
             continue;
         try.shift = (uint8_t)(language | shift);
+        if (beyond != 0 && national_encode(try.shift, beyond) == GSM7_NONE)
+            continue; /* most languages fall out here */
         if (count(utf8, UINT32_MAX, &try, &segments) != COUNTED)
             continue;
         if (!found || segments < *ret_segments) {
