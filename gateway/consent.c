@@ -61,12 +61,16 @@ void inquiry_free(struct engine *e, struct inquiry *q)
         for (size_t j = 0; j < q->shown[i].n_denied_by; j++)
             free(q->shown[i].denied_by[j]);
         free(q->shown[i].denied_by);
+        if (q->shown[i].asked)
+            free(q->shown[i].asked_by);
     }
     free(q->shown);
     free(q->evidence);
     free(q->opt_out);
     free(q);
 }
+
+static_assert(SHOWN_SCOPES + 2 == CHECK_SCOPES_MAX, "show asks for two registers more");
 
 void shown_scopes(const struct engine *e, uint16_t program, uint16_t out[SHOWN_SCOPES])
 {
@@ -79,10 +83,15 @@ void shown_scopes(const struct engine *e, uint16_t program, uint16_t out[SHOWN_S
 bool inquiry_ask(struct engine *e, struct inquiry *q)
 {
     uint16_t program = q->programs[q->at];
-    uint16_t scopes[SHOWN_SCOPES];
+    uint16_t scopes[CHECK_SCOPES_MAX];
+    uint8_t count = SHOWN_SCOPES;
     shown_scopes(e, program, scopes);
+    if (q->kind == INQUIRY_SHOW) {
+        scopes[count++] = SCOPE_DO_NOT_CALL;
+        scopes[count++] = SCOPE_REASSIGNED;
+    }
     return gate_is_open(e) && e->inquiries.count <= INQUIRIES_MAX &&
-           e->ports->store_lookup(e->ports->context, q->cookie, q->number, scopes, SHOWN_SCOPES,
+           e->ports->store_lookup(e->ports->context, q->cookie, q->number, scopes, count,
                                   e->program_scope[program]);
 }
 
@@ -105,20 +114,23 @@ void engine_on_once(struct engine *e, uint64_t cookie, enum once_answer answer, 
 
 /* ---- shared by the calls ---- */
 
-/* Program index and number of a call, or a refusal already sent. */
-static bool resolve(struct engine *e, uint16_t client, uint64_t call, const char *program_name,
-                    const char *number_text, int *ret_program, uint64_t *ret_number)
+/* What a call is about; each function gives false after it has sent a refusal. */
+static bool accepts_calls(struct engine *e, uint64_t call)
 {
-    int program = config_find_program(e->config, program_name);
-    uint64_t number;
     const char *why;
-    if (engine_refuses(e, &why)) {
-        reply_refusal(e, call,
-                      e->draining ? ASSENT__V1__CODE__CODE_UNAVAILABLE
-                                  : ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED,
-                      why);
-        return false;
-    }
+    if (!engine_refuses(e, &why))
+        return true;
+    reply_refusal(e, call,
+                  e->draining ? ASSENT__V1__CODE__CODE_UNAVAILABLE
+                              : ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                  why);
+    return false;
+}
+
+static bool resolve_program(struct engine *e, uint16_t client, uint64_t call, const char *name,
+                            int *ret_program)
+{
+    int program = config_find_program(e->config, name);
     if (program < 0) {
         reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
                       "program: unknown; see `programs` in the configuration");
@@ -129,18 +141,28 @@ static bool resolve(struct engine *e, uint16_t client, uint64_t call, const char
                       "program: not one of this client's; see `clients` in the configuration");
         return false;
     }
-    if (number_parse(span_from_string(number_text), &number) != ERR_OK) {
-        reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
-                      "number: not E.164 (5 to 15 digits with country code, + optional)");
-        return false;
-    }
     if (e->program_scope[program] == 0 || e->brand_scope[program] == 0) {
         reply_away(e, call);
         return false;
     }
     *ret_program = program;
-    *ret_number = number;
     return true;
+}
+
+static bool resolve_number(struct engine *e, uint64_t call, const char *text, uint64_t *ret_number)
+{
+    if (number_parse(span_from_string(text), ret_number) == ERR_OK)
+        return true;
+    reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+                  "number: not E.164 (5 to 15 digits with country code, + optional)");
+    return false;
+}
+
+static bool resolve(struct engine *e, uint16_t client, uint64_t call, const char *program_name,
+                    const char *number_text, int *ret_program, uint64_t *ret_number)
+{
+    return accepts_calls(e, call) && resolve_program(e, client, call, program_name, ret_program) &&
+           resolve_number(e, call, number_text, ret_number);
 }
 
 static const char *client_name(const struct engine *e, uint16_t client)
@@ -315,24 +337,50 @@ static void record_looked_up(struct engine *e, struct inquiry *q, const struct c
 
 /* ---- ending it ---- */
 
+/* A hold, and an opt-out of everything, are the operator's, and need not name a program. */
+static bool resolve_opt_out(struct engine *e, uint16_t client, uint64_t call,
+                            const Assent__V1__OptOutRequest *in, int *ret_program,
+                            uint64_t *ret_number)
+{
+    bool wide = in->everything || in->hold;
+    *ret_program = -1;
+    if (!accepts_calls(e, call))
+        return false;
+    if (wide && client != CLIENT_OPERATOR) {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_PERMISSION_DENIED,
+                      "everything, hold: only the gateway's operator may deny a number everywhere");
+        return false;
+    }
+    if (in->hold && in->evidence[0] == '\0') {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+                      "evidence: a hold needs it, since nothing from the handset lifts a hold");
+        return false;
+    }
+    return ((wide && in->program[0] == '\0') ||
+            resolve_program(e, client, call, in->program, ret_program)) &&
+           resolve_number(e, call, in->number, ret_number) &&
+           !too_long(e, call, in->source, in->evidence);
+}
+
+static Assent__V1__ConsentSource source_of_opt_out(const Assent__V1__OptOutRequest *in)
+{
+    if (in->import)
+        return ASSENT__V1__CONSENT_SOURCE__IMPORT;
+    return in->everything || in->hold ? ASSENT__V1__CONSENT_SOURCE__OPERATOR
+                                      : ASSENT__V1__CONSENT_SOURCE__SUBMITTER;
+}
+
 void engine_opt_out(struct engine *e, uint16_t client, uint64_t call,
                     const Assent__V1__OptOutRequest *in, struct instant now)
 {
     e->now = now;
     int program;
     uint64_t number;
-    if (!resolve(e, client, call, in->program, in->number, &program, &number) ||
-        too_long(e, call, in->source, in->evidence))
+    if (!resolve_opt_out(e, client, call, in, &program, &number))
         return;
-    if (in->everything && client != CLIENT_OPERATOR) {
-        reply_refusal(e, call, ASSENT__V1__CODE__CODE_PERMISSION_DENIED,
-                      "everything: only the gateway's operator may deny a number everywhere");
-        return;
-    }
     struct opt_out o = {
         .number = number,
-        .source =
-            in->import ? ASSENT__V1__CONSENT_SOURCE__IMPORT : ASSENT__V1__CONSENT_SOURCE__SUBMITTER,
+        .source = source_of_opt_out(in),
         .client = client_name(e, client),
         .carrier = "",
         .sender = "",
@@ -344,8 +392,11 @@ void engine_opt_out(struct engine *e, uint16_t client, uint64_t call,
         .program = program,
     };
     uint16_t about = (uint16_t)program;
-    struct stop_reach_scopes reach;
-    stop_reach_of(e, number, &about, in->everything ? 0 : 1, &reach);
+    struct stop_reach_scopes reach = {0};
+    if (in->everything || !in->hold)
+        stop_reach_of(e, number, &about, in->everything ? 0 : 1, &reach);
+    if (in->hold)
+        reach_add(&reach, SCOPE_HOLD);
     opt_out_reach(&o, &reach);
     reply_state(e, call, "opted_out", opt_out_apply(e, &o));
 }
@@ -392,6 +443,16 @@ static void add_denial(Assent__V1__ProgramConsent *shown, const char *kind, cons
     shown->denied_by[shown->n_denied_by++] = check_strdup(text);
 }
 
+static void show_question(Assent__V1__ProgramConsent *shown, const struct consent_state *s)
+{
+    if (!s->pending)
+        return;
+    shown->asked = true;
+    shown->asked_wall_ms = s->asked_wall_ms;
+    shown->expires_wall_ms = s->expires_wall_ms;
+    shown->asked_by = check_strdup(s->asker);
+}
+
 static void show_one(struct engine *e, struct inquiry *q, const struct consent_state *s)
 {
     uint16_t program = q->programs[q->at];
@@ -411,7 +472,12 @@ static void show_one(struct engine *e, struct inquiry *q, const struct consent_s
     shown->state = UNCONST(state_name(shown->n_denied_by > 0
                                           ? CONSENT_OPTED_OUT
                                           : consent_state_beneath(e, program, q->number, s)));
-    shown->may_send_marketing = marketing && s->opt_in && shown->n_denied_by == 0;
+    if (s->opted_out[SHOWN_SCOPES] && marketing && config->do_not_call != DO_NOT_CALL_OFF)
+        add_denial(shown, "register ", "do-not-call"); /* it is no opt-out of the person's own */
+    shown->reassigned = s->opted_out[SHOWN_SCOPES + 1];
+    show_question(shown, s);
+    shown->may_send_marketing =
+        marketing && s->opt_in && shown->n_denied_by == 0 && !shown->reassigned;
 }
 
 static void show_done(struct engine *e, struct inquiry *q)

@@ -47,6 +47,7 @@ int consent_import(const struct cli *cli, int argc, char **argv);
 /* assent consent request --csv; `sender` may be NULL. */
 int consent_request_csv(const struct cli *cli, const char *program, const char *sender,
                         const char *path, bool progress);
+int consent_show(const struct cli *cli, int argc, char **argv);
 int consent_export(const struct cli *cli, int argc, char **argv);
 int consent_rebuild(const struct cli *cli, int argc, char **argv);
 int consent_check(const struct cli *cli, int argc, char **argv);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assent consent: the calls about one number. Import, explain and hours have files of their own. */
+/* assent consent: the calls that change something about one number. The others have files of their own. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 /* Every option that any of the calls takes; each call's table names its own. */
 struct consent_options {
     const char *program, *number, *source, *evidence, *language, *sender, *token, *obtained;
-    bool everything, json;
+    bool everything, hold, json;
 };
 
 /* Reads the command line with NUMBER as its only word; gives an exit code, or -1 to go on. */
@@ -71,69 +71,6 @@ static int call_and_print(const struct cli *cli, const struct consent_options *o
     Assent__V1__Frame *reply =
         client ? client_call(client, &frame, ASSENT__V1__FRAME__BODY_CONSENT_REPLY) : NULL;
     bool ok = reply != NULL && print_reply(reply->consent_reply, o);
-    client_close(client);
-    return ok ? EXIT_DONE : EXIT_REFUSED;
-}
-
-/* show ----------------------------------------------------------------------------------------- */
-
-static void add_program(struct columns *table, const Assent__V1__ProgramConsent *consent)
-{
-    char denied[256] = "-";
-    size_t n = 0;
-    for (size_t i = 0; i < consent->n_denied_by && n < sizeof denied; i++)
-        n += (size_t)snprintf(denied + n, sizeof denied - n, "%s%s", i ? ", " : "",
-                              consent->denied_by[i]);
-    columns_add(table, consent->program, consent->state, denied,
-                consent->may_send_marketing ? "yes" : "no");
-}
-
-static bool print_show(const Assent__V1__ShowReply *reply, const struct consent_options *o)
-{
-    bool ok = reply->code == ASSENT__V1__CODE__CODE_OK;
-    if (o->json) {
-        json_line(message_json(&reply->base), stdout);
-        return ok;
-    }
-    if (!ok) {
-        complain("refused: %s: %s", code_name(reply->code), reply->message);
-        return false;
-    }
-    struct columns table;
-    columns_init(&table, "llll");
-    columns_add(&table, "PROGRAM", "STATE", "DENIED BY", "MARKETING");
-    for (size_t i = 0; i < reply->n_programs; i++)
-        add_program(&table, reply->programs[i]);
-    columns_print(&table, stdout);
-    return true;
-}
-
-static int consent_show(const struct cli *cli, int argc, char **argv)
-{
-    struct consent_options o = {0};
-    const struct option_row rows[] = {
-        {"program", "P", "the program it is about", &o.program, NULL},
-        {"json", NULL, "one JSON object, for programs", NULL, &o.json},
-    };
-    const struct usage usage = {
-        .synopsis = "assent consent show [--program P] [--json] NUMBER",
-        .about = "Shows what the number has agreed to and refused, by program.",
-        .rows = rows,
-        .row_count = sizeof rows / sizeof rows[0],
-    };
-    int code = read_line(&usage, argc, argv, &o, false);
-    if (code >= 0)
-        return code;
-    Assent__V1__ShowRequest request = ASSENT__V1__SHOW_REQUEST__INIT;
-    request.program = or_empty(o.program);
-    request.number = (char *)o.number;
-    Assent__V1__Frame frame = ASSENT__V1__FRAME__INIT;
-    frame.body_case = ASSENT__V1__FRAME__BODY_SHOW_CONSENT;
-    frame.show_consent = &request;
-    struct client *client = client_open(cli);
-    Assent__V1__Frame *reply =
-        client ? client_call(client, &frame, ASSENT__V1__FRAME__BODY_SHOW_REPLY) : NULL;
-    bool ok = reply != NULL && print_show(reply->show_reply, &o);
     client_close(client);
     return ok ? EXIT_DONE : EXIT_REFUSED;
 }
@@ -257,27 +194,37 @@ static int consent_optout(const struct cli *cli, int argc, char **argv)
 {
     struct consent_options o = {0};
     const struct option_row rows[] = {
-        {"program", "P", "the program it is about", &o.program, NULL},
+        {"program", "P", "what a STOP to this program ends", &o.program, NULL},
         {"everything", NULL, "every program; operators only", NULL, &o.everything},
+        {"hold", NULL, "litigation, law, complaint: every program, and for good; operators only",
+         NULL, &o.hold},
         {"source", "TEXT", "how it was said: \"phone call\"", &o.source, NULL},
-        {"evidence", "TEXT", "kept in the ledger", &o.evidence, NULL},
+        {"evidence", "TEXT", "kept in the ledger; --hold needs it", &o.evidence, NULL},
         {"json", NULL, "one JSON object, for programs", NULL, &o.json},
     };
     const struct usage usage = {
-        .synopsis = "assent consent optout {--program P | --everything} [OPTIONS] NUMBER",
-        .about = "Opts a number out at once; what waits for it is cancelled.",
+        .synopsis = "assent consent optout {--program P | --everything} [OPTIONS] NUMBER\n"
+                    "       assent consent optout --hold --evidence TEXT NUMBER",
+        .about =
+            "Opts a number out at once; what waits for it is cancelled. The person's own START "
+            "may\n"
+            "lift it, no call and no import does. A hold stays whatever the person says or joins:\n"
+            "there is no command that releases one.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
     };
     int code = read_line(&usage, argc, argv, &o, false);
-    if (code < 0 && o.program == NULL && !o.everything)
-        code = usage_error(&usage, "--program or --everything is needed");
+    if (code < 0 && o.program == NULL && !o.everything && !o.hold)
+        code = usage_error(&usage, "--program, --everything or --hold is needed");
+    if (code < 0 && o.hold && or_empty(o.evidence)[0] == '\0')
+        code = usage_error(&usage, "--hold needs --evidence: who asked for it, and why");
     if (code >= 0)
         return code;
     Assent__V1__OptOutRequest request = ASSENT__V1__OPT_OUT_REQUEST__INIT;
     request.program = or_empty(o.program);
     request.number = (char *)o.number;
     request.everything = o.everything;
+    request.hold = o.hold;
     request.source = or_empty(o.source);
     request.evidence = or_empty(o.evidence);
     return call_and_print(cli, &o, ASSENT__V1__FRAME__BODY_OPT_OUT, &request.base);

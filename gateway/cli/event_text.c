@@ -111,9 +111,11 @@ void event_learn(const Assent__V1__Event *event)
 
 static void say_scope(struct sentence *sentence, uint32_t scope)
 {
+    static const char *const reserved[] = {"everything", "hold", "the do-not-call register",
+                                           "the register of reassigned numbers"};
     const char *name = scope <= SCOPE_MAX ? scope_names[scope] : NULL;
-    if (scope == 0)
-        say(sentence, "everything");
+    if (scope < sizeof reserved / sizeof reserved[0])
+        say(sentence, "%s", reserved[scope]);
     else if (name == NULL)
         say(sentence, "scope %u", scope);
     else

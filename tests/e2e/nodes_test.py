@@ -10,35 +10,10 @@ import time
 import harness
 import redis_ways
 from harness import say
+from second import Second
 
 MARKETING = 3
 STAYS = [f"1202555{n:04d}" for n in range(110, 130)]
-
-
-class Second:
-    """A second gateway of the world: its own node, ledger and listeners; the same Redis and carrier."""
-
-    def __init__(self, world):
-        self.world = world
-        self.http_port, port = harness.free_port(), harness.free_port()
-        (world.folder / "data2").mkdir()
-        text = world.config_text.replace("node: test", "node: second")
-        text = text.replace(f"{world.data}\n", f"{world.folder}/data2\n")
-        text = text.replace("assent.sock", "second.sock").replace(f":{world.port}", f":{port}")
-        text = text.replace(f":{world.http_port}", f":{self.http_port}")
-        self.file = world.folder / "second.yaml"
-        self.file.write_text(text)
-        self.start()
-
-    def start(self):
-        self.process = self.world.spawn("second", [harness.BUILD / "assentd", "-c", self.file])
-
-    def cli(self, *arguments):
-        first, self.world.config_file = self.world.config_file, self.file
-        try:
-            return self.world.cli(*arguments)
-        finally:
-            self.world.config_file = first
 
 
 def submitted(world, tag):
