@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consent/pending.h"
 #include "proto/base/check.h"
 
 #define NOT_UNDERSTOOD "Redis gave an answer that was not understood"
@@ -212,60 +213,6 @@ static void take_write(struct store *store, const struct request *request,
     tell_written(store, &told, reply);
 }
 
-static bool hex_digit(uint8_t c, uint8_t *ret_value)
-{
-    if (c >= '0' && c <= '9')
-        *ret_value = c - '0';
-    else if (c >= 'a' && c <= 'f')
-        *ret_value = c - 'a' + 10;
-    else
-        return false;
-    return true;
-}
-
-/* A number and the space behind it. */
-static bool take_number(struct span *text, uint64_t *ret_number)
-{
-    size_t at = 0;
-    uint64_t number = 0;
-    for (; at < text->length && text->data[at] >= '0' && text->data[at] <= '9'; at++)
-        if (__builtin_mul_overflow(number, 10u, &number) ||
-            __builtin_add_overflow(number, text->data[at] - (unsigned)'0', &number))
-            return false;
-    if (at == 0 || at == text->length || text->data[at] != ' ')
-        return false;
-    *text = span_of(text->data + at + 1, text->length - at - 1);
-    *ret_number = number;
-    return true;
-}
-
-static bool take_digest(struct span *text, uint8_t digest[32])
-{
-    if (text->length < 65 || text->data[64] != ' ')
-        return false;
-    for (size_t i = 0; i < 32; i++) {
-        uint8_t high, low;
-        if (!hex_digit(text->data[2 * i], &high) || !hex_digit(text->data[2 * i + 1], &low))
-            return false;
-        digest[i] = (uint8_t)(high << 4 | low);
-    }
-    *text = span_of(text->data + 65, text->length - 65);
-    return true;
-}
-
-/* "REQUEST ASKED EXPIRES HEX-SHA256 NODE SENDER" */
-static bool parse_pending(struct span text, struct consent_state *state)
-{
-    if (!take_number(&text, &state->request) || !take_number(&text, &state->asked_wall_ms) ||
-        !take_number(&text, &state->expires_wall_ms) || !take_digest(&text, state->token_sha256) ||
-        text.length >= sizeof state->asker || memchr(text.data, '\0', text.length) != NULL)
-        return false;
-    memcpy(state->asker, text.data, text.length);
-    state->asker[text.length] = '\0';
-    state->pending = strchr(state->asker, ' ') != NULL;
-    return state->pending;
-}
-
 /* One of the three replies of a lookup into the state; false: not understood. */
 static bool read_lookup(struct answer *a, const struct request *request,
                         const struct resp_reply *reply)
@@ -281,7 +228,7 @@ static bool read_lookup(struct answer *a, const struct request *request,
         a->state.opt_in = reply->values[0].integer == 1;
         return is_bit(&reply->values[0]);
     }
-    if (reply->values[0].type == RESP_STRING && !parse_pending(reply->values[0].text, &a->state))
+    if (reply->values[0].type == RESP_STRING && !pending_parse(reply->values[0].text, &a->state))
         a->unknown = true; /* somebody else's value under our key */
     return reply->values[0].type == RESP_STRING || reply->values[0].type == RESP_NIL;
 }

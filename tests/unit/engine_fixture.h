@@ -56,6 +56,8 @@ struct world {
     enum verdict verdict;
     struct check_result facts; /* instead of it, when they are known */
     struct consent_state state; /* of every lookup */
+    struct consent_state states[8]; /* or by the program's scope behind the reserved ones, */
+    bool by_scope;                  /* where this is set */
     bool added;                 /* of every write */
     struct check checks[WORLD_CHECKS];
     size_t check_count;
@@ -63,6 +65,7 @@ struct world {
     size_t write_count;
     struct consent_write last_write;
     uint64_t lookups[64];
+    uint16_t lookup_scopes[64];
     size_t lookup_count;
     enum once_answer once; /* to every question of it */
     uint64_t onces[64];
@@ -173,7 +176,8 @@ static bool world_lookup(void *context, uint64_t cookie, uint64_t number, const 
                          uint8_t scope_count, uint16_t opt_in_scope)
 {
     struct world *w = context;
-    (void)number, (void)scopes, (void)scope_count, (void)opt_in_scope;
+    (void)number, (void)scopes, (void)scope_count;
+    w->lookup_scopes[w->lookup_count] = opt_in_scope;
     w->lookups[w->lookup_count++] = cookie;
     return true;
 }
@@ -397,7 +401,10 @@ static void world_settle(struct world *w)
         size_t lookups = w->lookup_count;
         w->lookup_count = 0;
         for (size_t i = 0; i < lookups; i++) {
-            engine_on_looked_up(w->engine, w->lookups[i], true, &w->state, w->now);
+            size_t at = w->by_scope ? (size_t)w->lookup_scopes[i] - SCOPES_RESERVED : 0;
+            assert_true(at < sizeof w->states / sizeof *w->states);
+            engine_on_looked_up(w->engine, w->lookups[i], true,
+                                w->by_scope ? &w->states[at] : &w->state, w->now);
             busy = true;
         }
     }

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consent/pending.h"
+
+#include <string.h>
+
+static bool hex_digit(uint8_t c, uint8_t *ret_value)
+{
+    if (c >= '0' && c <= '9')
+        *ret_value = c - '0';
+    else if (c >= 'a' && c <= 'f')
+        *ret_value = c - 'a' + 10;
+    else
+        return false;
+    return true;
+}
+
+/* A number and the space behind it. */
+static bool take_number(struct span *text, uint64_t *ret_number)
+{
+    size_t at = 0;
+    uint64_t number = 0;
+    for (; at < text->length && text->data[at] >= '0' && text->data[at] <= '9'; at++)
+        if (__builtin_mul_overflow(number, 10u, &number) ||
+            __builtin_add_overflow(number, text->data[at] - (unsigned)'0', &number))
+            return false;
+    if (at == 0 || at == text->length || text->data[at] != ' ')
+        return false;
+    *text = span_of(text->data + at + 1, text->length - at - 1);
+    *ret_number = number;
+    return true;
+}
+
+static bool take_digest(struct span *text, uint8_t digest[32])
+{
+    if (text->length < 65 || text->data[64] != ' ')
+        return false;
+    for (size_t i = 0; i < 32; i++) {
+        uint8_t high, low;
+        if (!hex_digit(text->data[2 * i], &high) || !hex_digit(text->data[2 * i + 1], &low))
+            return false;
+        digest[i] = (uint8_t)(high << 4 | low);
+    }
+    *text = span_of(text->data + 65, text->length - 65);
+    return true;
+}
+
+bool pending_parse(struct span text, struct consent_state *ret_state)
+{
+    if (!take_number(&text, &ret_state->request) ||
+        !take_number(&text, &ret_state->asked_wall_ms) ||
+        !take_number(&text, &ret_state->expires_wall_ms) ||
+        !take_digest(&text, ret_state->token_sha256) || text.length >= sizeof ret_state->asker ||
+        memchr(text.data, '\0', text.length) != NULL)
+        return false;
+    memcpy(ret_state->asker, text.data, text.length);
+    ret_state->asker[text.length] = '\0';
+    ret_state->pending = strchr(ret_state->asker, ' ') != NULL;
+    return ret_state->pending;
+}
