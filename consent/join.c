@@ -7,10 +7,11 @@
 
 #define CANONICAL_MAX (JOIN_WORD_MAX * 8) /* a character may unfold into several */
 
+static const char around[] = " .,;:!?\"'()*";
+
 /* The canonical form without punctuation around its words; false: longer than any of ours. */
 static bool canonical(struct span utf8, char out[CANONICAL_MAX])
 {
-    static const char around[] = " .,;:!?\"'()*";
     char text[CANONICAL_MAX];
     size_t length = keyword_canonical(utf8, text, sizeof text);
     if (length == sizeof text - 1)
@@ -53,7 +54,9 @@ bool join_matches(struct span utf8, const char *word)
     if (utf8.length > KEYWORD_TEXT_MAX || !canonical(utf8, said) ||
         !canonical(span_from_string(word), meant) || meant[0] == '\0')
         return false;
-    if (strncmp(said, join, strlen(join)) == 0)
-        return strcmp(said + strlen(join), meant) == 0;
+    if (strncmp(said, join, strlen(join)) == 0) {
+        const char *rest = said + strlen(join);
+        return strcmp(rest + strspn(rest, around), meant) == 0; /* JOIN "ACME" */
+    }
     return letters(meant) >= JOIN_BARE_MIN && strcmp(said, meant) == 0;
 }

@@ -25,6 +25,8 @@ static void join_and_the_word_or_a_distinctive_word_alone(void **state)
     assert_false(joins("join acme now", "acme"));
     assert_false(joins("acme is great", "acme"));
     assert_false(joins("", "acme"));
+    assert_true(joins("join \"acme\"", "acme"));
+    assert_true(joins("JOIN *acme*", "*acme*"));
     assert_true(joins("join vip", "vip"));
     assert_false(joins("vip", "vip")); /* three letters could be anything */
     char text[KEYWORD_TEXT_MAX + 2];
