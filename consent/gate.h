@@ -22,12 +22,14 @@ enum cap_mode {
     CAP_TAKE,  /* it is not this message's yet */
     CAP_LOOK,  /* it may be, from when it was asked before */
     CAP_RENEW, /* it is: it counts from now on */
+    CAP_READ,  /* a dry run: all places are looked at, and none is taken */
 };
 
 enum cap_answer {
     CAP_OTHERS, /* another message has the place: the next may be free */
     CAP_TAKEN,  /* it is this message's from now on */
     CAP_HELD,   /* it has been this message's since it was asked before */
+    CAP_FREE,   /* CAP_READ: there is one that is nobody's */
 };
 
 /* What is asked about a number right before a text is written to it: one pipelined round. */
@@ -54,6 +56,7 @@ struct check_result {
     uint8_t denied; /* bits in the order of the scopes asked */
     bool opted_in;  /* where it was asked */
     enum cap_answer cap;
+    uint64_t cap_free_ms; /* CAP_READ, and none is free: the first is in so long; 0: not known */
     uint32_t consent_day,
         reassigned_day; /* where they were asked: since 1970; 0 for not recorded */
 };

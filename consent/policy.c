@@ -160,7 +160,7 @@ enum gate_answer policy_ask(enum gate gate, const struct gate_facts *f)
 
 /* ---- all of them ---- */
 
-static uint64_t not_before(enum gate gate, const struct gate_facts *f)
+uint64_t policy_not_before(enum gate gate, const struct gate_facts *f)
 {
     if (gate == GATE_QUIET_HOURS)
         return f->quiet_until_wall_ms;
@@ -202,7 +202,7 @@ struct decision policy_decide(const struct gate_facts *f)
         d.kind = kind;
         d.gate = gate;
         d.reason = kind == DECISION_UNKNOWN ? ASSENT__V1__REASON__GATE_AWAY : gates[gate].reason;
-        d.not_before_wall_ms = not_before(gate, f);
+        d.not_before_wall_ms = policy_not_before(gate, f);
     }
     return d;
 }

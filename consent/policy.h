@@ -139,5 +139,9 @@ static inline uint32_t gate_answers_with(uint32_t answers, enum gate gate, enum 
 const char *gate_name(enum gate gate);                 /* "opt_out" */
 const char *gate_answer_name(enum gate_answer answer); /* "passed" */
 Assent__V1__Reason gate_reason(enum gate gate);
+/* "opted out of the program"; "" for what passed. */
+const char *policy_why(enum gate gate, enum gate_answer answer, const struct gate_facts *facts);
+/* When this gate may pass, where it refuses and that is known; else 0. */
+uint64_t policy_not_before(enum gate gate, const struct gate_facts *facts);
 
 #endif

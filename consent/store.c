@@ -132,9 +132,17 @@ void store_free(struct store *store)
 
 /* ---- What the owner asks ---- */
 
+static unsigned replies_about_cap(const struct check *check)
+{
+    if (check->cap_places == 0)
+        return 0;
+    return check->cap_mode == CAP_READ ? check->cap_places : 1 + (check->cap_mode == CAP_LOOK);
+}
+
 bool store_check(struct store *store, const struct check *check)
 {
     CHECK(check->scope_count >= 1 && check->scope_count <= CHECK_SCOPES_MAX);
+    CHECK(check->cap_places <= CAP_PLACES_MAX);
     if (store->state != STORE_UP || store->checks == STORE_CHECKS_MAX ||
         !store_output_has_room(store))
         return false;
@@ -146,10 +154,9 @@ bool store_check(struct store *store, const struct check *check)
     request->count = check->scope_count;
     request->need_opt_in = check->need_opt_in;
     request->need_days = check->need_days;
-    request->cap = check->cap_places > 0;
     request->cap_mode = (uint8_t)check->cap_mode;
-    request->replies = (uint8_t)(1 + check->need_opt_in + check->need_days + request->cap +
-                                 (request->cap && check->cap_mode == CAP_LOOK));
+    request->replies =
+        (uint8_t)(1 + check->need_opt_in + check->need_days + replies_about_cap(check));
     request->message = check->message;
     return true;
 }

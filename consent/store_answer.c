@@ -121,6 +121,19 @@ static bool read_taking(struct answer *a, const struct resp_value *value)
     return taken || value->type == RESP_NIL;
 }
 
+/* PTTL: below 0 there is none, and only -2 says that the key is not there. */
+static bool read_room(struct answer *a, const struct resp_value *value)
+{
+    if (value->type != RESP_INTEGER || value->integer < -2)
+        return false;
+    uint64_t left_ms = value->integer > 0 ? (uint64_t)value->integer : 1;
+    if (value->integer == -2)
+        a->facts.cap = CAP_FREE;
+    else if (value->integer >= 0 && (a->facts.cap_free_ms == 0 || left_ms < a->facts.cap_free_ms))
+        a->facts.cap_free_ms = left_ms;
+    return true;
+}
+
 /* The replies of a check come in the order in which command_check() asks. */
 static bool read_check(const struct store *store, struct answer *a, const struct request *request,
                        const struct resp_reply *reply)
@@ -132,6 +145,8 @@ static bool read_check(const struct store *store, struct answer *a, const struct
         return read_opt_in(&a->facts, reply);
     if (request->need_days && step-- == 0)
         return read_days(&a->facts, reply);
+    if (request->cap_mode == CAP_READ)
+        return read_room(a, &reply->values[0]);
     if (request->cap_mode != CAP_TAKE && step-- == 0)
         return read_place(store, a, request, &reply->values[0]);
     return read_taking(a, &reply->values[0]);

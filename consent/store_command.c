@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consent/store_command.h"
 
+#include <stdio.h>
+
 #include "proto/base/check.h"
 #include "proto/number.h"
 
@@ -148,6 +150,18 @@ static void put_cap(struct writer *w, const struct check *check, const char *nod
     put_decimal(w, check->cap_window_ms);
 }
 
+/* When each place is free again: nothing is written. */
+static void put_cap_reading(struct writer *w, const struct check *check, uint32_t bucket)
+{
+    uint64_t key = consent_key(check->opt_in_scope, check->number);
+    for (unsigned i = 0; i < check->cap_places; i++) {
+        char place[4];
+        snprintf(place, sizeof place, "%u", i % (CAP_PLACES_MAX + 1));
+        LITERAL(w, "*2\r\n$4\r\nPTTL\r\n");
+        put_number_key(w, "cap", bucket, place, key);
+    }
+}
+
 void command_check(struct writer *w, const struct check *check, const char *node, uint32_t buckets)
 {
     uint32_t bucket = store_bucket(check->number, buckets);
@@ -158,7 +172,9 @@ void command_check(struct writer *w, const struct check *check, const char *node
     uint16_t scopes[] = {check->opt_in_scope, SCOPE_REASSIGNED};
     if (check->need_days)
         put_set_command(w, "HMGET", "days", bucket, check->number, scopes, 2);
-    if (check->cap_places > 0)
+    if (check->cap_places > 0 && check->cap_mode == CAP_READ)
+        put_cap_reading(w, check, bucket);
+    else if (check->cap_places > 0)
         put_cap(w, check, node, bucket);
 }
 

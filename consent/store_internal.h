@@ -70,7 +70,7 @@ struct request {
     uint8_t kind;      /* enum request_kind */
     uint8_t count;     /* check, lookup: opt-out scopes; beat: commands inside MULTI */
     uint8_t replies, cap_mode; /* check */
-    bool need_opt_in, need_days, cap;
+    bool need_opt_in, need_days;
     uint64_t message; /* check: whose place under a cap is asked for */
 };
 

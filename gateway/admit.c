@@ -477,10 +477,14 @@ static void hold_for_quiet(struct engine *e, struct message *m, uint64_t until_m
     v->due_wall_ms = message_due_wall_ms(e, m);
 }
 
-static void accept(struct engine *e, uint16_t client, const Assent__V1__Message *in,
-                   const struct submission *s, struct submit_verdict *v)
+static uint64_t ahead_ms_of(const struct engine *e, const struct submission *s)
 {
-    struct message *m = message_new(&e->messages, s->number, s->text);
+    return s->send_at_wall_ms > e->now.wall_ms ? s->send_at_wall_ms - e->now.wall_ms : 0;
+}
+
+static void fill(const struct engine *e, uint16_t client, const struct submission *s,
+                 struct message *m)
+{
     m->program = (uint16_t)s->program;
     m->client = client;
     m->carrier = (uint16_t)s->carrier;
@@ -488,15 +492,21 @@ static void accept(struct engine *e, uint16_t client, const Assent__V1__Message 
     m->message_class = (uint8_t)s->message_class;
     m->zone = s->zone;
     message_set_text_plan(m, &s->plan);
-    uint64_t ahead_ms =
-        s->send_at_wall_ms > e->now.wall_ms ? s->send_at_wall_ms - e->now.wall_ms : 0;
+    uint64_t ahead_ms = ahead_ms_of(e, s);
     m->due_us = ahead_ms ? e->now.mono_us + ahead_ms * US_PER_MS : 0;
     m->expires_us = e->now.mono_us + (ahead_ms + s->ttl_ms) * US_PER_MS;
+}
+
+static void accept(struct engine *e, uint16_t client, const Assent__V1__Message *in,
+                   const struct submission *s, struct submit_verdict *v)
+{
+    struct message *m = message_new(&e->messages, s->number, s->text);
+    fill(e, client, s, m);
     struct acceptance a = {.campaign = in->campaign,
                            .reference = in->reference,
                            .reference_hash = s->reference,
                            .replaced = s->replaced,
-                           .send_at_wall_ms = ahead_ms ? s->send_at_wall_ms : 0};
+                           .send_at_wall_ms = ahead_ms_of(e, s) ? s->send_at_wall_ms : 0};
     enter(e, m, &a, UNCONST(s->text.data)); /* each of the three it may be ends in a NUL */
     if (s->quiet_until_ms != 0)
         hold_for_quiet(e, m, s->quiet_until_ms, v);
@@ -525,27 +535,43 @@ static bool seen_before(struct engine *e, uint16_t client, const Assent__V1__Mes
     return true;
 }
 
+/* True when it is a message that can be sent: what is said of it is the same in a dry run. */
+static bool examine(struct engine *e, uint16_t client, const Assent__V1__Message *in,
+                    struct submission *s, struct submit_verdict *ret)
+{
+    *ret = (struct submit_verdict){.code = ASSENT__V1__CODE__CODE_OK, .message = ""};
+    bool valid = resolve(e, client, in, s, ret);
+    ret->parts = s->plan.segments;
+    ret->encoding = s->plan.encoding;
+    ret->replaced = s->replaced;
+    return valid;
+}
+
+struct message *admit_preview(struct engine *e, uint16_t client, const Assent__V1__Message *in,
+                              struct submit_verdict *ret)
+{
+    char plain[TEXT_OCTETS_MAX + 1], lined[TEXT_OCTETS_MAX + 1];
+    struct submission s = {.plain = plain, .lined = lined};
+    if (!examine(e, client, in, &s, ret))
+        return NULL;
+    struct message *m = message_alone(s.number, s.text);
+    fill(e, client, &s, m);
+    return m;
+}
+
 void engine_submit(struct engine *e, uint16_t client, const Assent__V1__Message *in, bool dry_run,
                    struct instant now, struct submit_verdict *ret)
 {
     e->now = now;
-    *ret = (struct submit_verdict){.code = ASSENT__V1__CODE__CODE_OK, .message = ""};
     char plain[TEXT_OCTETS_MAX + 1], lined[TEXT_OCTETS_MAX + 1];
     struct submission s = {.plain = plain, .lined = lined};
-    bool valid = resolve(e, client, in, &s, ret);
-    ret->parts = s.plan.segments;
-    ret->encoding = s.plan.encoding;
-    ret->replaced = s.replaced;
+    bool valid = examine(e, client, in, &s, ret);
     /* The first answer stands, also where its send-at has passed since. */
     if (!dry_run && seen_before(e, client, in, &s, ret))
         return;
-    if (!valid) {
-        e->metrics.counters[COUNT_SUBMIT_REFUSED]++;
-        return;
-    }
     if (dry_run)
         return;
-    if (!has_capacity(e, &s, ret)) {
+    if (!valid || !has_capacity(e, &s, ret)) {
         e->metrics.counters[COUNT_SUBMIT_REFUSED]++;
         return;
     }

@@ -327,6 +327,13 @@ static void port_show_reply(void *context, uint64_t call, const Assent__V1__Show
     submit_server_show_reply(daemon->server, call, reply);
 }
 
+static void port_preflight_reply(void *context, uint64_t call,
+                                 const Assent__V1__PreflightReply *reply)
+{
+    struct daemon *daemon = context;
+    submit_server_preflight_reply(daemon->server, call, reply);
+}
+
 static void port_random(void *context, void *out, size_t length)
 {
     (void)context;
@@ -372,6 +379,7 @@ void daemon_ports_init(struct daemon *daemon)
         .traced = daemon->trace != NULL ? daemon_traced : NULL,
         .consent_reply = port_consent_reply,
         .show_reply = port_show_reply,
+        .preflight_reply = port_preflight_reply,
         .random = port_random,
     };
 }

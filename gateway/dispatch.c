@@ -380,7 +380,10 @@ void engine_on_checked(struct engine *e, const struct check_result *results, siz
     if (oldest != NULL)
         adapt_ask_limit(e, now.mono_us - oldest->verdict_us, count);
     for (size_t i = 0; i < count; i++)
-        checked(e, results[i]);
+        if (results[i].cookie & PREFLIGHT_COOKIE)
+            preflight_checked(e, &results[i]);
+        else
+            checked(e, results[i]);
 }
 
 /* ---- wire ---- */
@@ -515,13 +518,11 @@ static void wire_one(struct engine *e, struct message *m)
         return;
     }
     if (!message_is_exempt(m)) {
-        uint16_t scopes[CHECK_SCOPES_MAX];
-        uint8_t count = message_scopes(e, m, scopes);
-        int denied = deny_find(e, m->number, scopes, count);
-        if (denied >= 0 && e->plant != PLANT_DENY_NOT_CONSULTED) {
-            enum gate gate = denied == SCOPE_HOLD ? GATE_HOLD : GATE_OPT_OUT;
+        enum gate gate;
+        uint16_t scope;
+        if (e->plant != PLANT_DENY_NOT_CONSULTED && gates_denied_here(e, m, &gate, &scope)) {
             m->gates = gate_answers_with(m->gates, gate, ANSWER_REFUSED);
-            suppress(e, m, gate_reason(gate), (uint16_t)denied);
+            suppress(e, m, gate_reason(gate), scope);
             return;
         }
         if (e->now.mono_us > m->verdict_us + VERDICT_AGE_MAX_MS * US_PER_MS) {

@@ -65,6 +65,7 @@ void engine_free(struct engine *e)
     opt_out_lines_release(e);
     program_words_release(e);
     reviews_release(e);
+    preflights_free(e);
     table_release(&e->orphans);
     free(e->reference_ring);
     free(e->ended);
@@ -151,6 +152,8 @@ static uint64_t next_turn(struct engine *e)
             if ((e->carriers[i].paused & ~(uint32_t)PAUSES_OF_SENDERS) == 0 &&
                 !TAILQ_EMPTY(&e->carriers[i].queue.lanes[c].active))
                 next = minimum(next, now_us + US_PER_MS);
+    if (preflight_waits(e))
+        next = minimum(next, now_us + US_PER_MS);
     if (e->draining)
         next = minimum(next, now_us + 10 * US_PER_MS);
     return next;
@@ -192,6 +195,7 @@ uint64_t engine_turn(struct engine *e, struct instant now)
     dispatch_turn(e);
     gate_turn(e);
     wire_turn(e);
+    preflight_turn(e);
     owed_turn(e);
     if (e->draining)
         drain_turn(e);

@@ -92,6 +92,11 @@ struct submit_verdict {
 };
 void engine_submit(struct engine *engine, uint16_t client, const Assent__V1__Message *message,
                    bool dry_run, struct instant now, struct submit_verdict *ret_verdict);
+/* What would become of each message if it were sent now, by the same rules; nothing is recorded, taken or
+ * counted. Answered through ports.preflight_reply, maybe before the function returns. False, and no
+ * answer: PREFLIGHTS_MAX are under way. 1 to SUBMIT_MESSAGES_MAX messages. */
+MUST_CHECK bool engine_preflight(struct engine *engine, uint16_t client, uint64_t call,
+                                 const Assent__V1__PreflightRequest *request, struct instant now);
 void engine_cancel(struct engine *engine, uint16_t client, uint64_t id, struct instant now,
                    struct submit_verdict *ret_verdict);
 bool engine_query(struct engine *engine, uint16_t client, uint64_t id,

@@ -323,6 +323,9 @@ struct engine {
     struct table denials; /* consent key to struct denial */
     TAILQ_HEAD(, denial) denials_leaving;
 
+    struct preflight *preflights[PREFLIGHTS_MAX]; /* NULL: free */
+    uint32_t preflight_checks;                    /* Redis has so many of theirs */
+
     struct table inquiries; /* cookie to struct inquiry */
     uint64_t next_inquiry;
 
@@ -402,6 +405,9 @@ void opt_out_lines_release(struct engine *e);
 void ended_remember(struct engine *e, const struct message *m, Assent__V1__Outcome outcome);
 /* A message of the gateway's own: confirmation, help, question, welcome. Gives its id, 0 when it
  * cannot be made. */
+/* The message as it would be accepted, in no table and on no list, or NULL; *ret_verdict says more. */
+struct message *admit_preview(struct engine *e, uint16_t client, const Assent__V1__Message *in,
+                              struct submit_verdict *ret_verdict);
 uint64_t admit_service(struct engine *e, Assent__V1__ServiceKind kind, uint16_t program,
                        uint8_t sender, uint64_t number, const char *language, uint64_t cause,
                        int carrier, uint64_t ttl_ms);
@@ -464,8 +470,20 @@ bool gates_try_place(struct message *m, const struct check *asked,
                      const struct check_result *result);
 /* The opt-out's scope that denied, for the record; 0 for none. */
 uint16_t gates_denied_scope(const struct check *asked, const struct check_result *result);
+/* What this gateway knows and Redis may not yet: an opt-out of the last moments. */
+bool gates_denied_here(const struct engine *e, const struct message *m, enum gate *ret_gate,
+                       uint16_t *ret_scope);
+/* The same as a fact. */
+void gates_add_denial(const struct engine *e, const struct message *m, struct gate_facts *facts);
 /* An opt-out does not stop it: confirmation of an opt-out, help, emergency. */
 bool message_is_exempt(const struct message *m);
+
+/* ---- preflight.c: dry runs ---- */
+#define PREFLIGHT_COOKIE (1ull << 63) /* in the cookie of a check: it is a dry run's */
+void preflight_turn(struct engine *e);
+bool preflight_waits(const struct engine *e); /* to ask: the next turn is due soon */
+void preflight_checked(struct engine *e, const struct check_result *result);
+void preflights_free(struct engine *e);
 
 /* ---- answer.c ---- */
 /* A request's cookie is message id << PART_BITS | part - 1. */

@@ -93,7 +93,9 @@ void gates_add_answer(const struct engine *e, const struct message *m, const str
         facts->known |= GATE_BIT(GATE_CONSENT_AGE);
     if (asked->cap_places > 0)
         facts->known |= GATE_BIT(GATE_FREQUENCY);
-    facts->capped = asked->cap_places > 0 && result->cap != CAP_TAKEN;
+    facts->capped = asked->cap_places > 0 && result->cap != CAP_TAKEN && result->cap != CAP_FREE;
+    if (facts->capped && result->cap_free_ms > 0)
+        facts->capped_until_wall_ms = e->now.wall_ms + result->cap_free_ms;
     for (uint8_t i = 0; i < asked->scope_count; i++)
         if (asked->scopes[i] == SCOPE_DO_NOT_CALL)
             facts->known |= GATE_BIT(GATE_DO_NOT_CALL);
@@ -124,6 +126,29 @@ void gates_check(const struct engine *e, const struct message *m, struct check *
     ret->cap_mode = (enum cap_mode)m->cap_mode;
     ret->cap_window_ms = program->frequency_cap.window_ms;
     ret->message = m->id;
+}
+
+bool gates_denied_here(const struct engine *e, const struct message *m, enum gate *ret_gate,
+                       uint16_t *ret_scope)
+{
+    uint16_t scopes[CHECK_SCOPES_MAX];
+    uint8_t count = message_scopes(e, m, scopes);
+    int denied = deny_find(e, m->number, scopes, count);
+    if (denied < 0)
+        return false;
+    *ret_gate = denied == SCOPE_HOLD ? GATE_HOLD : GATE_OPT_OUT;
+    *ret_scope = (uint16_t)denied;
+    return true;
+}
+
+void gates_add_denial(const struct engine *e, const struct message *m, struct gate_facts *facts)
+{
+    enum gate gate;
+    uint16_t scope;
+    if (message_is_exempt(m) || !gates_denied_here(e, m, &gate, &scope))
+        return;
+    facts->denied_by |= denied_bit(e, m, scope);
+    facts->known |= GATE_BIT(gate);
 }
 
 uint16_t gates_denied_scope(const struct check *asked, const struct check_result *result)

@@ -52,6 +52,23 @@ struct message *message_new(struct message_store *store, uint64_t number, struct
     return message;
 }
 
+struct message *message_alone(uint64_t number, struct span text)
+{
+    CHECK(text.length <= TEXT_OCTETS_MAX);
+    struct message *message = check_calloc(1, message_octets((uint16_t)text.length));
+    message->number = number;
+    message->text_length = (uint16_t)text.length;
+    memcpy(message->text, text.data, text.length);
+    return message;
+}
+
+void message_alone_free(struct message *message)
+{
+    if (message != NULL)
+        message_wipe(message);
+    free(message);
+}
+
 void message_set_id(struct message_store *store, struct message *message, uint64_t id)
 {
     CHECK(message->id == 0);

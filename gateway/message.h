@@ -106,6 +106,9 @@ void message_store_release(struct message_store *store);
 
 /* A new message in state NEW, known by its number; known by its id after message_set_id(). */
 struct message *message_new(struct message_store *store, uint64_t number, struct span text);
+/* One that is in no table and on no list, for a dry run; ends with message_alone_free(). */
+struct message *message_alone(uint64_t number, struct span text);
+void message_alone_free(struct message *message);
 void message_set_id(struct message_store *store, struct message *message, uint64_t id);
 struct message *message_find(const struct message_store *store, uint64_t id);
 struct message *message_first_of_number(const struct message_store *store, uint64_t number);

@@ -55,6 +55,8 @@ struct ports {
                           const Assent__V1__ConsentReply *reply);
     void (*show_reply)(void *context, uint64_t call, const Assent__V1__ShowReply *reply);
 
+    void (*preflight_reply)(void *context, uint64_t call, const Assent__V1__PreflightReply *reply);
+
     void (*random)(void *context, void *out, size_t length); /* for one-time tokens */
 };
 

@@ -384,6 +384,24 @@ static enum call_result serve_import(const struct call *call)
     return CALL_TAKEN;
 }
 
+/* Answered when Redis has answered; strings of messages are looked at by the engine. */
+static enum call_result serve_preflight(const struct call *call)
+{
+    struct connection *connection = call->connection;
+    const Assent__V1__PreflightRequest *request = call->frame->preflight;
+    if (!count_is_sane(call, request->n_messages, "a Preflight carries 1 to 1,000 messages"))
+        return CALL_TAKEN;
+    uint64_t cookie = connection_add_later(connection, call->frame->call);
+    if (cookie != 0 && engine_preflight(connection->server->engine, connection->client, cookie,
+                                        request, call->now))
+        return CALL_TAKEN;
+    if (cookie != 0)
+        connection_end_later(connection, cookie);
+    refuse(call, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+           "too many dry runs are under way; try again in a second");
+    return CALL_TAKEN;
+}
+
 /* Dispatch ------------------------------------------------------------------------------------- */
 
 struct row {
@@ -395,6 +413,7 @@ struct row {
 static const struct row rows[] = {
     [ASSENT__V1__FRAME__BODY_HELLO] = {.serve = serve_hello},
     [ASSENT__V1__FRAME__BODY_SUBMIT] = {.serve = serve_submit},
+    [ASSENT__V1__FRAME__BODY_PREFLIGHT] = {.serve = serve_preflight},
     [ASSENT__V1__FRAME__BODY_CANCEL] = {.serve = serve_cancel},
     [ASSENT__V1__FRAME__BODY_QUERY] = {.serve = serve_query},
     [ASSENT__V1__FRAME__BODY_WATCH] = {.serve = serve_watch},

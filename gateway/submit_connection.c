@@ -271,3 +271,20 @@ void submit_server_show_reply(struct submit_server *server, uint64_t cookie,
     if (connection != NULL)
         connection_answer(connection, &frame, 0);
 }
+
+void submit_server_preflight_reply(struct submit_server *server, uint64_t cookie,
+                                   const Assent__V1__PreflightReply *reply)
+{
+    Assent__V1__Frame frame = ASSENT__V1__FRAME__INIT;
+    frame.body_case = ASSENT__V1__FRAME__BODY_PREFLIGHT_REPLY;
+    frame.preflight_reply = (Assent__V1__PreflightReply *)reply;
+    struct connection *connection = end_later(server, cookie, &frame.call);
+    if (connection != NULL)
+        connection_answer(connection, &frame, 0);
+}
+
+void connection_end_later(struct connection *connection, uint64_t cookie)
+{
+    uint64_t call;
+    (void)end_later(connection->server, cookie, &call);
+}

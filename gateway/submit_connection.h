@@ -145,6 +145,9 @@ bool connection_has_call(const struct connection *connection, uint64_t call);
 /* A cookie for an engine call that answers `call` later; 0 when the server has too many. */
 uint64_t connection_add_later(struct connection *connection, uint64_t call);
 
+/* The engine did not take it: the caller answers. */
+void connection_end_later(struct connection *connection, uint64_t cookie);
+
 /* submit_serve.c */
 
 /* Decodes and serves what has come, within the budget of one pass. */

@@ -46,6 +46,8 @@ void submit_server_consent_reply(struct submit_server *server, uint64_t call, ui
                                  const Assent__V1__ConsentReply *reply);
 void submit_server_show_reply(struct submit_server *server, uint64_t call,
                               const Assent__V1__ShowReply *reply);
+void submit_server_preflight_reply(struct submit_server *server, uint64_t call,
+                                   const Assent__V1__PreflightReply *reply);
 
 /* Stops listening; calls that would change something are refused with UNAVAILABLE. */
 void submit_server_drain(struct submit_server *server);

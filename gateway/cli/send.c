@@ -62,15 +62,10 @@ void send_fill(const struct send_options *options, Assent__V1__Message *message)
 static bool print_verdict(const Assent__V1__Verdict *verdict, const struct send_options *options)
 {
     bool ok = verdict->code == ASSENT__V1__CODE__CODE_OK;
-    char replaced[32], due[64];
+    char due[64];
     due_text(verdict->due_wall_ms, due);
     if (options->json)
         json_line(message_json(&verdict->base), stdout);
-    else if (ok && options->dry_run)
-        printf("would be accepted  %u part%s  %s%s%s%s%s\n", verdict->parts,
-               verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),
-               replaced_text(verdict->replaced, replaced),
-               verdict->opt_out_line[0] ? ", with the line: " : "", verdict->opt_out_line, due);
     else if (ok)
         printf("accepted  id %" PRIu64 "  %u part%s  %s%s%s\n", verdict->id, verdict->parts,
                verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),
@@ -86,10 +81,11 @@ static bool send_one(struct client *client, const struct send_options *options)
     send_fill(options, &message);
     message.number = (char *)options->to;
     message.text = (char *)options->text;
+    if (options->dry_run)
+        return dry_one(client, &message, options);
     Assent__V1__SubmitRequest submit = ASSENT__V1__SUBMIT_REQUEST__INIT;
     submit.n_messages = 1;
     submit.messages = list;
-    submit.dry_run = options->dry_run;
     Assent__V1__Frame request = ASSENT__V1__FRAME__INIT;
     request.body_case = ASSENT__V1__FRAME__BODY_SUBMIT;
     request.submit = &submit;
@@ -99,7 +95,7 @@ static bool send_one(struct client *client, const struct send_options *options)
     uint64_t id = frame->submit_reply->verdicts[0]->id;
     if (!print_verdict(frame->submit_reply->verdicts[0], options))
         return false;
-    if (!options->wait || options->dry_run)
+    if (!options->wait)
         return true;
     struct wait wait;
     fflush(stdout);
@@ -165,7 +161,8 @@ int command_send(const struct cli *cli, int argc, char **argv)
         {"time-zone", "NAME",
          "where the recipient is: America/Chicago; a column time_zone says it for each row",
          &o.time_zone, NULL},
-        {"dry-run", NULL, "check, count parts, send nothing", NULL, &o.dry_run},
+        {"dry-run", NULL, "what would become of it, gate by gate; sends and records nothing", NULL,
+         &o.dry_run},
         {"wait", NULL, "until every message has its end", NULL, &o.wait},
         {"progress", NULL, "show progress also when stderr is no terminal", NULL, &o.progress},
         {"verbose", NULL, "name every bad row, not only the first 100", NULL, &o.verbose},
@@ -175,7 +172,7 @@ int command_send(const struct cli *cli, int argc, char **argv)
         .synopsis = "assent send --program P --to NUMBER --text TEXT [--class C] [OPTIONS]\n"
                     "       assent send --program P --csv FILE --template TEXT [OPTIONS]",
         .about = "Returns when the gateway has every message on disk, or has refused it.\n"
-                 "Exit code 1: some were refused.",
+                 "Exit code 1: some were refused, or with --dry-run would be.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
     };

@@ -49,6 +49,7 @@ struct job {
     unsigned under_way;
     struct progress progress;
     struct columns table; /* of a dry run */
+    struct dry_summary dry;
     struct wait wait;
     struct {
         uint64_t first, last, count;
@@ -173,13 +174,15 @@ static bool submit(struct job *job, struct batch *batch)
             list[i]->time_zone = batch->strings[i].time_zone;
     }
     Assent__V1__SubmitRequest request = ASSENT__V1__SUBMIT_REQUEST__INIT;
+    Assent__V1__PreflightRequest preflight;
     request.n_messages = batch->count;
     request.messages = list;
-    request.dry_run = job->options->dry_run;
     Assent__V1__Frame frame = ASSENT__V1__FRAME__INIT;
     frame.call = batch->call = client_next_call(job->client);
     frame.body_case = ASSENT__V1__FRAME__BODY_SUBMIT;
     frame.submit = &request;
+    if (job->options->dry_run)
+        dry_request(batch->call, list, batch->count, &preflight, &frame);
     job->under_way++;
     return client_send(job->client, &frame) && client_flush(job->client);
 }
@@ -187,8 +190,9 @@ static bool submit(struct job *job, struct batch *batch)
 /* Verdicts ------------------------------------------------------------------------------------- */
 
 static void show_dry(struct job *job, const struct batch *batch, size_t i,
-                     const Assent__V1__Verdict *verdict)
+                     const Assent__V1__Preflight *foreseen)
 {
+    const Assent__V1__Verdict *verdict = foreseen->verdict;
     char row[24], parts[16], encoding[64], replaced[32], text[TEXT_SHOWN + 4];
     bool ok = verdict->code == ASSENT__V1__CODE__CODE_OK;
     size_t length = strlen(batch->strings[i].text), cut = length;
@@ -204,15 +208,33 @@ static void show_dry(struct job *job, const struct batch *batch, size_t i,
     snprintf(encoding, sizeof encoding, "%s%s", encoding_text(verdict->encoding),
              replaced_text(verdict->replaced, replaced));
     columns_add(&job->table, row, batch->strings[i].number, ok ? parts : "-", ok ? encoding : "-",
-                ok ? "would be accepted" : verdict->message, text);
+                ok ? dry_words(foreseen) : verdict->message,
+                foreseen->gate[0] ? foreseen->gate : "-", text);
 }
 
-static void show_json(const struct batch *batch, size_t i, const Assent__V1__Verdict *verdict)
+static void show_json(const struct batch *batch, size_t i, json_t *object)
 {
-    json_t *object = message_json(&verdict->base);
     json_object_set_new(object, "row", json_integer((json_int_t)batch->rows[i]));
     json_object_set_new(object, "number", json_string(batch->strings[i].number));
     json_line(object, stdout);
+}
+
+static void take_foresight(struct job *job, const struct batch *batch, size_t i,
+                           const Assent__V1__Preflight *foreseen)
+{
+    bool ok = dry_goes_out(foreseen);
+    job->accepted += ok;
+    job->refused += !ok;
+    job->parts += ok ? foreseen->verdict->parts : 0;
+    dry_count(&job->dry, batch->rows[i], foreseen);
+    if (job->options->json)
+        show_json(batch, i, dry_json(foreseen));
+    else
+        show_dry(job, batch, i, foreseen);
+    if (ok)
+        tell_refusal(job);
+    else
+        refused_row(job, batch->rows[i], dry_why(foreseen));
 }
 
 static void take_verdict(struct job *job, const struct batch *batch, size_t i,
@@ -226,9 +248,7 @@ static void take_verdict(struct job *job, const struct batch *batch, size_t i,
     if (ok && job->options->wait && verdict->id != 0)
         wait_add(&job->wait, verdict->id);
     if (job->options->json)
-        show_json(batch, i, verdict);
-    else if (job->options->dry_run)
-        show_dry(job, batch, i, verdict);
+        show_json(batch, i, message_json(&verdict->base));
     if (ok)
         tell_refusal(job);
     else
@@ -259,6 +279,14 @@ static bool take_answer(struct job *job)
         clear_batch(batch);
         return true;
     }
+    if (batch != NULL && frame->body_case == ASSENT__V1__FRAME__BODY_PREFLIGHT_REPLY &&
+        frame->preflight_reply->n_messages == batch->count) {
+        for (size_t i = 0; i < batch->count; i++)
+            take_foresight(job, batch, i, frame->preflight_reply->messages[i]);
+        job->under_way--;
+        clear_batch(batch);
+        return true;
+    }
     progress_clear(&job->progress);
     if (frame->body_case == ASSENT__V1__FRAME__BODY_FAILURE && batch != NULL)
         complain("stopped at row %" PRIu64 ": %s: %s; with --reference the file can be sent again "
@@ -285,7 +313,8 @@ static bool flush_batch(struct job *job)
 {
     if (job->filling->count > 0 && !submit(job, job->filling))
         return false;
-    while ((job->filling = free_batch(job)) == NULL)
+    while ((job->filling = free_batch(job)) == NULL ||
+           (job->options->dry_run && job->under_way > 0))
         if (!take_answer(job))
             return false;
     return true;
@@ -321,9 +350,9 @@ static void print_summary(const struct job *job, uint64_t us)
         uint64_t value;
         bool always;
     } lines[] = {
-        {job->options->dry_run ? "would be accepted" : "accepted", job->accepted, true},
+        {job->options->dry_run ? "would go out" : "accepted", job->accepted, true},
         {"  known by reference", job->repeated, false},
-        {"refused", job->refused, false},
+        {job->options->dry_run ? "would not" : "refused", job->refused, false},
         {"bad rows", job->bad, false},
         {"parts", job->parts, true},
     };
@@ -344,8 +373,14 @@ static bool run(struct job *job)
     tell_refusal(job);
     uint64_t us = clock_mono_us() - start;
     progress_end(&job->progress, csv_position(job->csv), csv_size(job->csv), job->rows);
-    if (job->options->dry_run && !job->options->json)
+    if (job->options->dry_run && job->options->json)
+        dry_print_json(&job->dry);
+    if (job->options->dry_run && !job->options->json) {
         columns_print(&job->table, stdout);
+        printf("\n");
+        dry_print(&job->dry);
+        printf("\n");
+    }
     if (!job->options->json)
         print_summary(job, us);
     fflush(stdout);
@@ -384,8 +419,8 @@ int send_csv(const struct cli *cli, const struct send_options *options)
     if (code < 0) {
         job.batches = check_calloc(BATCHES, sizeof *job.batches);
         wait_init(&job.wait);
-        columns_init(&job.table, "rlrlll");
-        columns_add(&job.table, "ROW", "NUMBER", "PARTS", "ENCODING", "VERDICT", "TEXT");
+        columns_init(&job.table, "rlrllll");
+        columns_add(&job.table, "ROW", "NUMBER", "PARTS", "ENCODING", "VERDICT", "GATE", "TEXT");
         progress_init(&job.progress, options->dry_run ? "checking" : "sending",
                       progress_wanted(options->progress));
         code = run(&job) ? EXIT_DONE : EXIT_REFUSED;

@@ -26,6 +26,8 @@
     (24u << 20) /* decoded form of one frame; 1 MiB of empty submessages is 60 MiB */
 #define SUBMIT_MESSAGES_MAX    1000 /* messages in one Submit */
 #define SUBMIT_SLICE           125  /* messages of it that one turn serves */
+#define PREFLIGHTS_MAX         8    /* dry runs under way; above it one is refused */
+#define PREFLIGHT_CHECKS_MAX   128  /* questions of theirs that Redis has at a time */
 #define TEXT_OCTETS_MAX        6400 /* UTF-8; 255 parts would be more, nobody reads that */
 #define TEXT_PARTS_MAX         10
 #define REFERENCE_OCTETS_MAX   64

@@ -74,8 +74,8 @@ class TextWorld(FaultyWorld):
     def told(self, number, text):
         """(parts, encoding, replaced) by the dry run."""
         line = self.cli("send", "--program", text.program, "--class", "transactional", "--to", f"+{number}",
-                        "--text", text.text, "--dry-run").stdout
-        found = re.fullmatch(r"would be accepted  (\d+) parts?  ([^,]+)(?:, (\d+) replaced)?\n", line)
+                        "--text", text.text, "--dry-run").stdout.split("\n")[0]
+        found = re.fullmatch(r"would be sent  (\d+) parts?  ([^,]+)(?:, (\d+) replaced)?", line)
         assert found, line
         return int(found[1]), found[2], int(found[3] or 0)
 

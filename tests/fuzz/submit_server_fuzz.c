@@ -85,6 +85,10 @@ static void answer_calls(void)
     for (unsigned i = 0; i < fake.call_count; i++)
         submit_server_consent_reply(server, fake.calls[i], 0, &reply);
     fake.call_count = 0;
+    Assent__V1__PreflightReply preflight = ASSENT__V1__PREFLIGHT_REPLY__INIT;
+    for (size_t i = 0; i < fake.preflight_count; i++)
+        submit_server_preflight_reply(server, fake.preflights[i], &preflight);
+    fake.preflight_count = 0;
 }
 
 static void check_other(void)

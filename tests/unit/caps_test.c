@@ -221,11 +221,29 @@ static void days_and_cap_come_in_one_round(void **state)
     assert_int_equal(r.reassigned_day, 20000);
 }
 
+static void reading_takes_no_place(void **state)
+{
+    (void)state;
+    for (uint64_t message = 1; message <= PLACES; message++) {
+        for (int i = 0; i < 3; i++) {
+            struct check_result r = ask(&gateways[1], 99, 0, CAP_READ, WINDOW_MS);
+            assert_int_equal(r.cap, CAP_FREE);
+        }
+        assert_int_equal(
+            ask(&gateways[0], message, (uint8_t)(message - 1), CAP_TAKE, 10 * WINDOW_MS).cap,
+            CAP_TAKEN);
+    }
+    struct check_result r = ask(&gateways[1], 99, 0, CAP_READ, WINDOW_MS);
+    assert_int_equal(r.cap, CAP_OTHERS);
+    assert_true(r.cap_free_ms > 0 && r.cap_free_ms <= 10 * WINDOW_MS);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_window_holds_more_and_none_is_refused_with_room,
                                         open_gateways, close_gateways),
+        cmocka_unit_test_setup_teardown(reading_takes_no_place, open_gateways, close_gateways),
         cmocka_unit_test_setup_teardown(
             a_message_that_is_asked_again_keeps_its_place_and_makes_it_new, open_gateways,
             close_gateways),

@@ -22,6 +22,8 @@ static struct {
     char order[4096]; /* first letter of each submitted text, in order */
     uint64_t calls[FAKE_CALLS];
     unsigned call_count;
+    uint64_t preflights[PREFLIGHTS_MAX];
+    size_t preflight_count, preflight_messages;
     uint8_t events[FAKE_RECORDS][64], personal[64];
     size_t event_lengths[FAKE_RECORDS], personal_length;
     struct metrics metrics;
@@ -49,6 +51,17 @@ void engine_cancel(struct engine *engine, uint16_t client, uint64_t id, struct i
     fake.cancelled++;
     *ret_verdict = (struct submit_verdict){.code = id == 1 ? ASSENT__V1__CODE__CODE_OK
                                                            : ASSENT__V1__CODE__CODE_NOT_FOUND};
+}
+
+bool engine_preflight(struct engine *engine, uint16_t client, uint64_t call,
+                      const Assent__V1__PreflightRequest *request, struct instant now)
+{
+    (void)engine, (void)client, (void)now;
+    if (fake.preflight_count == PREFLIGHTS_MAX)
+        return false;
+    fake.preflight_messages = request->n_messages;
+    fake.preflights[fake.preflight_count++] = call;
+    return true;
 }
 
 bool engine_query(struct engine *engine, uint16_t client, uint64_t id,

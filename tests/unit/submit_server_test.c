@@ -860,6 +860,46 @@ static void test_consent_calls_of_all_are_bounded(void **state)
         hang_up(&callers[i]);
 }
 
+/* Dry runs: 1 to SUBMIT_MESSAGES_MAX messages, PREFLIGHTS_MAX under way; they overtake what is not durable,
+ * and the client may be gone. */
+static void put_preflight(struct peer *peer, uint64_t call, size_t count)
+{
+    static Assent__V1__Message message = ASSENT__V1__MESSAGE__INIT, *list[SUBMIT_MESSAGES_MAX + 1];
+    Assent__V1__PreflightRequest request = ASSENT__V1__PREFLIGHT_REQUEST__INIT;
+    for (size_t i = 0; i < count; i++)
+        list[i] = &message;
+    request.n_messages = count;
+    request.messages = list;
+    put_call(peer, call, ASSENT__V1__FRAME__BODY_PREFLIGHT, &request.base);
+}
+
+static void test_dry_runs_are_bounded(void **state)
+{
+    (void)state;
+    struct peer peer = connect_as("shop", "open sesame");
+    put_preflight(&peer, 2, 0);
+    expect_failure(&peer, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT);
+    put_preflight(&peer, 2, SUBMIT_MESSAGES_MAX + 1);
+    expect_failure(&peer, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT);
+    for (uint64_t i = 0; i < PREFLIGHTS_MAX; i++) {
+        put_preflight(&peer, 2 + i, SUBMIT_MESSAGES_MAX);
+        assert_null(get_frame(&peer));
+    }
+    assert_int_equal(fake.preflight_messages, SUBMIT_MESSAGES_MAX);
+    put_preflight(&peer, 100, 1);
+    expect_failure(&peer, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED);
+    Assent__V1__PreflightReply reply = ASSENT__V1__PREFLIGHT_REPLY__INIT;
+    submit_server_preflight_reply(world.server, fake.preflights[1], &reply);
+    Assent__V1__Frame *frame = get_frame(&peer);
+    assert_int_equal(frame->call, 3);
+    assert_int_equal(frame->body_case, ASSENT__V1__FRAME__BODY_PREFLIGHT_REPLY);
+    hang_up(&peer);
+    for (int i = 0; i < 5; i++)
+        turn();
+    submit_server_preflight_reply(world.server, fake.preflights[0], &reply);
+    turn();
+}
+
 static void test_status_cancel_query(void **state)
 {
     (void)state;
@@ -1056,6 +1096,7 @@ int main(void)
         TEST(test_consent_calls),
         TEST(test_reply_after_the_client_left),
         TEST(test_consent_calls_of_all_are_bounded),
+        TEST(test_dry_runs_are_bounded),
         TEST(test_status_cancel_query),
         TEST(test_watch_follows_what_is_durable),
         TEST(test_watch_shows_own_programs_only),
