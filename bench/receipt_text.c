@@ -59,7 +59,7 @@ struct minute {
 static const char *date_text(uint64_t wall_ms, struct minute *cache)
 {
     uint64_t minute = wall_ms / MS_PER_S / 60;
-    if (cache->minute != minute) {
+    if (cache->minute != minute || cache->text[0] == '\0') { /* the first minute of 1970 too */
         time_t seconds = (time_t)(minute * 60);
         struct tm date;
         gmtime_r(&seconds, &date);

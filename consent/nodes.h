@@ -64,6 +64,7 @@ struct known_node {
 
 struct nodes {
     uint64_t history; /* the last one that was trusted; 0: none ever */
+    uint64_t since;   /* the record of our ledger that first names it; whoever records sets it */
     struct known_node known[NODES_MAX];
     uint8_t count;
 };

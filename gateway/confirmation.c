@@ -4,7 +4,8 @@
  * gateway had confirmed before. There the word of Redis does not count: each gateway that writes an opt-out
  * again that it has confirmed takes its key (consent/store.h: once), and those that are in doubt wait until
  * all have written, and then ask for that key. What a process before this one was told is not known: its
- * opt-outs that are in doubt stay unconfirmed. */
+ * opt-outs that are in doubt stay unconfirmed. In doubt are also those that are older than this Redis's
+ * history: the one before may have had them, and a START at another gateway makes them news again. */
 #include <stdlib.h>
 
 #include "gateway/engine_state.h"
@@ -51,12 +52,18 @@ bool confirmation_keep(struct engine *e, const struct projection_entry *entry)
     return true;
 }
 
+/* Of a process before this one, and of a time before this Redis was as it is. */
+static bool may_be_old(const struct engine *e, uint64_t sequence)
+{
+    return sequence < e->projection.life_from && sequence < e->nodes.all.since;
+}
+
 void confirmation_written(struct engine *e, struct projection_entry *entry, bool added)
 {
     bool late = e->now.wall_ms + TTL_MS_MIN >= confirm_until(entry);
     bool certain =
         nodes_trust(e) || e->plant == PLANT_CONFIRM_TWICE || e->plant == PLANT_NEWS_BELIEVED;
-    bool had = recent_confirmed(e, &entry->write);
+    bool had = recent_confirmed(e, &entry->write) || may_be_old(e, entry->write.sequence);
     if (!entry->confirm || late) {
         free(entry);
     } else if (!certain && added && !had && entry->write.sequence >= e->projection.life_from &&

@@ -16,6 +16,7 @@ void nodes_describe(const struct nodes *nodes, struct nodes_record *ret)
 {
     ret->body = (Assent__V1__NodesSeen)ASSENT__V1__NODES_SEEN__INIT;
     ret->body.history = nodes->history;
+    ret->body.since = nodes->since;
     ret->body.nodes = ret->pointers;
     for (uint8_t i = 0; i < nodes->count; i++) {
         const struct known_node *known = &nodes->known[i];
@@ -44,7 +45,7 @@ static void record_nodes(struct engine *e)
 void nodes_replay(struct engine *e, const Assent__V1__NodesSeen *body)
 {
     struct nodes *all = &e->nodes.all;
-    *all = (struct nodes){.history = body->history};
+    *all = (struct nodes){.history = body->history, .since = body->since};
     for (size_t i = 0; i < body->n_nodes && all->count < NODES_MAX; i++) {
         struct known_node *known = &all->known[all->count++];
         *known = (struct known_node){.silent = body->nodes[i]->silent,
@@ -199,6 +200,7 @@ static void judge(struct engine *e, const struct nodes_look *look)
 {
     struct node_watch *n = &e->nodes;
     char awaited[NODES_AWAITED_MAX];
+    uint64_t before = n->all.history;
     bool changed;
     if (is_doubled(n, look))
         n->doubled_until_us = e->now.mono_us + 2 * NODE_SILENT_MS * US_PER_MS;
@@ -208,6 +210,8 @@ static void judge(struct engine *e, const struct nodes_look *look)
     bool trusted = nodes_look(&n->all, look, e->now.mono_us, awaited, &changed);
     trusted = trusted || e->plant == PLANT_NODES_NOT_AWAITED;
     n->trusted = trusted && !n->full && n->doubled_until_us == 0;
+    if (n->all.history != before)
+        n->all.since = e->ports->ledger_next(e->ports->context);
     if (changed)
         record_nodes(e);
     explain(n, awaited);

@@ -60,8 +60,15 @@ static bool same_question(const struct fact *a, const struct fact *b)
     return a->asked_by == b->asked_by && a->question == b->question;
 }
 
+/* May a YES there not know of the NO? */
+static bool is_elsewhere(const struct seen_move *no, uint32_t gateway, uint64_t redis_life)
+{
+    return no->gateway != gateway || no->record->redis_life != redis_life;
+}
+
 /* A NO is known to the gateway that took it and to Redis. A YES to the same question at another gateway, at
- * once or after Redis has forgotten the NO, is in its time and the person's last word: it is taken. A YES to
+ * once, or at any after a restart of Redis (the gateway that asked may write its question again after the
+ * one that took the NO has written that), is in its time and the person's last word: it is taken. A YES to
  * a later question takes nothing back: the NO had ended the one before. */
 static bool overruled(const struct world *w, const struct moves *moves, size_t no,
                       const struct fact *yes)
@@ -70,11 +77,12 @@ static bool overruled(const struct world *w, const struct moves *moves, size_t n
     const struct fact *fact = &of->record->fact;
     if (fact->move.kind != MOVE_NO)
         return false;
-    bool over = yes != NULL && of->gateway != w->gw->index && same_question(fact, yes);
+    bool over =
+        yes != NULL && same_question(fact, yes) && is_elsewhere(of, w->gw->index, w->server.life);
     for (size_t i = no + 1; i < moves->count; i++) {
-        const struct fact *later = &moves->all[i].record->fact;
-        over = over || (moves->all[i].gateway != of->gateway && is_yes(later) &&
-                        same_question(fact, later));
+        const struct seen_move *later = &moves->all[i];
+        over = over || (is_yes(&later->record->fact) && same_question(fact, &later->record->fact) &&
+                        is_elsewhere(of, later->gateway, later->record->redis_life));
     }
     return over;
 }

@@ -142,6 +142,7 @@ struct record {
     struct fact fact;
     struct progress progress;
     uint64_t appended_us;
+    uint64_t redis_life; /* of the server, then */
 };
 
 struct snapshot {
