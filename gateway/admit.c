@@ -247,7 +247,8 @@ static bool add_opt_out_line(struct engine *e, const Assent__V1__Message *in, st
                           "program in the configuration");
     if (s->message_class != ASSENT__V1__CLASS__MARKETING)
         return true;
-    v->opt_out_line = opt_out_line_for(e, program, program->senders[s->sender], language, s->text);
+    bool by_reply = sender_is_answerable(e, (uint16_t)s->program, s->sender);
+    v->opt_out_line = opt_out_line_for(e, program, by_reply, language, s->text);
     if (v->opt_out_line == NULL)
         return true;
     size_t length = strlen(v->opt_out_line);
@@ -326,6 +327,15 @@ static bool resolve_hours(struct engine *e, struct submission *s, struct submit_
                   "longer time-to-live");
 }
 
+/* The sender may send this there. */
+static bool resolve_registration(struct engine *e, const struct submission *s,
+                                 struct submit_verdict *v)
+{
+    const char *why =
+        registry_refuses(e, (uint16_t)s->program, s->sender, s->message_class, s->number);
+    return why == NULL || refuse(v, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION, why);
+}
+
 static bool resolve(struct engine *e, uint16_t client, const Assent__V1__Message *in,
                     struct submission *s, struct submit_verdict *v)
 {
@@ -344,7 +354,7 @@ static bool resolve(struct engine *e, uint16_t client, const Assent__V1__Message
     if (s->carrier < 0)
         return invalid(v,
                        "number: no carrier has a route for it, its sender and class; see `routes`");
-    if (!resolve_zone(e, in, s, v) || !resolve_hours(e, s, v))
+    if (!resolve_registration(e, s, v) || !resolve_zone(e, in, s, v) || !resolve_hours(e, s, v))
         return false;
     return resolve_text(e, in, s, v);
 }

@@ -95,6 +95,14 @@ bool config_is_tls(const char *address)
     return strncmp(address, "tls://", 6) == 0;
 }
 
+void config_free_senders(struct config *config)
+{
+    for (uint16_t i = 0; i < config->sender_count; i++)
+        free(config->senders[i].registrations);
+    free(config->senders);
+    number_list_free(config->do_not_originate);
+}
+
 void config_free(struct config *config)
 {
     if (config == NULL)
@@ -112,6 +120,7 @@ void config_free(struct config *config)
         free(config->programs[i].words);
     free(config->programs);
     free(config->carriers);
+    config_free_senders(config);
     free(config);
 }
 

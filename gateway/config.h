@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "consent/number_list.h"
 #include "consent/quiet_hours.h"
 #include "proto/base/err.h"
 #include "proto/base/limits.h"
@@ -155,6 +156,24 @@ struct carrier_config {
     struct text_rules text; /* which alphabets it takes, and how it joins parts */
 };
 
+enum sender_direction { DIRECTION_BOTH, DIRECTION_OUTBOUND, DIRECTION_INBOUND };
+
+/* What a registrar lets a sender send. */
+struct registration {
+    char country[3];  /* ISO 3166-1 */
+    uint8_t classes;  /* bits by Assent__V1__Class */
+    char id[65];      /* the registrar's; "" for none */
+    int32_t last_day; /* since 1970-01-01, UTC: it counts up to the end of this day; 0: for good */
+};
+
+/* A row of the registry of senders. */
+struct sender_config {
+    char number[17]; /* as programs name it; with letters too */
+    enum sender_direction direction;
+    struct registration *registrations; /* owned */
+    uint16_t registration_count;
+};
+
 struct listener_config {
     char address[256];
     struct tls_settings tls; /* of tls:// */
@@ -176,6 +195,10 @@ struct config {
     uint16_t program_count;
     struct carrier_config *carriers;
     uint16_t carrier_count;
+
+    struct sender_config *senders; /* the registry; NULL: there is none, and nobody is asked */
+    uint16_t sender_count;
+    struct number_list *do_not_originate; /* NULL: none */
 
     struct daily_hours quiet_default; /* where no rule is known; until 0: none */
     const struct zone_table *zones;   /* of config_take_hours(); NULL: no program has quiet hours */
@@ -203,6 +226,7 @@ struct config {
  * are relative to the configuration file. */
 MUST_CHECK enum err config_load(const char *path, FILE *errors, struct config **ret_config);
 void config_free(struct config *config);
+void config_free_senders(struct config *config); /* the registry alone */
 
 /* Reads the system's time zones where a program has quiet hours (consent/zones.h says when that may be).
  * False, with a line a fault in `errors`: there are none, or a route leads to countries of which no hours
@@ -211,8 +235,15 @@ MUST_CHECK bool config_take_hours(struct config *config, const char *path, FILE 
 /* Does the program keep quiet hours for this class? */
 bool config_keeps_hours(const struct program_config *program, Assent__V1__Class message_class);
 
+/* What the registry says of a sender; NULL: nothing. */
+const struct sender_config *config_find_sender(const struct config *config, const char *sender);
+/* Handsets can answer it: it is a number, and not one that only sends. */
+bool config_is_answerable(const struct config *config, const char *sender);
+
 /* What `assentd -t` prints: what this configuration would do, in words; secrets are hidden. */
 void config_print(const struct config *config, FILE *out);
+/* Its part about senders, on that day since 1970. */
+void config_print_senders(const struct config *config, int32_t today, FILE *out);
 
 /* Fills every default into a zeroed struct; used by config_load() and by the simulation. */
 void config_defaults(struct config *config);

@@ -238,6 +238,7 @@ bool config_merge(struct config *config, struct config *fresh, FILE *errors)
     free(config->clients);
     free(config->carriers);
     free(config->listeners);
+    config_free_senders(config);
     if (fresh->zones == NULL)
         fresh->zones = config->zones; /* programs that are gone may have messages still */
     *config = *fresh;

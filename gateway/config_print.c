@@ -7,10 +7,12 @@
 #include "consent/reply.h"
 #include "gateway/config_text.h"
 #include "gateway/metrics.h"
+#include "proto/base/clock.h"
 #include "smpp/pdu.h"
 #include "gateway/route.h"
 
-#define MIB (1u << 20)
+#define MIB    (1u << 20)
+#define DAY_MS (24ull * 3600 * 1000)
 
 static const char *shown(uint64_t ms, char out[32])
 {
@@ -84,11 +86,12 @@ static const char *reach_sentence(const struct program_config *program)
 }
 
 /* The texts that the law asks for, and what they lack. */
-static void print_texts(const struct program_config *program, FILE *out)
+static void print_texts(const struct config *config, const struct program_config *program,
+                        FILE *out)
 {
     char line[WAY_OCTETS_MAX + 128];
     if (program->classes[ASSENT__V1__CLASS__MARKETING]) {
-        bool one_way = config_is_one_way(program->senders[0]);
+        bool one_way = !config_is_answerable(config, program->senders[0]);
         (void)reply_opt_out_line(program->language, one_way ? program->other_way_out : "", line,
                                  sizeof line);
         fprintf(out, "    under marketing that does not say how to end it: %s\n", line);
@@ -114,7 +117,8 @@ static void print_gates(const struct program_config *program, FILE *out)
                      "copy is older than 31 days\n");
 }
 
-static void print_program(const struct program_config *program, FILE *out)
+static void print_program(const struct config *config, const struct program_config *program,
+                          FILE *out)
 {
     fprintf(out, "  %s of brand \"%s\":", program->name, program->brand);
     for (unsigned c = 0, n = 0; c < CLASS_COUNT; c++) {
@@ -134,7 +138,7 @@ static void print_program(const struct program_config *program, FILE *out)
     fprintf(out, "\n    in doubt after a crash or a lost connection: %s\n",
             program->on_unknown == UNKNOWN_NEVER_AGAIN ? "never sent again"
                                                        : "sent again, marketing excepted");
-    print_texts(program, out);
+    print_texts(config, program, out);
     if (config_keeps_hours(program, ASSENT__V1__CLASS__MARKETING))
         fprintf(out, "    quiet hours of the recipient's place: marketing%s waits\n",
                 program->quiet_hours == QUIET_ALL ? " and transactional" : "");
@@ -362,7 +366,8 @@ void config_print(const struct config *config, FILE *out)
     print_clients(config, out);
     fprintf(out, "Programs:\n");
     for (unsigned i = 0; i < config->program_count; i++)
-        print_program(&config->programs[i], out);
+        print_program(config, &config->programs[i], out);
+    config_print_senders(config, (int32_t)(clock_wall_ms() / DAY_MS), out);
     fprintf(out, "Carriers:\n");
     for (unsigned i = 0; i < config->carrier_count; i++)
         print_carrier(&config->carriers[i], out);

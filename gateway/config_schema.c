@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
+#include "consent/country.h"
 #include "consent/keyword.h"
 #include "consent/keyword_rows.h"
 #include "consent/reply.h"
@@ -561,7 +562,7 @@ static void read_listeners(struct reading *reading, yaml_node_t *node, const str
     }
 }
 
-/* Programs ------------------------------------------------------------------------------------ */
+/* Senders ------------------------------------------------------------------------------------- */
 
 static const char *const class_words[CLASS_COUNT] = {"",          "otp",       "transactional",
                                                      "marketing", "emergency", "service"};
@@ -588,6 +589,146 @@ static void read_classes(struct reading *reading, yaml_node_t *node, const struc
                   text);
     }
 }
+
+static bool is_registrable_country(const char *text)
+{
+    return country_is_known(text);
+}
+static const struct form form_registry_country = {
+    is_registrable_country, "two letters of ISO 3166-1 like US, GB or FR are allowed"};
+static const struct form form_sender = {config_is_sender,
+                                        "1 to 15 digits without +, or up to 11 letters and digits "
+                                        "are allowed"};
+
+static void read_class_bits(struct reading *reading, yaml_node_t *node, const struct field *field,
+                            void *into)
+{
+    bool classes[CLASS_COUNT] = {false};
+    read_classes(reading, node, field, classes);
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        *(uint8_t *)into |= (uint8_t)(classes[c] << c);
+}
+
+static void read_day(struct reading *reading, yaml_node_t *node, const struct field *field,
+                     void *into)
+{
+    const char *text = text_of(reading, node, field->key);
+    if (text != NULL && !config_date(text, into))
+        FAULT(reading, node, "`%s` cannot be \"%.40s\"; a day like 2027-03-31 is allowed",
+              field->key, text);
+}
+
+#define REGISTRATION(member) MEMBER(struct registration, member)
+static const struct field registration_fields[] = {
+    {"country", read_text, REGISTRATION(country), .with = &form_registry_country, .required = true},
+    {"classes", read_class_bits, REGISTRATION(classes), .min = 1, .max = 4, .required = true},
+    {"id", read_text, REGISTRATION(id)},
+    {"expires", read_day, REGISTRATION(last_day)},
+};
+static const struct mapping registration_mapping = MAPPING("a registration", registration_fields);
+
+static void read_registrations(struct reading *reading, yaml_node_t *node,
+                               const struct field *field, void *into)
+{
+    struct sender_config *sender = into;
+    if (!is_list(reading, node, field) || sender->registrations != NULL)
+        return;
+    sender->registrations = check_calloc(length_of(node), sizeof *sender->registrations);
+    for (size_t i = 0; i < length_of(node); i++)
+        read_mapping(reading, item_of(reading, node, i), &registration_mapping,
+                     &sender->registrations[sender->registration_count++]);
+}
+
+static const char *const direction_words[] = {"both", "outbound", "inbound", NULL};
+
+#define REGISTERED_SENDER(member) MEMBER(struct sender_config, member)
+static const struct field registered_fields[] = {
+    {"number", read_text, REGISTERED_SENDER(number), .with = &form_sender, .required = true},
+    {"direction", read_word, REGISTERED_SENDER(direction), .with = direction_words},
+    {"registrations", read_registrations, .min = 1, .max = REGISTRATIONS_MAX},
+};
+static const struct mapping registered_mapping = MAPPING("a sender", registered_fields);
+
+static void check_registered(struct reading *reading, yaml_node_t *node,
+                             const struct sender_config *sender)
+{
+    if (sender->number[0] == '\0')
+        return; /* told */
+    if (config_find_sender(reading->config, sender->number) != sender)
+        FAULT(reading, node, "sender %s is there twice; keep one", sender->number);
+    if (sender->direction == DIRECTION_INBOUND && sender->registrations != NULL)
+        FAULT(reading, node, "sender %s only receives, so its `registrations` are for nothing",
+              sender->number);
+    if (sender->direction != DIRECTION_INBOUND && sender->registrations == NULL)
+        FAULT(
+            reading, node,
+            "sender %s has no `registrations`, so nothing could be sent from it; give it some, or "
+            "`direction: inbound`",
+            sender->number);
+}
+
+static void read_registry(struct reading *reading, yaml_node_t *node, const struct field *field,
+                          void *into)
+{
+    struct config *config = into;
+    if (!is_list(reading, node, field) || config->senders != NULL)
+        return;
+    config->senders = check_calloc(length_of(node), sizeof *config->senders);
+    for (size_t i = 0; i < length_of(node); i++) {
+        yaml_node_t *item = item_of(reading, node, i);
+        struct sender_config *sender = &config->senders[config->sender_count++];
+        read_mapping(reading, item, &registered_mapping, sender);
+        check_registered(reading, item, sender);
+    }
+}
+
+/* The file as a list, or the fault. */
+static void take_numbers(struct reading *reading, yaml_node_t *node, const char *key,
+                         const char *path, int fd)
+{
+    struct stat status;
+    struct number_list_fault fault;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > LIST_OCTETS_MAX) {
+        FAULT(reading, node, "`%s`: %s is not a regular file of up to %u MiB", key, path,
+              LIST_OCTETS_MAX >> 20);
+        return;
+    }
+    uint8_t *data = check_malloc((size_t)status.st_size + 1);
+    size_t length = 0;
+    ssize_t n;
+    while ((n = read(fd, data + length, (size_t)status.st_size + 1 - length)) > 0)
+        length += (size_t)n;
+    if (n < 0)
+        FAULT(reading, node, "`%s`: cannot read %s: %s", key, path, strerror(errno));
+    else if (length != (size_t)status.st_size)
+        FAULT(reading, node, "`%s`: %s was changed while it was read; try again", key, path);
+    else if ((reading->config->do_not_originate =
+                  number_list_parse(span_of(data, length), &fault)) == NULL)
+        FAULT(reading, node, "`%s`: %s:%u: %s", key, path, fault.line, fault.why);
+    free(data);
+}
+
+static void read_numbers(struct reading *reading, yaml_node_t *node, const struct field *field,
+                         void *into)
+{
+    (void)into;
+    char path[4096] = "";
+    struct field as_path = *field;
+    as_path.size = sizeof path;
+    read_path(reading, node, &as_path, path);
+    if (path[0] == '\0' || reading->folder == NULL || reading->config->do_not_originate != NULL)
+        return;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        FAULT(reading, node, "`%s`: cannot read %s: %s; it is a file with a number a line",
+              field->key, path, strerror(errno));
+        return;
+    }
+    take_numbers(reading, node, field->key, path, fd);
+    close(fd);
+}
+
+/* Programs ------------------------------------------------------------------------------------ */
 
 static void read_senders(struct reading *reading, yaml_node_t *node, const struct field *field,
                          void *into)
@@ -750,11 +891,30 @@ static void check_ways_out(struct reading *reading, yaml_node_t *node,
     if (!program->classes[ASSENT__V1__CLASS__MARKETING] || program->other_way_out[0] != '\0')
         return;
     for (uint16_t i = 0; i < program->sender_count; i++)
-        if (config_is_one_way(program->senders[i]))
+        if (!config_is_answerable(reading->config, program->senders[i]))
             FAULT(reading, node,
                   "program %s: nobody can answer the sender %s with STOP; marketing from it needs "
                   "`other_way_out`, a link or a number",
                   program->name, program->senders[i]);
+}
+
+/* Where there is a registry, it has every sender. */
+static void check_program_senders(struct reading *reading, yaml_node_t *node,
+                                  const struct program_config *program)
+{
+    for (uint16_t i = 0; reading->config->senders != NULL && i < program->sender_count; i++) {
+        const struct sender_config *row = config_find_sender(reading->config, program->senders[i]);
+        if (row == NULL)
+            FAULT(reading, node,
+                  "program %s: `senders` of the configuration does not have %s; add it there with "
+                  "its registrations",
+                  program->name, program->senders[i]);
+        else if (row->direction == DIRECTION_INBOUND)
+            FAULT(reading, node,
+                  "program %s: nothing may be sent from %s, which only receives (`direction: "
+                  "inbound`)",
+                  program->name, program->senders[i]);
+    }
 }
 
 static void read_programs(struct reading *reading, yaml_node_t *node, const struct field *field,
@@ -773,6 +933,7 @@ static void read_programs(struct reading *reading, yaml_node_t *node, const stru
             FAULT(reading, item, "two programs are called %s; names are unique", program->name);
         check_program(reading, item, program);
         check_ways_out(reading, item, program);
+        check_program_senders(reading, item, program);
         config->program_count++;
     }
 }
@@ -1438,6 +1599,8 @@ static const struct field config_fields[] = {
     {"redis", read_nested, .with = &redis_mapping, .required = true},
     {"listeners", read_listeners, .min = 1, .max = LISTENERS_MAX, .required = true},
     {"http", read_nested, .with = &http_mapping},
+    {"senders", read_registry, .min = 1, .max = REGISTERED_MAX},
+    {"do_not_originate", .read = read_numbers},
     {"programs", read_programs, .min = 1, .max = PROGRAMS_MAX, .required = true},
     {"clients", read_clients, .max = CLIENTS_MAX},
     {"limits", read_nested, .with = &limit_mapping},

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "consent/calendar.h"
 #include "proto/base/limits.h"
 #include "smpp/address.h"
 
@@ -141,6 +142,34 @@ static int hex_value(char c)
     if (c >= 'A' && c <= 'F')
         return c - 'A' + 10;
     return -1;
+}
+
+static unsigned digits_value(const char *text, size_t count)
+{
+    unsigned value = 0;
+    for (size_t i = 0; i < count; i++)
+        value = value * 10 + (unsigned)(text[i] - '0');
+    return value;
+}
+
+bool config_date(const char *text, int32_t *ret_day)
+{
+    if (strlen(text) != 10 || text[4] != '-' || text[7] != '-')
+        return false;
+    for (int i = 0; i < 10; i++)
+        if (i != 4 && i != 7 && !is_digit(text[i]))
+            return false;
+    int year = (int)digits_value(text, 4), real_year;
+    unsigned month = digits_value(text + 5, 2), date = digits_value(text + 8, 2);
+    unsigned real_month, real_date;
+    int32_t day = calendar_day(year, month, date);
+    if (month < 1 || month > 12 || day <= 0)
+        return false;
+    calendar_date(day, &real_year, &real_month, &real_date);
+    if (real_year != year || real_month != month || real_date != date)
+        return false; /* as the 31st of June */
+    *ret_day = day;
+    return true;
 }
 
 bool config_sha256(const char *text, uint8_t ret_digest[32])

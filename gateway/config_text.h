@@ -25,6 +25,9 @@ void config_status_text(uint64_t status, char *out, size_t size); /* "0x08" */
 void config_duration_text(uint64_t ms, char *out, size_t size);
 void config_size_text(uint64_t octets, char *out, size_t size);
 
+/* "2027-03-31": a day of the calendar, counted from 1970-01-01, after it. */
+bool config_date(const char *text, int32_t *ret_day);
+
 /* 64 hexadecimal digits. */
 bool config_sha256(const char *text, uint8_t ret_digest[32]);
 

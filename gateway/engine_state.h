@@ -358,6 +358,10 @@ struct engine {
     struct table opt_out_lines;    /* hash of language and other way to the line */
     struct table orphans;          /* recovery: messages whose program is no longer configured */
 
+    struct sender_facts {
+        const struct sender_config *row; /* NULL: not in the registry */
+        bool may_originate;
+    } * sender_facts; /* by program and place, SENDERS_MAX each; NULL: nothing is configured */
     struct quiet_book *quiet_book; /* NULL: no program keeps quiet hours */
     struct quiet_cache *quiet_cache;
     uint64_t quiet_held; /* messages that wait for their end */
@@ -395,10 +399,20 @@ void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outco
                   Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
 bool event_is_consent(const Assent__V1__Event *event);
 
+/* ---- registry.c: which senders may send what where; gateway/registry.h ---- */
+void registry_configure(struct engine *e); /* at start, and when the configuration changes */
+void registry_release(struct engine *e);
+void registry_facts(const struct engine *e, const struct message *m, struct gate_facts *facts);
+/* Why nothing of this class goes from this sender to this number, or NULL. */
+const char *registry_refuses(const struct engine *e, uint16_t program, uint8_t sender,
+                             Assent__V1__Class message_class, uint64_t number);
+bool sender_is_answerable(const struct engine *e, uint16_t program, uint8_t sender);
+
 /* ---- opt_out_text.c ---- */
-/* The line that marketing with this text needs under it, or NULL when it says how to end it. */
-const char *opt_out_line_for(struct engine *e, const struct program_config *program,
-                             const char *sender, const char *language, struct span text);
+/* The line that marketing with this text needs under it, or NULL when it says how to end it. `by_reply`: a
+ * reply can come to its sender. */
+const char *opt_out_line_for(struct engine *e, const struct program_config *program, bool by_reply,
+                             const char *language, struct span text);
 void opt_out_lines_release(struct engine *e);
 
 /* ---- admit.c ---- */

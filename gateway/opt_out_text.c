@@ -6,7 +6,6 @@
 
 #include "consent/opt_out_line.h"
 #include "consent/reply.h"
-#include "gateway/config_text.h"
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
 
@@ -25,10 +24,9 @@ static const char *line_of(struct engine *e, const char *language, const char *w
     return (const char *)(uintptr_t)*slot;
 }
 
-const char *opt_out_line_for(struct engine *e, const struct program_config *program,
-                             const char *sender, const char *language, struct span text)
+const char *opt_out_line_for(struct engine *e, const struct program_config *program, bool by_reply,
+                             const char *language, struct span text)
 {
-    bool by_reply = !config_is_one_way(sender);
     if (says_how_to_opt_out(text, by_reply, program->other_way_out))
         return NULL;
     return line_of(e, language, by_reply ? "" : program->other_way_out);

@@ -56,6 +56,7 @@ void engine_reconfigure(struct engine *e, struct instant now)
     route_table_free(e->routes);
     e->routes = route_table_new(e->config);
     program_words_configure(e);
+    registry_configure(e);
     quiet_configure(e);
     e->failover_round++; /* every waiting message is looked at: its routes may be others now */
     scopes_resolve_new(e);

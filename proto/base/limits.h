@@ -141,6 +141,10 @@
 #define SESSIONS_MAX         16 /* of one carrier */
 #define PROGRAMS_MAX         1024
 #define SENDERS_MAX          64 /* of one program */
+#define REGISTERED_MAX       1024        /* senders that `senders` names */
+#define REGISTRATIONS_MAX    64          /* of one of them */
+#define LISTED_DIGITS_MIN    3           /* of a whole number in a list of numbers */
+#define LIST_OCTETS_MAX      (32u << 20) /* of such a list's file */
 #define CLIENTS_MAX          256
 #define LISTENERS_MAX        16
 #define ROUTES_MAX           4096       /* of one carrier */

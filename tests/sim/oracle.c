@@ -627,6 +627,14 @@ static void check_hours(struct world *w, const struct text *t, const struct subm
         world_fail(w, "P1", "#%u written to number %u in its quiet hours", s->text, s->number);
 }
 
+/* Nor when the sender is not registered for it any more. */
+static void check_registration(struct world *w, const struct text *t, const struct submit_seen *s)
+{
+    uint64_t now_ms = world_wall_ms(w);
+    if (s->part == 0 && people_lost_registration(w, t, now_ms - QUIET_GRACE_MS))
+        world_fail(w, "P1", "#%u written from a sender whose registration had ended", s->text);
+}
+
 static void judge_text(struct world *w, const struct submit_seen *s)
 {
     if (s->text >= w->people.text_count) {
@@ -646,6 +654,7 @@ static void judge_text(struct world *w, const struct submit_seen *s)
     check_verdict(w, s, t->message_class);
     check_not_stopped(w, s, t->message_class);
     check_hours(w, t, s);
+    check_registration(w, t, s);
     check_intent(w, t, s);
     if (t->message_class == ASSENT__V1__CLASS__MARKETING && plan_is_chaos(&w->plan))
         consents_check_marketing(w, s->number, s->program);

@@ -63,6 +63,13 @@ bool people_keep_hours(const struct world *w, const struct text *t)
             (t->message_class == ASSENT__V1__CLASS__TRANSACTIONAL && p->quiet_hours == QUIET_ALL));
 }
 
+bool people_lost_registration(const struct world *w, const struct text *t, uint64_t wall_ms)
+{
+    const struct program_config *p = &w->config.programs[t->program];
+    return w->plan.registry_ends && strcmp(p->senders[0], SIM_EXPIRING_SENDER) == 0 &&
+           t->message_class != ASSENT__V1__CLASS__MARKETING && wall_ms >= SIM_MIDNIGHT_MS;
+}
+
 /* Numbers of +44 by the fallback, from 0:03 to midnight; those of Washington from 8 to 21 by US law. */
 bool people_are_asleep(const struct world *w, const struct text *t, uint64_t wall_ms)
 {
@@ -233,7 +240,9 @@ static void refused(struct world *w, struct event *e, const struct submit_verdic
     if (verdict->code == ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED ||
         verdict->code == ASSENT__V1__CODE__CODE_UNAVAILABLE)
         try_again(w, e);
-    else if (!too_late && !over_before_morning(w, t, verdict))
+    else if (!too_late && !over_before_morning(w, t, verdict) &&
+             !(verdict->code == ASSENT__V1__CODE__CODE_FAILED_PRECONDITION &&
+               people_lost_registration(w, t, world_wall_ms(w))))
         world_fail(w, "P5", "a good submission #%llu was refused: %d %s", (unsigned long long)e->a,
                    verdict->code, verdict->message ? verdict->message : "");
 }

@@ -218,6 +218,7 @@ static void draw_night(struct plan *p, struct rng *rng)
         return;
     p->quiet_at_us = 10 * SECOND + rng_below(rng, p->chaos_us / 2);
     p->revoke_all = false;
+    p->registry_ends = rng_chance(rng, 500000);
 }
 
 void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)

@@ -8,7 +8,6 @@
 #include "proto/base/check.h"
 
 #define WALL_START_MS   1795298400000ull /* a Sunday in November 2026 */
-#define MIDNIGHT_MS     1768348800000ull /* of 14 January 2026 in London: plan.quiet_at_us */
 #define REVOKE_ALL_MS   1801958400000ull /* a Sunday in February 2027: plan.revoke_all */
 #define SETTLE_EVERY_US (2 * US_PER_S)
 #define SETTLE_MAX_US   (20 * 60 * US_PER_S)
@@ -29,7 +28,7 @@ uint64_t spread(struct rng *rng, uint64_t usual_us)
 uint64_t world_wall_ms(const struct world *w)
 {
     if (w->plan.quiet_at_us != 0)
-        return MIDNIGHT_MS - w->plan.quiet_at_us / 1000 + w->now_us / 1000;
+        return SIM_MIDNIGHT_MS - w->plan.quiet_at_us / 1000 + w->now_us / 1000;
     return (w->plan.revoke_all ? REVOKE_ALL_MS : WALL_START_MS) + w->now_us / 1000;
 }
 
@@ -602,6 +601,34 @@ static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t ind
     c->receipt_parts = w->plan.last_receipts >> index & 1 ? RECEIPT_OF_LAST : RECEIPTS_OF_ALL;
 }
 
+static void grant(struct sender_config *sender, const char *country, unsigned classes,
+                  int32_t last_day)
+{
+    struct registration *r = &sender->registrations[sender->registration_count++];
+    snprintf(r->country, sizeof r->country, "%s", country);
+    r->classes = (uint8_t)classes;
+    r->last_day = last_day;
+}
+
+/* Every sender for everything in both countries; one for marketing alone when the night begins. */
+static void fill_registry(struct config *c)
+{
+    int32_t last_day = (int32_t)(SIM_MIDNIGHT_MS / 86400000) - 1;
+    c->senders = check_calloc(SIM_PROGRAMS, sizeof *c->senders);
+    c->sender_count = SIM_PROGRAMS;
+    for (unsigned i = 0; i < SIM_PROGRAMS; i++) {
+        struct sender_config *sender = &c->senders[i];
+        snprintf(sender->number, sizeof sender->number, "%s", sketches[i].sender);
+        sender->registrations = check_calloc(4, sizeof *sender->registrations);
+        bool ends = strcmp(sender->number, SIM_EXPIRING_SENDER) == 0;
+        for (unsigned country = 0; country < 2; country++) {
+            const char *name = country == 0 ? "US" : "GB";
+            grant(sender, name, BIT(MARKETING), 0);
+            grant(sender, name, BIT(TRANSACTIONAL) | BIT(OTP), ends ? last_day : 0);
+        }
+    }
+}
+
 static void fill_config(struct world *w)
 {
     struct config *c = &w->config;
@@ -618,6 +645,8 @@ static void fill_config(struct world *w)
         c->zones = zones_system();
         c->quiet_default = (struct daily_hours){.from = 3, .until = 24 * 60};
     }
+    if (w->plan.registry_ends)
+        fill_registry(c);
     c->programs = check_calloc(SIM_PROGRAMS, sizeof *c->programs);
     c->program_count = SIM_PROGRAMS;
     for (unsigned i = 0; i < SIM_PROGRAMS; i++)
@@ -642,6 +671,7 @@ static void release_config(struct config *c)
     free(c->clients);
     free(c->programs);
     free(c->carriers);
+    config_free_senders(c);
 }
 
 static void init_gateway(struct world *w, uint32_t index)

@@ -26,6 +26,8 @@
 
 #define SIM_GATEWAYS_MAX 2
 #define SIM_CARRIERS_MAX 2
+#define SIM_MIDNIGHT_MS     1768348800000ull /* of 14 January 2026 in London: plan.quiet_at_us */
+#define SIM_EXPIRING_SENDER "12025550103"    /* of plan.registry_ends */
 #define SIM_PROGRAMS     4
 #define SIM_NUMBERS_MAX  32
 #define SIM_LINKS_MAX    (3 * 2)
@@ -95,6 +97,7 @@ struct plan {
     uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
     uint64_t
         quiet_at_us; /* when a night of three minutes begins in London; 0: programs keep no hours */
+    bool registry_ends; /* with that night, what one sender is registered for but marketing */
     bool
         revoke_all; /* after the day from which a STOP to one program is one to all of the brand's */
 };
@@ -386,6 +389,8 @@ extern const struct sim_zone {
 } sim_zones[SIM_ZONES];
 /* Does the text wait for the hours of its recipient, and is it night there? Asks nobody. */
 bool people_keep_hours(const struct world *w, const struct text *t);
+/* At that time its sender is not registered for it any more. */
+bool people_lost_registration(const struct world *w, const struct text *t, uint64_t wall_ms);
 bool people_are_asleep(const struct world *w, const struct text *t, uint64_t wall_ms);
 
 enum call_kind { CALL_REQUEST, CALL_CONFIRM, CALL_RECORD, CALL_OPT_OUT, CALL_SHOW };

@@ -435,6 +435,162 @@ static void test_odd_files(void **state)
     assert_non_null(strstr(said, "a file is needed"));
 }
 
+#define REGISTERED(rows) "node: gw1\nsenders:\n" rows
+#define OFFERS_SENDER                                                                              \
+    "  - {number: \"12025550100\", registrations: [{country: US, classes: [marketing]}]}\n"
+#define LOGIN_SENDER                                                                               \
+    "  - {number: \"12025550101\", registrations: [{country: US, classes: [otp], id: C123, "       \
+    "expires: 2027-03-31}]}\n"
+
+static void test_registry(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rows, *said;
+        unsigned line;
+    } bad[] = {
+        {"  []\n", "`senders` is empty; at least 1 must be there", 3},
+        {OFFERS_SENDER, "program login: `senders` of the configuration does not have 12025550101",
+         19},
+        {OFFERS_SENDER "  - {number: \"12025550101\", direction: inbound}\n",
+         "program login: nothing may be sent from 12025550101, which only receives", 20},
+        {OFFERS_SENDER OFFERS_SENDER LOGIN_SENDER, "sender 12025550100 is there twice; keep one",
+         4},
+        {OFFERS_SENDER LOGIN_SENDER "  - {number: \"12025550102\"}\n",
+         "sender 12025550102 has no `registrations`, so nothing could be sent from it", 5},
+        {OFFERS_SENDER LOGIN_SENDER "  - {number: \"12025550102\", direction: inbound, "
+                                    "registrations: [{country: US, classes: [otp]}]}\n",
+         "sender 12025550102 only receives", 5},
+        {"  - {number: \"12025550100\", registrations: [{country: UK, classes: [marketing]}]}\n",
+         "`country` cannot be \"UK\"; two letters of ISO 3166-1 like US, GB or FR are allowed", 3},
+        {"  - {number: \"12025550100\", registrations: [{country: US, classes: [spam]}]}\n",
+         "unknown class \"spam\"", 3},
+        {"  - {number: \"12025550100\", registrations: [{country: US, classes: [otp], expires: "
+         "2027-02-29}]}\n",
+         "`expires` cannot be \"2027-02-29\"; a day like 2027-03-31 is allowed", 3},
+        {"  - {number: \"12025550100\", registrations: [{classes: [otp]}]}\n",
+         "a registration has no `country`", 3},
+        {"  - {number: \"12025550100\", registrations: []}\n", "`registrations` is empty", 3},
+        {"  - {number: \"+1\", direction: inbound}\n", "`number` cannot be \"+1\"; 1 to 15 digits",
+         3},
+        {"  - {number: \"12025550100\", direction: up}\n", "allowed: both, outbound, inbound", 3},
+        {"  - {number: \"12025550100\", bogus: 1}\n", "allowed: number, direction, registrations",
+         3},
+        {"  - {number: \"12025550100\", direction: outbound, registrations: [{country: US, "
+         "classes: "
+         "[marketing]}]}\n" LOGIN_SENDER,
+         "nobody can answer the sender 12025550100 with STOP", 14},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[2048], line[16];
+        snprintf(text, sizeof text, REGISTERED("%s"), bad[i].rows);
+        snprintf(line, sizeof line, "yaml:%u: ", bad[i].line);
+        assert_null(load(with("node: gw1\n", text)));
+        const char *at = strstr(said, bad[i].said);
+        if (at == NULL || strstr(said, line) == NULL)
+            fail_msg("row %zu: %s", i, said);
+    }
+    struct config *config = load(
+        with("node: gw1\n", REGISTERED(OFFERS_SENDER LOGIN_SENDER
+                                       "  - {number: \"12025550102\", direction: inbound}\n")));
+    if (config == NULL)
+        fail_msg("%s", said);
+    assert_int_equal(config->sender_count, 3);
+    const struct sender_config *login = config_find_sender(config, "12025550101");
+    assert_int_equal(login->registrations[0].classes, 1u << ASSENT__V1__CLASS__OTP);
+    assert_int_equal(login->registrations[0].last_day, 20908);
+    assert_true(config_is_answerable(config, "12025550101"));
+    static char text[16384];
+    static const struct {
+        int32_t today;
+        const char *said;
+    } days[] = {
+        {20877, "as \"C123\", up to 2027-03-31\n"},
+        {20878, "up to 2027-03-31; warning: 30 days left, renew it"},
+        {20908, "warning: 0 days left, renew it"},
+        {20909, "warning: it has EXPIRED, renew it"},
+        {20909, "12025550101 has no valid registration for otp: all of it from program login"},
+        {20877, "12025550101 has no valid registration for transactional"},
+        {20877, "  12025550102 receives only\n"}};
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        memset(text, 0, sizeof text);
+        FILE *out = fmemopen(text, sizeof text - 1, "w");
+        config_print_senders(config, days[i].today, out);
+        fclose(out);
+        if (strstr(text, days[i].said) == NULL)
+            fail_msg("%s", text);
+    }
+    config_free(config);
+}
+
+/* `most` senders with one registration each, or one with `most` registrations, after the two needed. */
+static char *many(unsigned senders, unsigned registrations)
+{
+    static char text[262144];
+    size_t used = (size_t)snprintf(text, sizeof text, "%s",
+                                   with("node: gw1\n", REGISTERED(OFFERS_SENDER LOGIN_SENDER)));
+    char *at = strstr(text, LOGIN_SENDER) + strlen(LOGIN_SENDER);
+    char *rest = strdup(at);
+    assert_non_null(rest);
+    used = (size_t)(at - text);
+    for (unsigned i = 2; i < senders; i++) {
+        used += (size_t)snprintf(text + used, sizeof text - used,
+                                 "  - {number: \"%u\", registrations: [", 5000000 + i);
+        for (unsigned r = 0; r < registrations; r++)
+            used += (size_t)snprintf(text + used, sizeof text - used,
+                                     "%s{country: US, classes: [otp]}", r ? ", " : "");
+        used += (size_t)snprintf(text + used, sizeof text - used, "]}\n");
+    }
+    snprintf(text + used, sizeof text - used, "%s", rest);
+    free(rest);
+    return text;
+}
+
+static void test_registry_limits(void **state)
+{
+    (void)state;
+    struct config *config = load(many(REGISTERED_MAX, 1));
+    if (config == NULL)
+        fail_msg("%s", said);
+    assert_int_equal(config->sender_count, REGISTERED_MAX);
+    config_free(config);
+    assert_null(load(many(REGISTERED_MAX + 1, 1)));
+    assert_non_null(strstr(said, "`senders` has 1025 entries; at most 1024 are allowed"));
+    config = load(many(3, REGISTRATIONS_MAX));
+    assert_non_null(config);
+    assert_int_equal(config->senders[2].registration_count, REGISTRATIONS_MAX);
+    config_free(config);
+    assert_null(load(many(3, REGISTRATIONS_MAX + 1)));
+    assert_non_null(strstr(said, "`registrations` has 65 entries; at most 64 are allowed"));
+}
+
+static void test_do_not_originate(void **state)
+{
+    (void)state;
+    const char *text = with("node: gw1\n", "node: gw1\ndo_not_originate: dno.txt\n");
+    (void)unlink(in_folder("dno.txt"));
+    assert_null(load(text));
+    assert_non_null(strstr(said, ":2: `do_not_originate`: cannot read"));
+    write_file("dno.txt", "18885550100\n1202555010x\n", 0644);
+    assert_null(load(text));
+    assert_non_null(strstr(said, "dno.txt:2: not a number; digits are allowed"));
+    write_file("dno.txt", "18885550100\n120255501*\n", 0644);
+    struct config *config = load(text);
+    assert_non_null(config);
+    assert_int_equal(number_list_count(config->do_not_originate), 2);
+    static char out_text[16384];
+    FILE *out = fmemopen(out_text, sizeof out_text - 1, "w");
+    config_print(config, out);
+    fclose(out);
+    assert_non_null(strstr(out_text, "`do_not_originate` has 12025550100: program offers sends "
+                                     "nothing from it"));
+    assert_non_null(strstr(out_text, "no registry: a sender of a program counts as registered"));
+    config_free(config);
+    assert_null(load(with("node: gw1\n", "node: gw1\ndo_not_originate: .\n")));
+    assert_non_null(strstr(said, "is not a regular file of up to 32 MiB"));
+    assert_int_equal(unlink(in_folder("dno.txt")), 0);
+}
+
 static void test_window_against_limit(void **state)
 {
     (void)state;
@@ -597,6 +753,8 @@ static void test_deployed_file_is_complete(void **state)
         {"node: gw1", "bogus: 1"},
         {"redis: {url", "redis: {bogus: 1, url"},
         {"brand: Acme\n", "bogus: 1\n"},
+        {"node: gw1\n", "node: gw1\nsenders: [{bogus: 1}]\n"},
+        {"node: gw1\n", "node: gw1\nsenders: [{registrations: [{bogus: 1}]}]\n"},
         {"{name: shop", "{bogus: 1, name: shop"},
         {"system_id: acme", "bogus: 1"},
         {"limits: {", "limits: {bogus: 1, "},
@@ -641,6 +799,15 @@ static void test_words(void **state)
     (void)state;
     uint64_t value = 7;
     char text[32];
+    int32_t day = 0;
+    assert_true(config_date("2026-11-22", &day) && day == 20779);
+    assert_true(config_date("2028-02-29", &day) && day == 21243);
+    assert_false(config_date("2027-02-29", &day) || config_date("2027-13-01", &day) ||
+                 config_date("2027-00-01", &day) || config_date("2027-1-01", &day) ||
+                 config_date("20270101", &day) || config_date("2027-01-32", &day) ||
+                 config_date("1969-12-31", &day) || config_date("2027-01-00", &day) ||
+                 config_date("2027-01-01 ", &day) || config_date("abcd-01-01", &day));
+    assert_int_equal(day, 21243);
     assert_true(config_duration("250ms", &value) && value == 250);
     assert_true(config_duration("24h", &value) && value == 86400000);
     assert_true(config_duration("0s", &value) && value == 0);
@@ -873,6 +1040,9 @@ int main(void)
         cmocka_unit_test(test_receipt_settings),
         cmocka_unit_test(test_text_settings),
         cmocka_unit_test(test_odd_files),
+        cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_registry_limits),
+        cmocka_unit_test(test_do_not_originate),
         cmocka_unit_test(test_window_against_limit),
         cmocka_unit_test(test_deployed_file),
         cmocka_unit_test(test_hours_are_known_for_every_route),
