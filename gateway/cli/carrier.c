@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* assent carrier: what can be learned of a carrier. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/cli/cli.h"
@@ -41,19 +42,37 @@ static int probe_with(const struct config *config, struct probe_order *order, co
     return possible ? probe_run(order) : EXIT_REFUSED;
 }
 
+static bool read_count(const char *text, unsigned *ret_count)
+{
+    char *end;
+    unsigned long count = strtoul(text, &end, 10);
+    if (*text < '1' || *text > '9' || *end != '\0' || count > PROBE_TEXTS_MAX)
+        return false;
+    *ret_count = (unsigned)count;
+    return true;
+}
+
+#define TEXT_OF(number)    TEXT_OF_IT(number)
+#define TEXT_OF_IT(number) #number
+
 static int command_probe(const struct cli *cli, int argc, char **argv)
 {
-    struct probe_order order = {0};
-    const char *name = NULL, *to = NULL, *timeout = NULL;
+    struct probe_order order = {.texts = 1};
+    const char *name = NULL, *to = NULL, *timeout = NULL, *messages = NULL;
     uint64_t timeout_ms = TIMEOUT_MS;
     const struct option_row rows[] = {
-        {"to", "NUMBER", "a number of yours: it gets one text", &to, NULL},
+        {"to", "NUMBER", "a number of yours: it gets the text", &to, NULL},
         {"from", "SENDER", "a sender of one of the programs (the first)", &order.sender, NULL},
-        {"timeout", "DURATION", "how long the receipt may take (60s)", &timeout, NULL},
+        {"messages", "N", "texts, to find the window (1, up to " TEXT_OF(PROBE_TEXTS_MAX) ")",
+         &messages, NULL},
+        {"timeout", "DURATION", "how long the receipts may take (60s)", &timeout, NULL},
+        {"unrecorded", NULL, "beside a running gateway: one text that the ledger does not have",
+         NULL, &order.beside},
     };
     const struct usage usage = {
-        .synopsis =
-            "assent -c FILE carrier probe NAME --to NUMBER [--from SENDER] [--timeout DURATION]",
+        .synopsis = "assent -c FILE carrier probe NAME --to NUMBER [--from SENDER] [--messages N] "
+                    "[--timeout DURATION]\n"
+                    "       [--unrecorded]",
         .about = "Binds to a carrier by itself, measures round trips, sends ONE text to a number "
                  "of yours,\n"
                  "waits for its receipt, and prints the settings that this carrier wants as YAML.\n"
@@ -61,11 +80,25 @@ static int command_probe(const struct cli *cli, int argc, char **argv)
                  "number that\n"
                  "  is opted out of anything here is refused, and so is every number while Redis "
                  "cannot be asked.\n"
-                 "- It is one more bind. A carrier that counts them refuses it (ESME_RALYBND): "
-                 "probe while the\n"
-                 "  gateway is stopped. Replies and others' receipts that reach the probe are sent "
-                 "back to the\n"
-                 "  carrier as \"try again\", so that the gateway gets them.",
+                 "- --messages N sends N texts, as fast as the carrier's rate (and the sender's) "
+                 "allows, without\n"
+                 "  waiting for answers, until as many are unanswered as `window` says: what is "
+                 "refused on the way\n"
+                 "  shows the carrier's own window. It stops at the first refusal, and sends "
+                 "nothing twice. Raise\n"
+                 "  `window` to look further. Each text costs what a text costs, and a sender's "
+                 "daily cap does not\n"
+                 "  count it.\n"
+                 "- The gateway must not run meanwhile: the texts are recorded in its ledger "
+                 "(`assent trace NUMBER`\n"
+                 "  shows them), and the carrier's rate is the probe's alone. --unrecorded sends "
+                 "one text beside\n"
+                 "  it; that is not part of the record, and comes on top of the rate. Its receipt "
+                 "may reach the\n"
+                 "  gateway instead, and the carrier may refuse one bind more (ESME_RALYBND).\n"
+                 "- Replies and others' receipts that reach the probe are sent back to the carrier "
+                 "as \"try again\",\n"
+                 "  so that the gateway gets them.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
     };
@@ -79,6 +112,11 @@ static int command_probe(const struct cli *cli, int argc, char **argv)
         return usage_error(&usage, "--to NUMBER is needed: who gets the text?");
     if (number_parse(span_from_string(to), &order.number) != ERR_OK)
         return usage_error(&usage, "--to %s is not a number like +12025550100", to);
+    if (messages != NULL && !read_count(messages, &order.texts))
+        return usage_error(&usage, "--messages %s is not a number from 1 to %d", messages,
+                           PROBE_TEXTS_MAX);
+    if (order.beside && order.texts > 1)
+        return usage_error(&usage, "--unrecorded is for one text: the rate is the gateway's");
     if (timeout != NULL && (!config_duration(timeout, &timeout_ms) || timeout_ms > TIMEOUT_MAX_MS))
         return usage_error(&usage, "--timeout %s is not a duration like 60s, of a day at most",
                            timeout);

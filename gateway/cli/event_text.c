@@ -449,6 +449,17 @@ static void say_sender_day(struct sentence *s, const Assent__V1__Event *event)
         day->carrier);
 }
 
+static void say_probed(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__Probed *probed = event->probed;
+    if (probed->is_over)
+        say(s, "the probe of carrier %s is over: %u of %u test texts sent from %s, %u taken",
+            probed->carrier, probed->sent, probed->texts, probed->sender, probed->taken);
+    else
+        say(s, "carrier %s is probed: up to %u test texts from %s", probed->carrier, probed->texts,
+            probed->sender);
+}
+
 static void say_carrier(struct sentence *s, const Assent__V1__Event *event)
 {
     const Assent__V1__CarrierState *state = event->carrier_state;
@@ -493,6 +504,7 @@ static const struct {
     {ASSENT__V1__EVENT__BODY_GATE_STATE, say_gate},
     {ASSENT__V1__EVENT__BODY_CONFIG_LOADED, say_config},
     {ASSENT__V1__EVENT__BODY_SENDER_DAY, say_sender_day},
+    {ASSENT__V1__EVENT__BODY_PROBED, say_probed},
 };
 
 const char *event_kind(const Assent__V1__Event *event)

@@ -9,6 +9,7 @@
 
 #include "gateway/cli/cli.h"
 #include "gateway/cli/probe.h"
+#include "gateway/throttle.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
 #include "smpp/decode.h"
@@ -17,19 +18,20 @@
 #include "smpp/status.h"
 
 #define TEXT          "Test of the SMPP connection. You asked for this text."
-#define TURN_US       5000
+#define TEXT_OF_SOME  "Test %u of %u of the SMPP connection. You asked for this text."
+#define TURN_US       1000
 #define REDIS_MS      5000 /* to be ready, and to answer */
 #define UNBIND_MS     4000
 #define SAMPLES       5 /* enquire_links, one behind the other */
 #define MORE_RECEIPTS (300 * US_PER_MS)
-#define PARKED_MAX    4 /* receipts before the submit_sm_resp */
+#define SILENT_MS     (1000 + THROTTLE_GUARD_MS) /* a gateway may have used up the second */
 
 enum phase {
     PHASE_REDIS,   /* can the gate be asked? */
     PHASE_BIND,    /* connect and bind */
     PHASE_MEASURE, /* round trips of enquire_link */
-    PHASE_GATE,    /* may this number be sent to? */
-    PHASE_ANSWER,  /* the text is under way */
+    PHASE_SEND,    /* text by text: may this number be sent to? */
+    PHASE_ANSWER,  /* all that will be sent is under way */
     PHASE_RECEIPT,
     PHASE_UNBIND,
     PHASE_END,
@@ -60,13 +62,15 @@ struct probe {
     struct event_base *base;
     struct tls_context *tls;
     struct probe_gate *gate;
+    struct probe_record *record;
+    struct throttle throttle;
     struct leg legs[2];
     unsigned leg_count;
     enum phase phase;
-    uint64_t now_us, deadline_us, submitted_us, receipt_us;
-    struct parked parked[PARKED_MAX];
+    uint64_t now_us, deadline_us, silent_until_us, receipt_us;
+    struct parked parked[PROBE_TEXTS_MAX]; /* receipts before the submit_sm_resp */
     unsigned parked_count;
-    bool failed;
+    bool failed, refused; /* refused: no more is sent */
     struct probe_facts facts;
 };
 
@@ -122,29 +126,50 @@ static void refuse_delivery(struct leg *leg, const struct pdu_header *header)
     session_respond(leg->session, header, leg->probe->carrier->refuse_status, (struct span){0});
 }
 
-static void take_receipt(struct leg *leg, const struct pdu_header *header,
-                         const struct probe_receipt *receipt)
+static void note_receipt(struct probe *p, const struct probe_receipt *receipt)
 {
-    struct probe *p = leg->probe;
-    enum id_form submit, as_receipt;
-    if (!probe_id_forms(p->carrier, p->facts.submit_id, receipt->id, &submit, &as_receipt)) {
-        p->facts.unmatched++;
-        snprintf(p->facts.unmatched_id, sizeof p->facts.unmatched_id, "%s", receipt->id);
-        refuse_delivery(leg, header);
-        return;
-    }
-    session_respond(leg->session, header, ESME_ROK, (struct span){0});
+    if (p->facts.receipts < PROBE_TEXTS_MAX)
+        snprintf(p->facts.receipt_ids[p->facts.receipts], sizeof receipt->id, "%s", receipt->id);
     if (p->facts.receipts++ > 0)
         return;
     p->facts.receipt = *receipt;
-    p->receipt_us = p->now_us;
     tell("receipt: %s after %.1f ms", receipt->state, ms(receipt->after_us));
+}
+
+/* False: it is about no text that has an answer. */
+static bool take_receipt(struct leg *leg, const struct pdu_header *header,
+                         struct probe_receipt *receipt)
+{
+    struct probe *p = leg->probe;
+    struct probe_text *text = probe_text_of(&p->facts, p->carrier, receipt->id);
+    if (text == NULL)
+        return false;
+    session_respond(leg->session, header, ESME_ROK, (struct span){0});
+    receipt->after_us = receipt->came_us - text->sent_us;
+    p->facts.reported += text->receipts++ == 0;
+    p->receipt_us = p->now_us;
+    note_receipt(p, receipt);
+    return true;
+}
+
+static void refuse_receipt(struct leg *leg, const struct pdu_header *header,
+                           const struct probe_receipt *receipt)
+{
+    struct probe_facts *facts = &leg->probe->facts;
+    facts->unmatched++;
+    snprintf(facts->unmatched_id, sizeof facts->unmatched_id, "%s", receipt->id);
+    refuse_delivery(leg, header);
+}
+
+static bool is_answered(const struct probe *p)
+{
+    return p->facts.ended == p->facts.sent;
 }
 
 static void park(struct leg *leg, const struct pdu_header *header, struct probe_receipt *receipt)
 {
     struct probe *p = leg->probe;
-    if (p->parked_count == PARKED_MAX) {
+    if (p->parked_count == PROBE_TEXTS_MAX) {
         refuse_delivery(leg, header);
         return;
     }
@@ -152,16 +177,20 @@ static void park(struct leg *leg, const struct pdu_header *header, struct probe_
     p->parked[p->parked_count++] = (struct parked){leg, *header, *receipt};
 }
 
-static void settle_parked(struct probe *p, bool taken)
+/* After an answer; those that are of no text stay while there are texts without one. */
+static void settle_parked(struct probe *p)
 {
+    unsigned kept = 0;
     for (unsigned i = 0; i < p->parked_count; i++) {
         struct parked *parked = &p->parked[i];
-        if (taken)
-            take_receipt(parked->leg, &parked->header, &parked->receipt);
+        if (take_receipt(parked->leg, &parked->header, &parked->receipt))
+            continue;
+        if (is_answered(p))
+            refuse_receipt(parked->leg, &parked->header, &parked->receipt);
         else
-            refuse_delivery(parked->leg, &parked->header);
+            p->parked[kept++] = *parked;
     }
-    p->parked_count = 0;
+    p->parked_count = kept;
 }
 
 static bool is_from_number(const struct probe *p, const struct sm_body *body)
@@ -179,16 +208,18 @@ static void on_message(void *context, struct session *session, const struct pdu_
     struct leg *leg = context;
     struct probe *p = leg->probe;
     struct probe_receipt receipt;
-    if (p->submitted_us == 0 || !is_from_number(p, body) || !probe_receipt_read(body, &receipt)) {
+    if (p->facts.sent == 0 || !is_from_number(p, body) || !probe_receipt_read(body, &receipt)) {
         refuse_delivery(leg, header);
         return;
     }
-    receipt.after_us = p->now_us - p->submitted_us;
+    receipt.came_us = p->now_us;
     receipt.in_data_sm = header->command_id == SMPP_DATA_SM;
-    if (p->facts.submit_us == 0)
-        park(leg, header, &receipt);
+    if (take_receipt(leg, header, &receipt))
+        return;
+    if (is_answered(p))
+        refuse_receipt(leg, header, &receipt);
     else
-        take_receipt(leg, header, &receipt);
+        park(leg, header, &receipt);
 }
 
 /* What a session tells ------------------------------------------------------------------------ */
@@ -203,38 +234,55 @@ static void on_bound(void *context, struct session *session)
 static void say_refused(struct probe *p, uint32_t status)
 {
     const char *name = status_name(status);
-    fail(p, "%s refused with 0x%02x %s", p->submitted_us > 0 ? "the text was" : "the bind was",
+    fail(p, "%s refused with 0x%02x %s", p->facts.sent > 0 ? "the text was" : "the bind was",
          (unsigned)status, name != NULL ? name : "(the carrier's own status)");
     if (status == ESME_RALYBND)
         complain(
             "the carrier allows no more binds beside the gateway's: probe while it is stopped");
 }
 
+static void all_answered(struct probe *p)
+{
+    const struct probe_text *first = probe_first_answer(&p->facts);
+    if (p->facts.taken == 0) {
+        say_refused(p, first->status);
+        return;
+    }
+    tell("%u of %u taken, the first in %.1f ms; waiting for receipts, up to %llu s", p->facts.taken,
+         p->facts.sent, ms(first->answered_us - first->sent_us),
+         (unsigned long long)(p->order->timeout_us / US_PER_S));
+    enter(p, PHASE_RECEIPT, p->order->timeout_us);
+}
+
+static bool sends_on(const struct probe *p)
+{
+    return !p->refused && p->facts.sent < p->order->texts;
+}
+
 static void on_request_ended(void *context, struct session *session, uint64_t cookie,
                              enum request_end end, uint32_t command_status, struct span message_id)
 {
     (void)session;
-    (void)cookie;
     struct leg *leg = context;
     struct probe *p = leg->probe;
+    struct probe_text *text = &p->facts.texts[cookie];
+    p->facts.ended++;
     if (end != REQUEST_ANSWERED) {
-        settle_parked(p, false);
-        fail(p, "the text was sent and not answered%s; whether it arrives is not known",
+        settle_parked(p);
+        fail(p, "a text was sent and not answered%s; whether it arrives is not known",
              end == REQUEST_NACKED ? " but by a generic_nack" : "");
         return;
     }
-    p->facts.submit_us = p->now_us - p->submitted_us;
-    p->facts.submit_status = command_status;
-    probe_copy_text(p->facts.submit_id, sizeof p->facts.submit_id, message_id);
-    if (command_status != ESME_ROK) {
-        settle_parked(p, false);
-        say_refused(p, command_status);
-        return;
-    }
-    tell("taken in %.1f ms; waiting for the receipt, up to %llu s", ms(p->facts.submit_us),
-         (unsigned long long)(p->order->timeout_us / US_PER_S));
-    enter(p, PHASE_RECEIPT, p->order->timeout_us);
-    settle_parked(p, true);
+    text->answered_us = p->now_us;
+    text->status = command_status;
+    probe_copy_text(text->id, sizeof text->id, message_id);
+    p->facts.taken += command_status == ESME_ROK;
+    p->refused |= command_status != ESME_ROK;
+    settle_parked(p);
+    if (!sends_on(p) && p->phase == PHASE_SEND)
+        enter(p, PHASE_ANSWER, (p->carrier->request_timeout_ms + REDIS_MS) * US_PER_MS);
+    if (p->phase == PHASE_ANSWER && is_answered(p))
+        all_answered(p);
 }
 
 static void on_closed(void *context, struct session *session, const char *why,
@@ -360,11 +408,39 @@ static void connect_to_carrier(struct probe *p)
     open_leg(p, SESSION_RECEIVER);
 }
 
-/* The one text -------------------------------------------------------------------------------- */
+/* The texts ----------------------------------------------------------------------------------- */
+
+/* The gateway keeps to the sender's rate as well as to the carrier's. */
+static uint32_t allowed_rate(const struct probe_order *order)
+{
+    const struct carrier_config *carrier = order->carrier;
+    for (uint16_t i = 0; i < carrier->sender_count; i++) {
+        const struct sender_limit *limit = &carrier->senders[i];
+        if (limit->rate > 0 && limit->rate < carrier->rate &&
+            strcmp(limit->sender, order->sender) == 0)
+            return limit->rate;
+    }
+    return carrier->rate;
+}
+
+static bool has_room(struct probe *p)
+{
+    return session_window_free(p->legs[0].session) > 0 &&
+           throttle_room(&p->throttle, p->now_us, false, 1) > 0;
+}
+
+static struct span write_words(const struct probe *p, char words[SHORT_MESSAGE_MAX])
+{
+    int length = p->order->texts == 1 ? snprintf(words, SHORT_MESSAGE_MAX, TEXT)
+                                      : snprintf(words, SHORT_MESSAGE_MAX, TEXT_OF_SOME,
+                                                 p->facts.sent + 1, p->order->texts);
+    return span_of(words, (size_t)length);
+}
 
 static void submit(struct probe *p)
 {
-    struct span text = span_from_string(TEXT);
+    char words[SHORT_MESSAGE_MAX];
+    struct span text = write_words(p, words);
     struct text_plan plan;
     struct text_storage storage;
     struct sm_out out = {.registered_delivery = 1,
@@ -373,14 +449,19 @@ static void submit(struct probe *p)
     addressing_recipient(&p->carrier->addressing, p->order->number, &out.destination);
     CHECK(text_plan(text, &p->carrier->text, &plan) == ERR_OK && plan.parts == 1);
     CHECK(text_fill(text, &plan, 1, 0, &storage, &out));
-    p->submitted_us = p->now_us = clock_mono_us();
-    enum err err = session_submit(p->legs[0].session, &out, 0, p->now_us);
+    p->now_us = clock_mono_us();
+    enum err err = session_submit(p->legs[0].session, &out, p->facts.sent, p->now_us);
     if (err != ERR_OK) {
-        p->submitted_us = 0;
         fail(p, "the text cannot be sent: error %d", (int)err);
         return;
     }
-    tell("one text is sent");
+    throttle_reserve(&p->throttle, 1);
+    throttle_write(&p->throttle, p->now_us);
+    p->facts.texts[p->facts.sent++] = (struct probe_text){
+        .sent_us = p->now_us, .depth = (unsigned)session_window_used(p->legs[0].session)};
+    if (sends_on(p))
+        return;
+    tell("%u of %u sent", p->facts.sent, p->order->texts);
     /* The session tells when the answer does not come. */
     enter(p, PHASE_ANSWER, (p->carrier->request_timeout_ms + REDIS_MS) * US_PER_MS);
 }
@@ -403,22 +484,37 @@ static bool all_closed(const struct probe *p)
     return true;
 }
 
+/* One question a text; a verdict that waits for the rate or the window grows old, and is asked again. */
+static void turn_send(struct probe *p, enum gate_state state)
+{
+    if (!probe_record_is_durable(p->record)) {
+        if (probe_record_failed(p->record))
+            fail(p, "nothing is sent: the ledger cannot be written");
+        return;
+    }
+    if (state == GATE_PASSED) {
+        enter(p, PHASE_SEND, REDIS_MS * US_PER_MS); /* Redis answers; a text may wait */
+        if (has_room(p) && probe_gate_take(p->gate))
+            submit(p);
+    }
+    if (p->phase == PHASE_SEND && probe_gate_turn(p->gate) == GATE_READY) {
+        probe_gate_ask(p->gate);
+        (void)probe_gate_turn(p->gate); /* flushes the question */
+    }
+}
+
 static void turn_gate(struct probe *p)
 {
     enum gate_state state = probe_gate_turn(p->gate);
     if (p->phase >= PHASE_ANSWER)
         return;
-    if (state == GATE_REFUSED) {
-        fail(p, "nothing is sent: %s", probe_gate_why(p->gate));
-    } else if (p->phase == PHASE_REDIS && state == GATE_READY) {
+    if (state == GATE_REFUSED)
+        fail(p, "%s is sent: %s", p->facts.sent > 0 ? "no more" : "nothing",
+             probe_gate_why(p->gate));
+    else if (p->phase == PHASE_REDIS && state == GATE_READY && p->now_us >= p->silent_until_us)
         connect_to_carrier(p);
-    } else if (p->phase == PHASE_GATE && state == GATE_READY) {
-        probe_gate_ask(p->gate);
-        (void)probe_gate_turn(p->gate); /* flushes the question */
-    } else if (p->phase == PHASE_GATE && state == GATE_PASSED) {
-        tell("the number is not opted out in any of %zu scopes", probe_gate_scopes(p->gate));
-        submit(p);
-    }
+    else if (p->phase == PHASE_SEND)
+        turn_send(p, state);
 }
 
 static void turn_phase(struct probe *p)
@@ -431,13 +527,25 @@ static void turn_phase(struct probe *p)
         session_enquire(p->legs[0].session, p->now_us);
     } else if (p->phase == PHASE_MEASURE) {
         tell("enquire_link is answered in %.2f ms", ms(trip->sum_us / trip->count));
-        enter(p, PHASE_GATE, REDIS_MS * US_PER_MS);
-    } else if (p->phase == PHASE_RECEIPT && p->receipt_us > 0 &&
+        probe_record_begin(p->record);
+        enter(p, PHASE_SEND, REDIS_MS * US_PER_MS);
+    } else if (p->phase == PHASE_RECEIPT && p->facts.reported == p->facts.taken &&
                p->now_us > p->receipt_us + MORE_RECEIPTS) {
         unbind(p);
     } else if (p->phase == PHASE_UNBIND && all_closed(p)) {
         p->phase = PHASE_END;
     }
+}
+
+static void say_unreported(struct probe *p)
+{
+    if (p->facts.unmatched > 0)
+        fail(p, "no receipt has the id of the submit_sm_resp in any form");
+    else if (p->facts.reported == 0)
+        fail(p, "no receipt came in time");
+    else
+        fail(p, "%u of %u texts had no receipt in time", p->facts.taken - p->facts.reported,
+             p->facts.taken);
 }
 
 static void turn_deadline(struct probe *p)
@@ -446,8 +554,9 @@ static void turn_deadline(struct probe *p)
         return;
     switch (p->phase) {
     case PHASE_REDIS:
-    case PHASE_GATE:
-        fail(p, "nothing is sent: Redis cannot be asked: %s", probe_gate_why(p->gate));
+    case PHASE_SEND:
+        fail(p, "%s is sent: Redis cannot be asked: %s", p->facts.sent > 0 ? "no more" : "nothing",
+             probe_gate_why(p->gate));
         break;
     case PHASE_BIND:
         fail(p, "no answer to the bind");
@@ -456,11 +565,10 @@ static void turn_deadline(struct probe *p)
         fail(p, "enquire_link is not answered");
         break;
     case PHASE_ANSWER:
-        fail(p, "the text was sent and not answered");
+        fail(p, "a text was sent and not answered");
         break;
     case PHASE_RECEIPT:
-        fail(p, p->facts.unmatched > 0 ? "no receipt has the id of the submit_sm_resp in any form"
-                                       : "no receipt came in time");
+        say_unreported(p);
         break;
     case PHASE_UNBIND:
     case PHASE_END:
@@ -479,6 +587,7 @@ static void flush(struct probe *p)
             (void)session_tick(leg->session, p->now_us);
         link_flush(leg->link, session_output(leg->session));
     }
+    throttle_flushed(&p->throttle, clock_mono_us());
 }
 
 static void turn(struct probe *p)
@@ -533,6 +642,7 @@ static void release(struct probe *p)
             session_free(p->legs[i].session);
     }
     probe_gate_free(p->gate);
+    probe_record_end(p->record, &p->facts);
     tls_context_free(p->tls);
     event_base_free(p->base);
 }
@@ -548,6 +658,29 @@ static bool prepare_tls(struct probe *p)
     return p->tls != NULL;
 }
 
+static void tell_plan(const struct probe_order *order)
+{
+    tell("probing %s: one bind, and %u text%s to the number given, which must be yours.",
+         order->carrier->name, order->texts, order->texts > 1 ? "s" : "");
+    if (order->beside)
+        tell("It is not in the ledger, and comes on top of what a gateway sends in this second.");
+}
+
+static void prepare(struct probe *p)
+{
+    const struct probe_order *order = p->order;
+    p->now_us = clock_mono_us();
+    if (!order->beside)
+        p->silent_until_us = p->now_us + SILENT_MS * US_PER_MS;
+    throttle_init(&p->throttle, p->carrier->rate, p->now_us);
+    throttle_set_rate(&p->throttle, allowed_rate(order), true, p->now_us);
+    if (!prepare_tls(p))
+        return;
+    p->record = probe_record_open(order);
+    if (p->record != NULL)
+        p->gate = probe_gate_new(p->base, order->config, order->number);
+}
+
 int probe_run(const struct probe_order *order)
 {
     struct probe probe = {.order = order, .carrier = order->carrier, .facts.interface_version = -1};
@@ -555,16 +688,10 @@ int probe_run(const struct probe_order *order)
     signal(SIGPIPE, SIG_IGN);
     p->base = event_base_new();
     CHECK(p->base != NULL);
-    p->now_us = clock_mono_us();
-    bool ready = prepare_tls(p);
-    if (ready)
-        p->gate = probe_gate_new(p->base, order->config, order->number);
+    prepare(p);
     if (p->gate != NULL) {
-        tell("probing %s: one bind beside the gateway's, and one text to the number given, which "
-             "must\n"
-             "be yours. It is not in the ledger, and counts in the carrier's rate.",
-             p->carrier->name);
-        enter(p, PHASE_REDIS, REDIS_MS * US_PER_MS);
+        tell_plan(order);
+        enter(p, PHASE_REDIS, (SILENT_MS + REDIS_MS) * US_PER_MS);
         loop(p);
         if (p->facts.bind.count > 0)
             probe_print(p->carrier, &p->facts, stdout);

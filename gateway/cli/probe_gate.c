@@ -3,6 +3,7 @@
  * ledger says whether Redis has everything: an opt-out that it lacks refuses whoever it is about. */
 #include <stdlib.h>
 
+#include "consent/gate.h"
 #include "consent/ledger.h"
 #include "consent/store.h"
 #include "gateway/cli/cli.h"
@@ -11,12 +12,14 @@
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
 
+#define SCOPES_ALWAYS 2
+
 struct probe_gate {
     struct store *store;
     const struct config *config;
     uint64_t number;
     enum gate_state state;
-    uint16_t *scopes; /* [0] is scope 0, "everything" */
+    uint16_t *scopes; /* [0] is "everything", [1] what nobody but an operator lifts */
     size_t scope_count, resolved;
     size_t waiting; /* checks without an answer */
     uint64_t asked_us;
@@ -114,7 +117,7 @@ static void on_scope_resolved(void *context, uint64_t cookie, uint16_t number)
     gate->asking_scope = false;
     if (number == 0 || cookie != gate->resolved)
         return;
-    gate->scopes[1 + cookie] = number;
+    gate->scopes[SCOPES_ALWAYS + cookie] = number;
     gate->resolved++;
 }
 
@@ -160,7 +163,7 @@ static void connect_on(struct probe_gate *gate)
 {
     if (!store_is_up(gate->store))
         return;
-    if (gate->resolved < gate->scope_count - 1)
+    if (gate->resolved < gate->scope_count - SCOPES_ALWAYS)
         resolve_next(gate);
     else
         gate->state = GATE_READY;
@@ -185,17 +188,26 @@ void probe_gate_ask(struct probe_gate *gate)
     }
 }
 
+static bool is_too_old(const struct probe_gate *gate)
+{
+    return clock_mono_us() - gate->asked_us > VERDICT_AGE_MAX_MS * US_PER_MS;
+}
+
 static void take_verdict(struct probe_gate *gate)
 {
-    uint64_t age_us = clock_mono_us() - gate->asked_us;
     if (gate->waiting > 0)
         return;
     if (gate->unknown)
         refuse(gate, "Redis did not answer as it should");
-    else if (age_us > VERDICT_AGE_MAX_MS * US_PER_MS)
-        gate->state = GATE_READY; /* too old: to be asked again */
     else
         gate->state = GATE_PASSED;
+}
+
+bool probe_gate_take(struct probe_gate *gate)
+{
+    CHECK(gate->state == GATE_PASSED);
+    gate->state = GATE_READY;
+    return !is_too_old(gate);
 }
 
 enum gate_state probe_gate_turn(struct probe_gate *gate)
@@ -204,6 +216,8 @@ enum gate_state probe_gate_turn(struct probe_gate *gate)
         connect_on(gate);
     if (gate->state == GATE_ASKED)
         take_verdict(gate);
+    if (gate->state == GATE_PASSED && is_too_old(gate))
+        gate->state = GATE_READY;
     store_flush(gate->store);
     return gate->state;
 }
@@ -229,8 +243,10 @@ struct probe_gate *probe_gate_new(struct event_base *base, const struct config *
     struct probe_gate *gate = check_calloc(1, sizeof *gate);
     gate->config = config;
     gate->number = number;
-    gate->scope_count = 1 + 2 * (size_t)config->program_count;
+    gate->scope_count = SCOPES_ALWAYS + 2 * (size_t)config->program_count;
     gate->scopes = check_calloc(gate->scope_count, sizeof *gate->scopes);
+    gate->scopes[0] = SCOPE_EVERYTHING;
+    gate->scopes[1] = SCOPE_HOLD;
     snprintf(gate->why, sizeof gate->why, "no answer from %s", config->redis_url);
     gate->store = store_new(base, &store, &handlers, gate);
     if (gate->store != NULL)

@@ -49,30 +49,6 @@ bool probe_receipt_read(const struct sm_body *body, struct probe_receipt *ret_re
     return true;
 }
 
-static bool same_id(const char *submit_id, enum id_form submit_form, const char *receipt_id,
-                    enum id_form receipt_form)
-{
-    char own[MESSAGE_ID_MAX], other[MESSAGE_ID_MAX];
-    return span_equal(message_id_comparable(span_from_string(submit_id), submit_form, own),
-                      message_id_comparable(span_from_string(receipt_id), receipt_form, other));
-}
-
-bool probe_id_forms(const struct carrier_config *carrier, const char *submit_id,
-                    const char *receipt_id, enum id_form *ret_submit, enum id_form *ret_receipt)
-{
-    for (int changes = 0; changes <= 2; changes++)
-        for (unsigned pair = 0; pair < ID_FORMS * ID_FORMS; pair++) {
-            enum id_form submit = pair / ID_FORMS, receipt = pair % ID_FORMS;
-            if ((submit != carrier->submit_id) + (receipt != carrier->receipt_id) != changes ||
-                !same_id(submit_id, submit, receipt_id, receipt))
-                continue;
-            *ret_submit = submit;
-            *ret_receipt = receipt;
-            return true;
-        }
-    return false;
-}
-
 /* The profile --------------------------------------------------------------------------------- */
 
 static void print_bind(const struct carrier_config *carrier, const struct probe_facts *facts,
@@ -89,36 +65,99 @@ static void print_bind(const struct carrier_config *carrier, const struct probe_
         fprintf(out, "# the connection: %s, certificate verified\n", facts->tls_version);
 }
 
+static void print_status(uint32_t status, FILE *out)
+{
+    const char *name = status_name(status);
+    fprintf(out, "0x%02x %s", (unsigned)status, name != NULL ? name : "(the carrier's own status)");
+}
+
 /* How many unanswered submit_sm keep the rate up at this round trip. */
-static void print_window(const struct carrier_config *carrier, const struct probe_facts *facts,
+static void print_wanted(const struct carrier_config *carrier, const struct probe_text *answered,
                          FILE *out)
 {
-    uint64_t trip_us = facts->submit_us;
-    fprintf(out, "    window: %u", carrier->window);
-    if (trip_us > 0) {
-        uint64_t wanted = (carrier->rate * trip_us + 999999) / 1000000;
-        fprintf(out,
-                "  # as configured; %u/s with an answer after %.1f ms keep %" PRIu64
-                " under way, over all sessions",
-                carrier->rate, (double)trip_us / 1000, wanted);
+    uint64_t trip_us = answered->answered_us - answered->sent_us;
+    uint64_t wanted = (carrier->rate * trip_us + 999999) / 1000000;
+    fprintf(out,
+            "; %u/s with an answer after %.1f ms keep %" PRIu64 " under way, over all sessions",
+            carrier->rate, (double)trip_us / 1000, wanted);
+}
+
+static void print_finding(const struct probe_window *window, FILE *out)
+{
+    if (window->finding == WINDOW_FOUND)
+        fprintf(out, "# window: %u (refused at %u unanswered with ", window->taken, window->depth);
+    else
+        fprintf(out, "# window: takes at least %u", window->taken);
+    switch (window->finding) {
+    case WINDOW_AT_LEAST:
+        break;
+    case WINDOW_FOUND:
+        print_status(window->status, out);
+        fprintf(out, ")");
+        break;
+    case WINDOW_REFUSED:
+        fprintf(out, " (refused at %u unanswered with ", window->depth);
+        print_status(window->status, out);
+        fprintf(out, window->status == ESME_RTHROTTLED ? ": that is the rate, at most carriers)"
+                                                       : ", which need not be about the window)");
+        break;
+    case WINDOW_SILENT:
+        fprintf(out, " (not answered at %u unanswered)", window->depth);
+        break;
     }
     fprintf(out, "\n");
 }
 
-static void print_ids(const struct carrier_config *carrier, const struct probe_facts *facts,
-                      FILE *out)
+/* By the clock of sending: n texts have n - 1 gaps. */
+static void print_rate(const struct carrier_config *carrier, const struct probe_facts *facts,
+                       FILE *out)
+{
+    uint64_t took_us = facts->texts[facts->sent - 1].sent_us - facts->texts[0].sent_us;
+    fprintf(out, "# rate: %u texts left", facts->sent);
+    if (took_us > 0)
+        fprintf(out, " in %.1f ms, %.1f/s", (double)took_us / 1000,
+                (double)(facts->sent - 1) * 1e6 / (double)took_us);
+    fprintf(out, "; %u were taken; configured are %u/s\n", facts->taken, carrier->rate);
+}
+
+static void print_window(const struct carrier_config *carrier, const struct probe_facts *facts,
+                         FILE *out)
+{
+    struct probe_window window = probe_window_find(facts);
+    const struct probe_text *answered = probe_first_answer(facts);
+    bool found = window.finding == WINDOW_FOUND;
+    fprintf(out, "    window: %u  # %s", found ? window.taken : carrier->window,
+            found ? "as found" : "as configured");
+    if (answered != NULL)
+        print_wanted(carrier, answered, out);
+    fprintf(out, "\n");
+    if (facts->sent < 2)
+        return;
+    print_finding(&window, out);
+    print_rate(carrier, facts, out);
+}
+
+/* An id of a text, for a person to compare. */
+static const char *some_id(const struct probe_facts *facts)
+{
+    for (unsigned i = 0; i < facts->sent; i++)
+        if (facts->texts[i].answered_us > 0 && facts->texts[i].status == ESME_ROK)
+            return facts->texts[i].id;
+    return "";
+}
+
+static void print_ids(const struct carrier_config *carrier, struct probe_facts *facts, FILE *out)
 {
     enum id_form submit, receipt;
-    const char *receipt_id = facts->receipts > 0 ? facts->receipt.id : facts->unmatched_id;
-    if (probe_id_forms(carrier, facts->submit_id, receipt_id, &submit, &receipt)) {
-        fprintf(out, "    submit_id: %s  # \"%s\"\n", id_form_name(submit), facts->submit_id);
-        fprintf(out, "    receipt_id: %s  # \"%s\"\n", id_form_name(receipt), receipt_id);
+    if (probe_forms_of_all(carrier, facts, &submit, &receipt)) {
+        fprintf(out, "    submit_id: %s  # \"%s\"\n", id_form_name(submit), some_id(facts));
+        fprintf(out, "    receipt_id: %s  # \"%s\"\n", id_form_name(receipt), facts->receipt.id);
         return;
     }
     fprintf(
         out,
         "    # no setting makes the submit_sm_resp's id \"%s\" and the receipt's \"%s\" the same\n",
-        facts->submit_id, receipt_id);
+        some_id(facts), facts->unmatched_id);
 }
 
 static void print_receipt(const struct probe_receipt *receipt, FILE *out)
@@ -140,14 +179,17 @@ static void print_receipt(const struct probe_receipt *receipt, FILE *out)
 
 static void print_submit(const struct probe_facts *facts, FILE *out)
 {
-    const char *name = status_name(facts->submit_status);
-    if (facts->submit_us == 0)
+    const struct probe_text *answered = probe_first_answer(facts);
+    if (answered == NULL) {
         fprintf(out, "# submit_sm: no answer\n");
-    else if (facts->submit_status != ESME_ROK)
-        fprintf(out, "# submit_sm: refused with 0x%02x %s\n", (unsigned)facts->submit_status,
-                name != NULL ? name : "(the carrier's own status)");
-    else
-        fprintf(out, "# submit_sm: taken in %.1f ms\n", (double)facts->submit_us / 1000);
+    } else if (answered->status != ESME_ROK) {
+        fprintf(out, "# submit_sm: refused with ");
+        print_status(answered->status, out);
+        fprintf(out, "\n");
+    } else {
+        fprintf(out, "# submit_sm: taken in %.1f ms\n",
+                (double)(answered->answered_us - answered->sent_us) / 1000);
+    }
 }
 
 static void print_rest(const struct probe_facts *facts, FILE *out)
@@ -158,8 +200,8 @@ static void print_rest(const struct probe_facts *facts, FILE *out)
         fprintf(out, "# enquire_link: %.2f ms on average, %.2f to %.2f, %u answered\n",
                 (double)trip->sum_us / trip->count / 1000, (double)trip->least_us / 1000,
                 (double)trip->most_us / 1000, trip->count);
-    if (facts->receipts > 1)
-        fprintf(out, "# %u receipts came for the one text\n", facts->receipts);
+    if (facts->sent > 1 || facts->receipts > 1)
+        fprintf(out, "# receipts: %u for %u taken\n", facts->receipts, facts->taken);
     if (facts->strangers > 0)
         fprintf(
             out,
@@ -168,23 +210,23 @@ static void print_rest(const struct probe_facts *facts, FILE *out)
             facts->strangers);
 }
 
-void probe_print(const struct carrier_config *carrier, const struct probe_facts *facts, FILE *out)
+void probe_print(const struct carrier_config *carrier, struct probe_facts *facts, FILE *out)
 {
-    bool taken = facts->submit_us > 0 && facts->submit_status == ESME_ROK;
+    const char *id = some_id(facts);
     fprintf(out, "# keys for the entry of this carrier; what is not here stays as it is\n");
     fprintf(out, "carriers:\n  - name: %s\n", carrier->name);
     if (facts->bind.count > 0)
         print_bind(carrier, facts, out);
     print_window(carrier, facts, out);
-    if (taken && facts->submit_id[0] == '\0')
+    if (facts->taken > 0 && id[0] == '\0')
         fprintf(out, "# the submit_sm_resp held no message id: no receipt can be matched\n");
-    else if (taken && (facts->receipts > 0 || facts->unmatched > 0))
+    else if (facts->taken > 0 && (facts->receipts > 0 || facts->unmatched > 0))
         print_ids(carrier, facts, out);
-    else if (taken)
-        fprintf(out, "# message id in the submit_sm_resp: \"%s\"\n", facts->submit_id);
+    else if (facts->taken > 0)
+        fprintf(out, "# message id in the submit_sm_resp: \"%s\"\n", id);
     if (facts->receipts > 0)
         print_receipt(&facts->receipt, out);
-    else if (taken)
+    else if (facts->taken > 0)
         fprintf(out, "# no receipt came in time\n");
     print_rest(facts, out);
 }

@@ -127,6 +127,7 @@
 #define SESSION_INPUT_MAX  (1u << 20) /* kept while a peer does not read our answers */
 #define BIND_TIMEOUT_MS    10000
 #define PDU_TIMEOUT_MS     30000      /* a PDU that has begun must be whole by then */
+#define PROBE_TEXTS_MAX    100        /* of one `assent carrier probe`: all of them go to one handset */
 #define SHOWN_PDUS_MAX     (4u << 20) /* octets that `assent pdu` takes at a time */
 
 /* Received long texts; a full table's oldest is taken as it is */
