@@ -165,7 +165,8 @@ int main(int argc, char **argv)
     uint64_t checks = argc == 4 ? strtoull(argv[2], NULL, 10) / BATCH * BATCH : 0;
     size_t rounds = argc == 4 ? strtoull(argv[3], NULL, 10) : 0;
     if (checks == 0 || rounds == 0 || rounds > ROUNDS_MAX) {
-        fprintf(stderr, "usage: check-bench SOCKET CHECKS ROUNDS (at least %d checks, 1 to %d rounds)\n",
+        fprintf(stderr,
+                "usage: check-bench SOCKET CHECKS ROUNDS (at least %d checks, 1 to %d rounds)\n",
                 BATCH, ROUNDS_MAX);
         return 2;
     }

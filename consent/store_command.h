@@ -21,8 +21,7 @@ static inline uint32_t store_bucket(uint64_t number, uint32_t buckets)
 void command_words(struct writer *w, const char *const *words);
 
 /* SMISMEMBER and, where an opt-in is needed, SISMEMBER. */
-void command_check(struct writer *w, const struct check *check, const char *node,
-                   uint32_t buckets);
+void command_check(struct writer *w, const struct check *check, const char *node, uint32_t buckets);
 
 /* SMISMEMBER, SISMEMBER, GET pending. */
 void command_lookup(struct writer *w, uint64_t number, const uint16_t *scopes, uint8_t scope_count,

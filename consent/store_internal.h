@@ -65,10 +65,10 @@ struct request {
         struct write_batch *batch; /* write; owned */
         struct resolve *resolve;   /* owned */
     };
-    uint64_t wire_end; /* octets of this connection up to its end */
-    uint32_t asked_ms; /* low bits of the monotonic clock */
-    uint8_t kind;      /* enum request_kind */
-    uint8_t count;     /* check, lookup: opt-out scopes; beat: commands inside MULTI */
+    uint64_t wire_end;         /* octets of this connection up to its end */
+    uint32_t asked_ms;         /* low bits of the monotonic clock */
+    uint8_t kind;              /* enum request_kind */
+    uint8_t count;             /* check, lookup: opt-out scopes; beat: commands inside MULTI */
     uint8_t replies, cap_mode; /* check */
     bool need_opt_in, need_days;
     uint64_t message; /* check: whose place under a cap is asked for */

@@ -40,10 +40,11 @@ struct program_word {
 struct program_config {
     char name[NAME_OCTETS_MAX + 1];
     char brand[NAME_OCTETS_MAX + 1];
-    char contact[65];              /* for help and confirmation texts; "" for none */
+    char contact[65];                       /* for help and confirmation texts; "" for none */
     char purpose[PURPOSE_OCTETS_MAX + 1];   /* what it sends, for the same; "": its name */
     char frequency[PURPOSE_OCTETS_MAX + 1]; /* how often, for the same; "": "varies" */
-    char other_way_out[WAY_OCTETS_MAX + 1]; /* link or number, where no reply can come; "" for none */
+    char other_way_out[WAY_OCTETS_MAX +
+                       1];         /* link or number, where no reply can come; "" for none */
     char language[9];              /* default of questions and welcome: "en" */
     bool classes[CLASS_COUNT];     /* by Assent__V1__Class */
     char senders[SENDERS_MAX][17]; /* as sent: digits or up to 11 alphanumerics */
@@ -57,14 +58,14 @@ struct program_config {
     uint16_t join_count;
     enum on_unknown on_unknown; /* for otp, transactional, emergency */
     struct frequency_cap {
-        uint32_t count;     /* texts to one number in any `window_ms`; 0: no cap */
+        uint32_t count; /* texts to one number in any `window_ms`; 0: no cap */
         uint64_t window_ms;
     } frequency_cap;
     uint64_t consent_max_age_ms; /* 0: consent does not age */
     enum do_not_call do_not_call;
-    bool smart_encoding;        /* typographic characters may be replaced; smpp/simplify.h */
+    bool smart_encoding; /* typographic characters may be replaced; smpp/simplify.h */
     enum quiet_mode quiet_hours;
-    bool retired;               /* gone from the file; gateway/config_merge.h */
+    bool retired; /* gone from the file; gateway/config_merge.h */
 };
 
 struct client_config {

@@ -113,8 +113,9 @@ static void print_gates(const struct program_config *program, FILE *out)
         fprintf(out, "    consent older than %s, or of no known day, counts no more\n", text);
     }
     if (program->do_not_call == DO_NOT_CALL_REGISTER)
-        fprintf(out, "    numbers of the do-not-call register get no marketing; nobody does where its "
-                     "copy is older than 31 days\n");
+        fprintf(out,
+                "    numbers of the do-not-call register get no marketing; nobody does where its "
+                "copy is older than 31 days\n");
 }
 
 static void print_program(const struct config *config, const struct program_config *program,

@@ -321,8 +321,8 @@ static void record_looked_up(struct engine *e, struct inquiry *q, const struct c
     body.client = UNCONST(client_name(e, q->client));
     body.how = q->source;
     body.obtained_wall_ms = q->obtained_wall_ms;
-    body.day = vacancy_consent_day(
-        e, q->number, q->obtained_wall_ms != 0 ? q->obtained_wall_ms : e->now.wall_ms);
+    body.day = vacancy_consent_day(e, q->number,
+                                   q->obtained_wall_ms != 0 ? q->obtained_wall_ms : e->now.wall_ms);
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     personal.number = q->number;
     personal.evidence = q->evidence;

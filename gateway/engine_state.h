@@ -787,7 +787,7 @@ enum inquiry_kind {
     INQUIRY_REPLY, /* a yes or no from a handset */
     INQUIRY_HELP,  /* has it been given by another gateway? `call` is its cause */
     INQUIRY_CONFIRMATION,
-    INQUIRY_JOIN,  /* a handset asks for the question */
+    INQUIRY_JOIN, /* a handset asks for the question */
     INQUIRY_RECORD,
 };
 
@@ -847,10 +847,10 @@ void shown_scopes(const struct engine *e, uint16_t program, uint16_t out[SHOWN_S
 /* ---- question.c ---- */
 /* Where the number stands in the program, by what Redis says and what is on its way there. */
 enum state consent_state_of(const struct engine *e, uint16_t program, uint64_t number,
-                    const struct consent_state *s);
+                            const struct consent_state *s);
 /* The same, without opt-outs. */
 enum state consent_state_beneath(const struct engine *e, uint16_t program, uint64_t number,
-                         const struct consent_state *s);
+                                 const struct consent_state *s);
 /* Redis answered about a request or a JOIN; they end here or go on by themselves. */
 void question_looked_up(struct engine *e, struct inquiry *q, const struct consent_state *s);
 void question_away(struct engine *e, struct inquiry *q);

@@ -60,58 +60,58 @@
 #define LEDGER_BATCH_OCTETS (64u << 20) /* gathered while an fsync runs; full means back-pressure */
 
 /* Consent */
-#define SCOPES_RESERVED      16 /* numbers below are not given to brands and programs; consent/gate.h */
-#define CHECK_SCOPES_MAX     6    /* everything, hold, brand, program, and two registers */
-#define CAP_PLACES_MAX       32   /* texts in the window of a frequency cap: a key in Redis each */
-#define CAP_WINDOW_MS_MIN    1000u
-#define CAP_WINDOW_MS_MAX    (90ull * 24 * 3600 * 1000)
-#define CONSENT_AGE_MS_MIN   (24ull * 3600 * 1000)
-#define CONSENT_AGE_MS_MAX   (3650ull * 24 * 3600 * 1000)
-#define CHECK_DAY_DIGITS     5    /* of a day since 1970: to the year 2243 */
-#define VERDICT_AGE_MAX_MS   50   /* P2: an older verdict is asked again */
-#define STORE_DEADLINE_MS    250  /* a reply that takes longer closes the connection */
-#define IMPORT_ROWS_MAX      512  /* rows in one call of an import: about half a ms of engine */
-#define IMPORT_FILE_SIZE     129  /* of its name, with the NUL; a longer one is cut */
-#define IMPORTS_REMEMBERED   64   /* imports that may be gone on with */
-#define DOUBTFUL_MAX         65536 /* opt-outs that another gateway may have confirmed; more are not */
-#define STOP_HOLD_MS         1000 /* P3: deliver_sm_resp waits this long for Redis */
-#define DENY_GRACE_MS        1000 /* a number stays in the deny set so long after Redis has it */
-#define STOP_TIMES_MS (7ull * 24 * 3600 * 1000) /* so long Redis knows when an opt-out was taken */
-#define CONFIRMATION_MAX_MS  (5 * 60 * 1000) /* P4: later than this, never */
-#define CONSENT_PENDING_MS   (24ull * 3600 * 1000) /* a question may be answered so long, unless */
-#define CONSENT_PENDING_MS_MIN (60ull * 1000)      /*   its program says otherwise: from here */
+#define SCOPES_RESERVED        16 /* numbers below are not given to brands and programs; consent/gate.h */
+#define CHECK_SCOPES_MAX       6  /* everything, hold, brand, program, and two registers */
+#define CAP_PLACES_MAX         32 /* texts in the window of a frequency cap: a key in Redis each */
+#define CAP_WINDOW_MS_MIN      1000u
+#define CAP_WINDOW_MS_MAX      (90ull * 24 * 3600 * 1000)
+#define CONSENT_AGE_MS_MIN     (24ull * 3600 * 1000)
+#define CONSENT_AGE_MS_MAX     (3650ull * 24 * 3600 * 1000)
+#define CHECK_DAY_DIGITS       5   /* of a day since 1970: to the year 2243 */
+#define VERDICT_AGE_MAX_MS     50  /* P2: an older verdict is asked again */
+#define STORE_DEADLINE_MS      250 /* a reply that takes longer closes the connection */
+#define IMPORT_ROWS_MAX        512 /* rows in one call of an import: about half a ms of engine */
+#define IMPORT_FILE_SIZE       129 /* of its name, with the NUL; a longer one is cut */
+#define IMPORTS_REMEMBERED     64  /* imports that may be gone on with */
+#define DOUBTFUL_MAX           65536 /* opt-outs that another gateway may have confirmed; more are not */
+#define STOP_HOLD_MS           1000 /* P3: deliver_sm_resp waits this long for Redis */
+#define DENY_GRACE_MS          1000 /* a number stays in the deny set so long after Redis has it */
+#define STOP_TIMES_MS          (7ull * 24 * 3600 * 1000) /* so long Redis knows when an opt-out was taken */
+#define CONFIRMATION_MAX_MS    (5 * 60 * 1000)           /* P4: later than this, never */
+#define CONSENT_PENDING_MS     (24ull * 3600 * 1000) /* a question may be answered so long, unless */
+#define CONSENT_PENDING_MS_MIN (60ull * 1000)        /*   its program says otherwise: from here */
 #define CONSENT_PENDING_MS_MAX (30ull * 24 * 3600 * 1000)
-#define CONSENT_EXPIRED_MS   (7ull * 24 * 3600 * 1000) /* so long it is known that nobody answered */
-#define JOIN_WORDS_MAX       8  /* of one program */
-#define JOIN_WORD_MAX        32 /* octets */
-#define JOIN_BARE_MIN        4  /* letters of a word that counts alone, without JOIN */
-#define NODES_MAX            16   /* gateways on one Redis; one alone can ask all that it answers */
-#define NODE_BEAT_MS         1000 /* how often each says that it runs, and looks at the others */
-#define NODE_LOOK_MS         100  /* how often while it waits for others */
-#define NODE_MEET_MS         2000 /* who runs and has not looked by then has no connection */
-#define NODE_SILENT_MS       5000 /* without a beat for so long, a node writes nothing */
-#define NODE_GONE_MS         60000 /* an operator's word on a node stays in Redis for the others */
-#define STORE_REPLY_ELEMENTS 256   /* array elements in one RESP reply: a batch's EXEC */
-#define STORE_BATCH_WRITES   64    /* writes in one MULTI; others wait for it */
-#define STORE_BULK_MAX       (64u << 10)  /* octets in one RESP bulk string */
-#define STORE_CHECKS_MAX     65536        /* checks in flight; above it nothing is asked */
-#define STORE_OTHERS_MAX     8192         /* writes, lookups and the like in flight */
-#define STORE_REPLY_VALUES   512          /* values in one RESP reply, all levels together */
-#define STORE_REPLY_DEPTH    4            /* arrays in arrays; ROLE needs 3 */
-#define STORE_REPLY_LINE     1024         /* octets of a status, error or length line */
-#define STORE_REPLY_MAX      (256u << 10) /* octets of one whole RESP reply */
-#define STORE_OUTPUT_MAX     (32u << 20)  /* octets of commands not yet taken by the socket */
-#define STORE_BACKOFF_MIN_MS 10
-#define STORE_BACKOFF_MAX_MS 1000
-#define STORE_INTSET_MIN     512  /* set-max-intset-entries below this costs memory: warned */
-#define KEYWORD_TEXT_MAX     1600 /* octets of a reply; longer ones are ordinary replies */
-#define PURPOSE_OCTETS_MAX   64   /* of a program's purpose and frequency, in our texts */
-#define WAY_OCTETS_MAX       100  /* of a program's other way out */
-#define REVIEW_MS            (24ull * 3600 * 1000) /* "which messages?": silence so long means all */
-#define REVIEWS_MAX          65536 /* open; one more ends the oldest as silence does */
-#define PROGRAM_WORDS_MAX    64 /* of one program: keywords, as many phrases, as many help cues */
-#define PROGRAM_WORD_OCTETS  48 /* of one of them */
-#define KEYWORD_ID_MAX       32 /* octets of the id of a row of words */
+#define CONSENT_EXPIRED_MS     (7ull * 24 * 3600 * 1000) /* so long it is known that nobody answered */
+#define JOIN_WORDS_MAX         8                         /* of one program */
+#define JOIN_WORD_MAX          32                        /* octets */
+#define JOIN_BARE_MIN          4  /* letters of a word that counts alone, without JOIN */
+#define NODES_MAX              16 /* gateways on one Redis; one alone can ask all that it answers */
+#define NODE_BEAT_MS           1000  /* how often each says that it runs, and looks at the others */
+#define NODE_LOOK_MS           100   /* how often while it waits for others */
+#define NODE_MEET_MS           2000  /* who runs and has not looked by then has no connection */
+#define NODE_SILENT_MS         5000  /* without a beat for so long, a node writes nothing */
+#define NODE_GONE_MS           60000 /* an operator's word on a node stays in Redis for the others */
+#define STORE_REPLY_ELEMENTS   256   /* array elements in one RESP reply: a batch's EXEC */
+#define STORE_BATCH_WRITES     64    /* writes in one MULTI; others wait for it */
+#define STORE_BULK_MAX         (64u << 10)  /* octets in one RESP bulk string */
+#define STORE_CHECKS_MAX       65536        /* checks in flight; above it nothing is asked */
+#define STORE_OTHERS_MAX       8192         /* writes, lookups and the like in flight */
+#define STORE_REPLY_VALUES     512          /* values in one RESP reply, all levels together */
+#define STORE_REPLY_DEPTH      4            /* arrays in arrays; ROLE needs 3 */
+#define STORE_REPLY_LINE       1024         /* octets of a status, error or length line */
+#define STORE_REPLY_MAX        (256u << 10) /* octets of one whole RESP reply */
+#define STORE_OUTPUT_MAX       (32u << 20)  /* octets of commands not yet taken by the socket */
+#define STORE_BACKOFF_MIN_MS   10
+#define STORE_BACKOFF_MAX_MS   1000
+#define STORE_INTSET_MIN       512  /* set-max-intset-entries below this costs memory: warned */
+#define KEYWORD_TEXT_MAX       1600 /* octets of a reply; longer ones are ordinary replies */
+#define PURPOSE_OCTETS_MAX     64   /* of a program's purpose and frequency, in our texts */
+#define WAY_OCTETS_MAX         100  /* of a program's other way out */
+#define REVIEW_MS              (24ull * 3600 * 1000) /* "which messages?": silence so long means all */
+#define REVIEWS_MAX            65536 /* open; one more ends the oldest as silence does */
+#define PROGRAM_WORDS_MAX      64 /* of one program: keywords, as many phrases, as many help cues */
+#define PROGRAM_WORD_OCTETS    48 /* of one of them */
+#define KEYWORD_ID_MAX         32 /* octets of the id of a row of words */
 
 #define QUIET_AHEAD_DAYS 15   /* longer than any row of consent/data/quiet_hours.inc keeps quiet */
 #define ZONES_MAX        1024 /* time zones of the system's database, which has some 600 names */
@@ -126,8 +126,8 @@
 #define SESSION_OUTPUT_MAX (4u << 20)
 #define SESSION_INPUT_MAX  (1u << 20) /* kept while a peer does not read our answers */
 #define BIND_TIMEOUT_MS    10000
-#define PDU_TIMEOUT_MS     30000      /* a PDU that has begun must be whole by then */
-#define PROBE_TEXTS_MAX    100        /* of one `assent carrier probe`: all of them go to one handset */
+#define PDU_TIMEOUT_MS     30000 /* a PDU that has begun must be whole by then */
+#define PROBE_TEXTS_MAX    100   /* of one `assent carrier probe`: all of them go to one handset */
 #define SHOWN_PDUS_MAX     (4u << 20) /* octets that `assent pdu` takes at a time */
 
 /* Received long texts; a full table's oldest is taken as it is */
@@ -141,7 +141,7 @@
 #define CARRIERS_MAX         64
 #define SESSIONS_MAX         16 /* of one carrier */
 #define PROGRAMS_MAX         1024
-#define SENDERS_MAX          64 /* of one program */
+#define SENDERS_MAX          64          /* of one program */
 #define REGISTERED_MAX       1024        /* senders that `senders` names */
 #define REGISTRATIONS_MAX    64          /* of one of them */
 #define LISTED_DIGITS_MIN    3           /* of a whole number in a list of numbers */

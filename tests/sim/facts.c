@@ -105,9 +105,8 @@ static void read_record(struct world *w, uint64_t sequence)
                             .wall_ms = event->wall_ms};
     read_body(w, event, &r->fact);
     Assent__V1__Personal *p =
-        personal.length > 0
-            ? assent__v1__personal__unpack(NULL, personal.length, personal.data)
-            : NULL;
+        personal.length > 0 ? assent__v1__personal__unpack(NULL, personal.length, personal.data)
+                            : NULL;
     if (p != NULL) {
         struct move moves[WRITE_SCOPES_MAX];
         size_t count = standing_moves(sequence, event, p, moves);

@@ -1031,7 +1031,7 @@ void oracle_handed(struct world *w, uint32_t connection, const struct delivery *
         half_handed(w, mo);
     else if (mo->kind == MO_NO && w->oracle.subscribers[mo->number].doubted)
         w->oracle.subscribers[mo->number]
-            .confirmations_due++; /* it may be a STOP to our question */
+            .confirmations_due++;                         /* it may be a STOP to our question */
     else if (mo->kind == MO_START || mo->kind == MO_JOIN) /* which lifts an opt-out too */
         start_handed(w, mo);
     else if (mo->kind == MO_RECEIPT && mo->receipt_of != NONE)

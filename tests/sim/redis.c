@@ -203,8 +203,7 @@ static uint64_t *stop_time(struct redis_data *d, uint64_t number)
 
 static bool comes_too_late(struct redis_data *d, const struct consent_write *write)
 {
-    return write->kind == WRITE_LIFT_OPT_OUT &&
-           *stop_time(d, write->number) > write->taken_wall_ms;
+    return write->kind == WRITE_LIFT_OPT_OUT && *stop_time(d, write->number) > write->taken_wall_ms;
 }
 
 static void execute_write(struct world *w, struct command *c)

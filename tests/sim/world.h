@@ -24,18 +24,18 @@
 #include "proto/number.h"
 #include "tests/sim/schedule.h"
 
-#define SIM_GATEWAYS_MAX 2
-#define SIM_CARRIERS_MAX 2
+#define SIM_GATEWAYS_MAX    2
+#define SIM_CARRIERS_MAX    2
 #define SIM_MIDNIGHT_MS     1768348800000ull /* of 14 January 2026 in London: plan.quiet_at_us */
 #define SIM_EXPIRING_SENDER "12025550103"    /* of plan.registry_ends */
-#define SIM_PROGRAMS     4
-#define SIM_NUMBERS_MAX  32
-#define SIM_LINKS_MAX    (3 * 2)
-#define SIM_PARTS_MAX    4
-#define SIM_FAILURE_MAX  400
-#define SIM_PENDING_US   (20 * US_PER_S) /* a question may be answered so long */
-#define NONE             UINT32_MAX
-#define PLAIN_SIZE       256
+#define SIM_PROGRAMS        4
+#define SIM_NUMBERS_MAX     32
+#define SIM_LINKS_MAX       (3 * 2)
+#define SIM_PARTS_MAX       4
+#define SIM_FAILURE_MAX     400
+#define SIM_PENDING_US      (20 * US_PER_S) /* a question may be answered so long */
+#define NONE                UINT32_MAX
+#define PLAIN_SIZE          256
 
 /* What a simulated carrier means by statuses of its own; its `statuses` say so. */
 #define SIM_STATUS_OPTED_OUT 0x400
@@ -91,8 +91,8 @@ struct plan {
     uint32_t receipt_contradicts, receipt_foreign, id_repeated;               /* one taken */
     uint32_t deliver_drop; /* a deliver_sm_resp: the carrier does not see it */
     uint32_t stop, stop_all, start, help, chatter, yes, late, join; /* a message to a subscriber */
-    uint32_t doubt;                                     /* likewise, in words that may mean less */
-    uint32_t stop_halves;                               /* likewise, in two parts */
+    uint32_t doubt;       /* likewise, in words that may mean less */
+    uint32_t stop_halves; /* likewise, in two parts */
     uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
     uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
     uint64_t

@@ -54,11 +54,11 @@ struct world {
     bool no_space;
 
     enum verdict verdict;
-    struct check_result facts; /* instead of it, when they are known */
-    struct consent_state state; /* of every lookup */
+    struct check_result facts;      /* instead of it, when they are known */
+    struct consent_state state;     /* of every lookup */
     struct consent_state states[8]; /* or by the program's scope behind the reserved ones, */
     bool by_scope;                  /* where this is set */
-    bool added;                 /* of every write */
+    bool added;                     /* of every write */
     struct check checks[WORLD_CHECKS];
     size_t check_count;
     struct consent_write writes[64];
