@@ -429,7 +429,36 @@ def measure_codec(new_lab, quick):
     return {"rows": rows, "least_times": slowest, "goal_times": CODEC_TIMES}
 
 
+# --- consent: checks, words
+
+def tool(lab, *command):
+    """The last line that it prints, as words."""
+    child = lab.spawn(command[0], lab.build / command[0], *command[1:])
+    wait_for(f"the end of {command[0]}", lambda: not child.running(), 300)
+    if child.child.returncode != 0:
+        raise Failed(f"{command[0]} ended with {child.child.returncode}: {child.log.read_text()[-300:]}")
+    return child.log.read_text().split()
+
+
+def measure_checks(new_lab, quick):
+    """Through our store and by a bare client that sends the same reads, by turns."""
+    with new_lab() as lab:
+        lab.start_redis()
+        words = tool(lab, "check-bench", lab.folder / "redis.sock", *pick(quick, (500_000, 7), (50_000, 1)))
+    result = {"bare_per_second": float(words[1]), "store_per_second": float(words[3]), "share": float(words[5])}
+    say(f"checks: {thousands(result['store_per_second'])}/s, {result['share']:.1%} of a bare client")
+    return result
+
+
+def measure_words(new_lab, quick):
+    with new_lab() as lab:
+        words = tool(lab, "words-bench", "--rounds", pick(quick, 50_000, 2_000))
+    result = dict(zip(words[::2], (float(value) for value in words[1::2])))
+    say(f"replies: {thousands(result['replies_per_second'])} a second on one processor")
+    return result
+
+
 MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent, "carriers": measure_carriers,
             "backlog": measure_backlog, "stop": measure_stop, "rate": measure_rate,
             "drip": measure_drip, "receipts": measure_receipts, "codec": measure_codec,
-            "imports": imports.measure_imports}
+            "checks": measure_checks, "words": measure_words, "imports": imports.measure_imports}

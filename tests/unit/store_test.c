@@ -1349,101 +1349,6 @@ static void the_guard_bounds_everything(void **state)
     assert_int_equal(measure(text, &length), RESP_BAD);
 }
 
-/* ---- Rate ---- */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
-
-#define RATE_BATCH  1000
-#define RATE_CHECKS 200000
-
-static struct check rate_check(uint64_t i)
-{
-    return make_check(i % RATE_BATCH, NUMBER + hash_mix(i) % 1000000, true);
-}
-
-static void send_all(int fd, struct span octets)
-{
-    while (octets.length > 0) {
-        struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
-        ssize_t n = send(fd, octets.data, octets.length, MSG_NOSIGNAL);
-        assert_true(n > 0 || poll(&poll_fd, 1, 1000) == 1);
-        octets = span_of(octets.data + (n > 0 ? n : 0), octets.length - (size_t)(n > 0 ? n : 0));
-    }
-}
-
-/* Commands made, sent, and their lines counted: nothing else. */
-static double bare_rate(void)
-{
-    static uint8_t commands[RATE_BATCH * 512], replies[1u << 16];
-    int fd = redis_server_connect(&redis);
-    uint64_t begin_us = clock_mono_us();
-    for (uint64_t done = 0; done < RATE_CHECKS; done += RATE_BATCH) {
-        struct writer w = writer_over(commands, sizeof commands);
-        for (uint64_t i = 0; i < RATE_BATCH; i++) {
-            struct check check = rate_check(done + i);
-            command_check(&w, &check, "gw1", BUCKETS);
-        }
-        send_all(fd, span_of(commands, writer_length(&w)));
-        for (size_t lines = 0; lines < 5 * RATE_BATCH;) {
-            ssize_t n = recv(fd, replies, sizeof replies, 0);
-            assert_true(n > 0);
-            for (ssize_t i = 0; i < n; i++)
-                lines += replies[i] == '\n';
-        }
-    }
-    double seconds = (double)(clock_mono_us() - begin_us) / US_PER_S;
-    close(fd);
-    return RATE_CHECKS / seconds;
-}
-
-static double store_rate(double *ret_cpu_us)
-{
-    open_world();
-    clock_t cpu = clock();
-    uint64_t begin_us = clock_mono_us();
-    for (uint64_t done = 0; done < RATE_CHECKS; done += RATE_BATCH) {
-        world.answered = 0;
-        for (uint64_t i = 0; i < RATE_BATCH; i++) {
-            struct check check = rate_check(done + i);
-            assert_true(store_check(world.store, &check));
-        }
-        store_flush(world.store);
-        while (world.answered < RATE_BATCH)
-            event_base_loop(world.base, EVLOOP_ONCE);
-    }
-    double seconds = (double)(clock_mono_us() - begin_us) / US_PER_S;
-    *ret_cpu_us = (double)(clock() - cpu) * 1e6 / CLOCKS_PER_SEC / RATE_CHECKS;
-    close_world();
-    return RATE_CHECKS / seconds;
-}
-
-/* In turns, and the best of each: other work on the machine disturbs both. */
-static void checks_run_nearly_as_fast_as_bare_reads(void **state)
-{
-    (void)state;
-    double bare = 0, store = 0, cpu_us = 1e9;
-    for (int i = 0; i < 4; i++) {
-        double cpu, rate = bare_rate();
-        bare = rate > bare ? rate : bare;
-        rate = store_rate(&cpu);
-        store = rate > store ? rate : store;
-        cpu_us = cpu < cpu_us ? cpu : cpu_us;
-    }
-    print_message("checks/s: bare %.0f, store %.0f (%.0f %%), %.2f us of processor a check\n", bare,
-                  store, 100 * store / bare, cpu_us);
-#ifndef SANITIZED
-    /* The aims are 0.8 and 1; a machine that does other work at the same time gets slack. */
-    assert_true(store > 0.4 * bare);
-    assert_true(cpu_us < 3);
-#endif
-}
-
 static int begin(void **state)
 {
     (void)state;
@@ -1504,7 +1409,6 @@ int main(void)
         cmocka_unit_test(octets_of_any_kind_are_unknown),
         cmocka_unit_test(an_answer_nobody_asked_for_ends_the_connection),
         cmocka_unit_test(a_surplus_answer_ends_the_connection),
-        WITH_REDIS(checks_run_nearly_as_fast_as_bare_reads),
     };
     return cmocka_run_group_tests_name("store", tests, begin, end);
 }
