@@ -93,6 +93,16 @@ struct consent_write {
     uint64_t asked_wall_ms;          /* WRITE_PENDING */
     char asker[ASKER_SIZE];          /* WRITE_PENDING: node and sender, "gw1 12025550100" */
     char name[NAME_OCTETS_MAX + 16]; /* WRITE_SCOPE */
+    bool notice;                     /* WRITE_OPT_OUT: with a notice to the other gateways */
+};
+
+/* What a gateway tells the others about an opt-out that it has written (consent/notice.h). */
+struct notice {
+    char node[NAME_OCTETS_MAX + 1];
+    uint64_t sequence; /* of its record there */
+    uint64_t number;
+    uint16_t scopes[WRITE_SCOPES_MAX];
+    uint8_t scope_count;
 };
 
 /* The answer to a lookup of one number in one program. */

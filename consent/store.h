@@ -30,6 +30,8 @@
  *   assent:applied          hash: node -> ledger position of its newest consent write
  *   assent:incarnation      a random number, made when it is missing: tells one set of data from another
  *   assent:nodes            hash: node -> its last beat (consent/nodes.h)
+ *   assent:notices          stream: NODE -> "SEQUENCE NUMBER SCOPE ...", its newest opt-outs; gone
+ *                           NOTICE_KEPT_MS after the last (consent/notice.h)
  *
  * Thread: the loop's. */
 #ifndef CONSENT_STORE_H
@@ -73,6 +75,8 @@ struct store_handlers {
     /* Answer to store_beat(); NULL: away. A Redis that has lost what it had acknowledged on this connection
      * does not come here: the connection ends. */
     void (*beaten)(void *context, const struct nodes_look *look);
+    /* Answer to store_notices(): those of other gateways; `more`: there may be more. Away: none. */
+    void (*noticed)(void *context, const struct notice *notices, size_t count, bool more);
 };
 
 /* Connects from the loop; no handler runs before this returns. NULL when the URL or the password
@@ -94,6 +98,8 @@ MUST_CHECK bool store_resolve_scope(struct store *store, uint64_t cookie, const 
 /* Whether this is the first time in `ttl_ms`, over all gateways; from now on it is not. */
 MUST_CHECK bool store_once(struct store *store, const struct once *once);
 MUST_CHECK bool store_beat(struct store *store, const struct beat *beat);
+/* Reads at most NOTICES_READ notices that came since the last time; on a new connection, all. */
+MUST_CHECK bool store_notices(struct store *store);
 
 /* Sends what was asked since the last call: once a loop turn. */
 void store_flush(struct store *store);

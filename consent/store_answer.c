@@ -337,6 +337,9 @@ void store_take(struct store *store, const struct resp_reply *reply)
     case REQUEST_BEAT:
         store_take_beat(store, request, reply);
         return;
+    case REQUEST_NOTICES:
+        store_take_notices(store, reply);
+        return;
     case REQUEST_GREETING:
         store_pop(store);
         store_take_greeting(store, reply);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "consent/notice.h"
 #include "proto/base/check.h"
 #include "proto/number.h"
 
@@ -374,6 +375,41 @@ void command_once(struct writer *w, const struct once *once, const char *node, u
     put_decimal(w, once->ttl_ms ? once->ttl_ms : 1); /* Redis refuses 0 */
     LITERAL(w, "*2\r\n$3\r\nGET\r\n");
     put_once_key(w, once, buckets);
+}
+
+#define NOTICES_KEY "assent:notices"
+
+unsigned command_notice(struct writer *w, const struct consent_write *write, const char *node)
+{
+    char value[NOTICE_VALUE_MAX];
+    size_t length = notice_format(write, value);
+    LITERAL(w, "*8\r\n$4\r\nXADD\r\n");
+    put_text(w, NOTICES_KEY);
+    LITERAL(w, "$6\r\nMAXLEN\r\n$1\r\n~\r\n");
+    put_decimal(w, NOTICES_MAX);
+    LITERAL(w, "$1\r\n*\r\n");
+    put_text(w, node);
+    put_octets(w, value, length);
+    return 1;
+}
+
+unsigned command_notices_end(struct writer *w)
+{
+    LITERAL(w, "*3\r\n$7\r\nPEXPIRE\r\n");
+    put_text(w, NOTICES_KEY);
+    put_decimal(w, NOTICE_KEPT_MS);
+    return 1;
+}
+
+void command_notices(struct writer *w, const char *after)
+{
+    LITERAL(w, "*6\r\n$6\r\nXRANGE\r\n");
+    put_text(w, NOTICES_KEY);
+    put_header(w, '$', 1 + strlen(after));
+    LITERAL(w, "(");
+    write_octets(w, after, strlen(after));
+    LITERAL(w, "\r\n$1\r\n+\r\n$5\r\nCOUNT\r\n");
+    put_decimal(w, NOTICES_READ);
 }
 
 void command_resolve(struct writer *w, uint16_t scope, const char *name)

@@ -35,6 +35,13 @@ void command_batch_end(struct writer *w, const char *node, uint64_t sequence);
 /* SET once:{B}:KIND:KEY NODE NX PX TTL. */
 void command_once(struct writer *w, const struct once *once, const char *node, uint32_t buckets);
 
+/* Of an opt-out: XADD to assent:notices, behind command_write(); each gives how many commands it was. Once in
+ * a batch that has some, PEXPIRE. */
+unsigned command_notice(struct writer *w, const struct consent_write *write, const char *node);
+unsigned command_notices_end(struct writer *w);
+/* XRANGE: those behind this one. */
+void command_notices(struct writer *w, const char *after);
+
 /* HSETNX and HGET of the scope registry. */
 void command_resolve(struct writer *w, uint16_t scope, const char *name);
 

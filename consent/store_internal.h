@@ -24,6 +24,7 @@
 #define STORE_RESULTS_MAX  1024 /* answers to checks gathered for one call of the owner */
 #define STORE_WHY_SIZE     256
 #define STORE_READ_CHUNK   (64u << 10)
+#define STORE_NOTICE_ID_SIZE 42 /* two numbers of 64 bits, a dash and the NUL */
 
 enum store_state {
     STORE_AWAY,       /* no socket; the retry timer runs */
@@ -39,6 +40,7 @@ enum request_kind {
     REQUEST_RESOLVE,
     REQUEST_ONCE,
     REQUEST_BEAT,
+    REQUEST_NOTICES,
     REQUEST_GREETING,
 };
 
@@ -52,6 +54,7 @@ struct resolve {
 /* Writes of one MULTI, in their order. */
 struct write_batch {
     uint16_t count, commands;
+    bool notices;
     struct {
         uint64_t sequence;
         uint8_t commands;
@@ -124,6 +127,7 @@ struct store {
     uint64_t applied;  /* at the handshake; then the newest write acknowledged */
     uint64_t instance; /* this server, in this life and role */
     uint64_t history;  /* at the last look of this connection; 0: none yet */
+    char notice_id[STORE_NOTICE_ID_SIZE]; /* of the last one read on this connection */
     bool renew;        /* it lost writes and looks as if it had not: the next look says otherwise */
     char warnings[768];
     char may_evict[32]; /* the policy by which it would; "" for none */
@@ -162,6 +166,9 @@ void store_take_once(struct store *store, const struct request *request,
 /* store_beat.c */
 void store_take_beat(struct store *store, const struct request *request,
                      const struct resp_reply *reply);
+
+/* store_notice.c */
+void store_take_notices(struct store *store, const struct resp_reply *reply);
 
 /* store_handshake.c */
 bool store_parse_u64(struct span text, uint64_t *ret_value);

@@ -66,6 +66,8 @@ static void close_batch(struct store *store)
         return;
     store->open = NULL;
     struct writer w = writer_of_command(store);
+    if (batch->notices)
+        batch->commands = (uint16_t)(batch->commands + command_notices_end(&w));
     command_batch_end(&w, store->node, batch->writes[batch->count - 1].sequence);
     store_command_done(store, &w);
     newest(store)->wire_end = store->asked_octets;
@@ -86,6 +88,7 @@ static void open_batch(struct store *store)
     request->wire_end = UINT64_MAX; /* it has not left whole before it is closed */
     store->open = request->batch = check_malloc(sizeof *request->batch);
     request->batch->count = request->batch->commands = 0;
+    request->batch->notices = false;
 }
 
 void store_join_batch(struct store *store, const struct consent_write *write)
@@ -95,6 +98,10 @@ void store_join_batch(struct store *store, const struct consent_write *write)
     struct write_batch *batch = store->open;
     struct writer w = writer_of_command(store);
     unsigned commands = command_write(&w, write, store->buckets);
+    if (write->notice) {
+        commands += command_notice(&w, write, store->node);
+        batch->notices = true;
+    }
     store_command_done(store, &w);
     batch->writes[batch->count].sequence = write->sequence;
     batch->writes[batch->count].commands = (uint8_t)commands;
@@ -201,6 +208,9 @@ static void fail_requests(struct store *store)
             break;
         case REQUEST_BEAT:
             store->handlers.beaten(store->context, NULL);
+            break;
+        case REQUEST_NOTICES:
+            store->handlers.noticed(store->context, NULL, 0, false);
             break;
         case REQUEST_WRITE:
         case REQUEST_GREETING:
@@ -519,6 +529,7 @@ void store_on_retry(evutil_socket_t fd, short what, void *context)
 void store_become_up(struct store *store)
 {
     store->state = STORE_UP;
+    snprintf(store->notice_id, sizeof store->notice_id, "0-0");
     store->since_us = clock_mono_us();
     store->told[0] = '\0';
     store->handlers.up(store->context, store->applied);

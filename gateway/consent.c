@@ -528,6 +528,10 @@ void engine_on_looked_up(struct engine *e, uint64_t cookie, bool ok,
         inbound_looked_up(e, q, ok, state);
         return;
     }
+    if (q->kind == INQUIRY_NOTICE) {
+        notice_looked_up(e, q, ok, state);
+        return;
+    }
     if (q->kind == INQUIRY_SHOW) {
         show_looked_up(e, q, ok, state);
         return;

@@ -128,6 +128,12 @@ static bool port_store_beat(void *context, const struct beat *beat)
     return store_beat(daemon->store, beat);
 }
 
+static bool port_store_notices(void *context)
+{
+    struct daemon *daemon = context;
+    return store_notices(daemon->store);
+}
+
 static void port_store_flush(void *context)
 {
     struct daemon *daemon = context;
@@ -191,6 +197,12 @@ static void store_beaten(void *context, const struct nodes_look *look)
     daemon->seen.look = true;
 }
 
+static void store_noticed(void *context, const struct notice *notices, size_t count, bool more)
+{
+    struct daemon *daemon = context;
+    engine_on_noticed(daemon->engine, notices, count, more, clock_now());
+}
+
 const struct store_handlers daemon_store_handlers = {
     .up = store_up,
     .down = store_down,
@@ -200,6 +212,7 @@ const struct store_handlers daemon_store_handlers = {
     .scope_resolved = store_scope_resolved,
     .once_answered = store_once_answered,
     .beaten = store_beaten,
+    .noticed = store_noticed,
 };
 
 /* Links --------------------------------------------------------------------------------------- */
@@ -371,6 +384,7 @@ void daemon_ports_init(struct daemon *daemon)
         .store_resolve_scope = port_store_resolve_scope,
         .store_once = port_store_once,
         .store_beat = port_store_beat,
+        .store_notices = port_store_notices,
         .store_flush = port_store_flush,
         .link_open = port_link_open,
         .link_flush = port_link_flush,

@@ -57,6 +57,14 @@ void message_end(struct engine *e, struct message *m, Assent__V1__Outcome outcom
     message_finish(e, m, outcome);
 }
 
+void message_cancel(struct engine *e, struct message *m, uint16_t scope, uint64_t cause,
+                    const char *node)
+{
+    record_cancelled(e, m, scope, cause, node);
+    e->metrics.suppressed[ASSENT__V1__REASON__STOP_CANCELLED]++;
+    message_finish(e, m, ASSENT__V1__OUTCOME__CANCELLED);
+}
+
 void message_hold(struct engine *e, struct message *m, Assent__V1__Reason reason)
 {
     message_give_back(e, m);

@@ -67,6 +67,8 @@ void engine_on_scope_resolved(struct engine *engine, uint64_t cookie, uint16_t n
 void engine_on_once(struct engine *engine, uint64_t cookie, enum once_answer answer,
                     struct instant now);
 void engine_on_beaten(struct engine *engine, const struct nodes_look *look, struct instant now);
+void engine_on_noticed(struct engine *engine, const struct notice *notices, size_t count, bool more,
+                       struct instant now);
 
 /* Links. */
 void engine_on_link_up(struct engine *engine, uint16_t carrier, uint16_t link, struct instant now);
@@ -242,6 +244,7 @@ enum plant {
     PLANT_ASKED_TWICE,           /* P4: another question inside the first one's time */
     PLANT_START_WINS,            /* P3: a START lifts what came after it at another gateway */
     PLANT_REGISTRATION_NOT_ASKED_AGAIN, /* P1: a registration that ended meanwhile still counts */
+    PLANT_NOTICES_IGNORED, /* P2: what waits here stays when the STOP came at another gateway */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -12,6 +12,7 @@
  *   consent.c   calls of submitters about consent    projection.c consent events into Redis
  *   reach.c     what a STOP ends                    nodes.c      other gateways on this Redis
  *   question.c  double opt-in                       imports.c    files of opt-ins and opt-outs
+ *   notices.c   opt-outs that came at another gateway
  *   denial.c    the deny set and recent opt-outs        confirmation.c  one for one opt-out
  *   opt_out_text.c   the line under marketing        review.c     opt-outs that may have meant less
  *   program_words.c  words that programs add        quiet.c  quiet hours of recipients
@@ -192,6 +193,13 @@ struct node_watch {
     char why[256]; /* not trusted: for people */
 };
 
+/* Notices of other gateways. */
+struct notice_watch {
+    bool asked;          /* they are being read */
+    uint32_t lookups;    /* of numbers that they name */
+    uint64_t read_at_us; /* next */
+};
+
 /* An opt-out of the last minutes: one confirmation each (P4). */
 struct recent_opt_out {
     TAILQ_ENTRY(recent_opt_out) link;
@@ -317,6 +325,7 @@ struct engine {
 
     struct projection projection;
     struct node_watch nodes;
+    struct notice_watch notices;
     struct imports imports;
     TAILQ_HEAD(, recent_opt_out) recent_opt_outs;
     struct table recent_by_number;
@@ -397,6 +406,9 @@ void record_held(struct engine *e, struct message *m, Assent__V1__Reason reason,
 void record_deferred(struct engine *e, struct message *m);
 void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
                   Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
+/* By a STOP; `node`: at which it came, "" for this one. */
+void record_cancelled(struct engine *e, struct message *m, uint16_t scope, uint64_t cause,
+                      const char *node);
 bool event_is_consent(const Assent__V1__Event *event);
 
 /* ---- registry.c: which senders may send what where; gateway/registry.h ---- */
@@ -549,6 +561,9 @@ uint64_t failover_next_us(const struct engine *e);
 /* Ends a message: record, counters, tokens and slots given back, correlations dropped. */
 void message_end(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause);
+/* By a STOP, as record_cancelled(). */
+void message_cancel(struct engine *e, struct message *m, uint16_t scope, uint64_t cause,
+                    const char *node);
 /* The same without a record, for outcomes that another record holds already. */
 void message_finish(struct engine *e, struct message *m, Assent__V1__Outcome outcome);
 /* Tokens and slots of parts that are not written. */
@@ -763,6 +778,10 @@ struct opt_out {
     const char *reach_rule; /* of the law, that widened the reach; NULL: none */
 };
 uint64_t opt_out_apply(struct engine *e, const struct opt_out *o);
+/* What waits for this number in these scopes is cancelled, by the opt-out's record `cause` at `node`, "" for this
+ * one; what is on the wire is not sent again. */
+void messages_opted_out(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count,
+                        uint64_t cause, const char *node);
 struct stop_reach_scopes;
 void opt_out_reach(struct opt_out *o, const struct stop_reach_scopes *reach);
 
@@ -789,6 +808,7 @@ enum inquiry_kind {
     INQUIRY_CONFIRMATION,
     INQUIRY_JOIN, /* a handset asks for the question */
     INQUIRY_RECORD,
+    INQUIRY_NOTICE, /* of another gateway: does the opt-out stand? */
 };
 
 struct inquiry {
@@ -827,6 +847,7 @@ struct inquiry {
     /* inquiry_ask_once(): what its answer does; it frees the inquiry */
     void (*once_answered)(struct engine *e, struct inquiry *q, enum once_answer answer);
     struct projection_entry *opt_out; /* INQUIRY_CONFIRMATION; owned */
+    struct notice notice;             /* INQUIRY_NOTICE */
     /* INQUIRY_SHOW */
     Assent__V1__ProgramConsent *shown;
 };
@@ -943,6 +964,13 @@ struct nodes_record {
 /* Fills what points into `nodes` and itself. */
 void nodes_describe(const struct nodes *nodes, struct nodes_record *ret);
 void nodes_replay(struct engine *e, const Assent__V1__NodesSeen *body);
+
+/* ---- notices.c: opt-outs that came at another gateway ---- */
+bool notices_wanted(const struct engine *e); /* there are others on this Redis */
+void notices_turn(struct engine *e);
+uint64_t notices_next_us(const struct engine *e);
+void notice_looked_up(struct engine *e, struct inquiry *q, bool ok,
+                      const struct consent_state *state);
 
 /* ---- recover.c: see engine_replay() ---- */
 void recover_finish(struct engine *e);

@@ -55,16 +55,16 @@ static bool can_be_cancelled(const struct engine *e, const struct message *m)
 }
 
 /* What waits is cancelled after the record is appended, which names its sequence number. */
-static void cancel_waiting(struct engine *e, const struct opt_out *o, uint64_t cause)
+void messages_opted_out(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count,
+                        uint64_t cause, const char *node)
 {
-    struct message *m = message_first_of_number(&e->messages, o->number), *next;
+    struct message *m = message_first_of_number(&e->messages, number), *next;
     for (; m != NULL; m = next) {
         next = m->next_same_number;
-        if (message_is_exempt(m) || !message_in_scopes(e, m, o->scopes, o->scope_count))
+        if (message_is_exempt(m) || !message_in_scopes(e, m, scopes, count))
             continue;
         if (can_be_cancelled(e, m))
-            message_end(e, m, ASSENT__V1__OUTCOME__CANCELLED, ASSENT__V1__REASON__STOP_CANCELLED,
-                        o->scopes[0], cause);
+            message_cancel(e, m, scopes[0], cause, node);
         else if (m->state < MESSAGE_SENT)
             m->stopped = true; /* ends when the parts on the wire are answered */
     }
@@ -128,7 +128,7 @@ uint64_t opt_out_apply(struct engine *e, const struct opt_out *o)
     for (uint8_t i = 0; i < o->scope_count; i++)
         deny_add(e, o->number, o->scopes[i], sequence);
     if (e->plant != PLANT_NO_CANCEL_ON_STOP)
-        cancel_waiting(e, o, sequence);
+        messages_opted_out(e, o->number, o->scopes, o->scope_count, sequence, "");
     reviews_opted_out(e, o->number, o->scopes, o->scope_count);
     e->metrics.counters[COUNT_OPT_OUTS]++;
     return sequence;

@@ -37,6 +37,7 @@ struct ports {
     bool (*store_resolve_scope)(void *context, uint64_t cookie, const char *name);
     bool (*store_once)(void *context, const struct once *once);
     bool (*store_beat)(void *context, const struct beat *beat);
+    bool (*store_notices)(void *context);
     void (*store_flush)(void *context);
 
     /* Carrier links, named by carrier and link index (below sessions * 2). */

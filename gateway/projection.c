@@ -126,6 +126,7 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
     if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT) {
         entry->imported = event->opted_out->import != 0;
         entry->write.taken_wall_ms = entry->imported ? 0 : event->wall_ms;
+        entry->write.notice = !entry->imported && notices_wanted(e);
         take_confirmation(e, entry, event);
     }
     if (entry->write.kind == WRITE_LIFT_OPT_OUT)
@@ -414,7 +415,8 @@ uint64_t projection_next_us(const struct engine *e)
     const struct projection *p = &e->projection;
     bool behind =
         p->phase == STORE_CATCHING_UP && p->cursor <= p->last_consent && nodes_may_write(e);
-    uint64_t next_us = nodes_next_us(e);
+    uint64_t next_us = nodes_next_us(e), notices_us = notices_next_us(e);
+    next_us = notices_us < next_us ? notices_us : next_us;
     return behind && next_us > e->now.mono_us + US_PER_MS ? e->now.mono_us + US_PER_MS : next_us;
 }
 
@@ -447,6 +449,7 @@ void projection_turn(struct engine *e)
     if (e->projection.phase == STORE_LIVE)
         write_queued(e);
     nodes_turn(e);
+    notices_turn(e);
     confirmations_turn(e);
 }
 

@@ -127,14 +127,15 @@ void record_deferred(struct engine *e, struct message *m)
     m->intent = false;
 }
 
-void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
-                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause)
+static void record_end(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
+                       Assent__V1__Reason reason, uint16_t scope, uint64_t cause, const char *node)
 {
     Assent__V1__Ended body = ASSENT__V1__ENDED__INIT;
     body.outcome = outcome;
     body.reason = reason;
     body.scope = scope;
     body.cause = cause;
+    body.node = UNCONST(node);
     body.gates = outcome == ASSENT__V1__OUTCOME__SUPPRESSED ? m->gates : 0;
     body.command_status = reason == ASSENT__V1__REASON__CARRIER_STATUS ? m->command_status : 0;
     Assent__V1__Event event = EVENT_INIT(e);
@@ -142,4 +143,17 @@ void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outco
     event.body_case = ASSENT__V1__EVENT__BODY_ENDED;
     event.ended = &body;
     record_event(e, &event, NULL);
+}
+
+void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,
+                  Assent__V1__Reason reason, uint16_t scope, uint64_t cause)
+{
+    record_end(e, m, outcome, reason, scope, cause, "");
+}
+
+void record_cancelled(struct engine *e, struct message *m, uint16_t scope, uint64_t cause,
+                      const char *node)
+{
+    record_end(e, m, ASSENT__V1__OUTCOME__CANCELLED, ASSENT__V1__REASON__STOP_CANCELLED, scope,
+               cause, node);
 }

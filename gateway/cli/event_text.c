@@ -277,7 +277,8 @@ static void say_ended(struct sentence *s, const Assent__V1__Event *event)
         say_scope(s, ended->scope);
     }
     if (ended->cause != 0)
-        say(s, " (record #%" PRIu64 ")", ended->cause);
+        say(s, " (record #%" PRIu64 "%s%s)", ended->cause, ended->node[0] ? " of " : "",
+            ended->node);
     say_gates(s, ended->gates);
 }
 

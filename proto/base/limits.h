@@ -91,8 +91,12 @@
 #define NODE_MEET_MS           2000  /* who runs and has not looked by then has no connection */
 #define NODE_SILENT_MS         5000  /* without a beat for so long, a node writes nothing */
 #define NODE_GONE_MS           60000 /* an operator's word on a node stays in Redis for the others */
-#define STORE_REPLY_ELEMENTS   256   /* array elements in one RESP reply: a batch's EXEC */
-#define STORE_BATCH_WRITES     64    /* writes in one MULTI; others wait for it */
+#define NOTICE_KEPT_MS         60000 /* numbers stand there no longer after the last one */
+#define NOTICES_MAX            4096 /* that Redis keeps, about; a gateway that lags further asks at its gate */
+#define NOTICES_READ           64 /* at a time */
+#define NOTICE_EVERY_MS        100 /* how often notices of other gateways are read, where there are some */
+#define STORE_REPLY_ELEMENTS   264          /* array elements in one RESP reply: a batch's EXEC */
+#define STORE_BATCH_WRITES     64           /* writes in one MULTI; others wait for it */
 #define STORE_BULK_MAX         (64u << 10)  /* octets in one RESP bulk string */
 #define STORE_CHECKS_MAX       65536        /* checks in flight; above it nothing is asked */
 #define STORE_OTHERS_MAX       8192         /* writes, lookups and the like in flight */
@@ -171,7 +175,8 @@
 #define THROTTLE_GUARD_MS    10 /* the carrier's second is measured with another clock and jitter */
 
 static_assert(1000000000000000ull < (1ull << 50), "a number must fit 50 bits");
-static_assert(STORE_BATCH_WRITES * 3 + 1 <= STORE_REPLY_ELEMENTS, "EXEC answers each command");
+static_assert(STORE_BATCH_WRITES * 4 + 2 <= STORE_REPLY_ELEMENTS, "EXEC answers each command");
+static_assert(NOTICES_READ * 5 + 1 <= STORE_REPLY_VALUES, "a reading is one reply");
 static_assert(TEXT_OCTETS_MAX + 1024 < LEDGER_RECORD_MAX, "an accepted message must fit a record");
 
 #endif

@@ -61,6 +61,7 @@ static const struct {
     [PLANT_NEWS_BELIEVED] = {"news_believed", "P4", .pair = true},
     [PLANT_QUIET_NOT_ASKED_AGAIN] = {"quiet_not_asked_again", "P1"},
     [PLANT_LATE_YES] = {"late_yes", "P1"},
+    [PLANT_NOTICES_IGNORED] = {"notices_ignored", "P2", .pair = true},
     [PLANT_ASKED_TWICE] = {"asked_twice", "P4"},
     [PLANT_REGISTRATION_NOT_ASKED_AGAIN] = {"registration_not_asked_again", "P1"},
     [PLANT_START_WINS] = {"start_wins", "P3", .pair = true},

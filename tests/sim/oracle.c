@@ -1069,6 +1069,66 @@ void oracle_executed_write(struct world *w, const struct consent_write *write)
                    (unsigned long long)write->sequence);
 }
 
+/* ---- P2 over two gateways: what waits at the other one is cancelled ---- */
+
+#define NOTICE_JUDGED_US (5 * US_PER_S)
+#define KNOWN_US         (3 * US_PER_S) /* two that run know each other by then */
+
+static bool is_live_since(const struct gateway *g, uint64_t at_us)
+{
+    const struct redis *r = &g->redis;
+    return g->engine != NULL && r->up && !r->broken && r->live_since_us != 0 &&
+           r->live_since_us <= at_us;
+}
+
+/* It stands in Redis and in one of these scopes, and no START was on its way meanwhile. */
+static bool is_ended_by(struct world *w, const struct record *r, const struct fact *opt_out)
+{
+    bool marketing = r->fact.message_class == ASSENT__V1__CLASS__MARKETING;
+    for (uint32_t p = 0; p < SIM_PROGRAMS; p++)
+        for (uint8_t i = 0; i < opt_out->scope_count && r->fact.program == scope_program(w, p); i++)
+            if (ends(w, opt_out->scopes[i], p, marketing) &&
+                set_has(&w->server.now.opt_out, consent_key(opt_out->scopes[i], opt_out->number)))
+                return true;
+    return false;
+}
+
+/* A gateway that has been there all the while: nothing that waited at `at_us` waits now. */
+static void judge_notice(struct world *w, struct event *e)
+{
+    const struct fact *opt_out = &w->gateways[e->a].disk.records[e->b].fact;
+    uint64_t at_us = e->c;
+    const struct subscriber *sub = &w->oracle.subscribers[people_find_number(w, opt_out->number)];
+    if (!is_live_since(w->gw, at_us) ||
+        (sub->last_start_us != 0 && sub->last_start_us + NOTICE_JUDGED_US > at_us))
+        return;
+    for (uint64_t i = w->gw->seen.oldest_open; i < w->gw->disk.next; i++) {
+        const struct record *r = &w->gw->disk.records[i];
+        const struct progress *p = &r->progress;
+        if (r->fact.body == ASSENT__V1__EVENT__BODY_ACCEPTED && r->fact.number == opt_out->number &&
+            r->fact.service == 0 && p->open && p->waiting && p->sent_parts == 0 &&
+            r->appended_us < at_us && p->since_us < at_us && is_ended_by(w, r, opt_out))
+            world_fail(w, "P2", "message %llu still waits, the STOP came at the other gateway",
+                       (unsigned long long)i);
+    }
+}
+
+void oracle_opt_out_noticed(struct world *w, const struct consent_write *write)
+{
+    uint32_t self = w->gw->index;
+    bool asked_for =
+        w->gw->disk.records[write->sequence].fact.body == ASSENT__V1__EVENT__BODY_OPTED_OUT;
+    bool both = w->now_us > KNOWN_US;
+    for (uint32_t i = 0; i < w->plan.gateways; i++)
+        both = both && is_live_since(&w->gateways[i], w->now_us - KNOWN_US);
+    for (uint32_t i = 0; i < w->plan.gateways && both && asked_for; i++) {
+        world_turn_to(w, i);
+        if (i != self)
+            world_at(w, NOTICE_JUDGED_US, judge_notice, self, write->sequence, w->now_us);
+    }
+    world_turn_to(w, self);
+}
+
 /* ---- what submitters are told ---- */
 
 void oracle_told_accepted(struct world *w, uint32_t text, uint64_t id)

@@ -191,6 +191,7 @@ static void draw_pair(struct plan *p, struct rng *rng)
     p->gateways = 2;
     p->id_repeated = 0;
     p->other_gateway = 0;
+    p->notice_lost = maybe(rng, 300000);
 }
 
 bool plan_is_chaos(const struct plan *p)

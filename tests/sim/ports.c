@@ -96,6 +96,11 @@ static bool store_beat(void *context, const struct beat *beat)
     return alive(context) && redis_beat(context, beat);
 }
 
+static bool store_notices(void *context)
+{
+    return alive(context) && redis_notices(context);
+}
+
 static void store_flush(void *context)
 {
     if (alive(context))
@@ -162,6 +167,7 @@ void ports_fill(struct world *w)
         .store_resolve_scope = store_resolve_scope,
         .store_once = store_once,
         .store_beat = store_beat,
+        .store_notices = store_notices,
         .store_flush = store_flush,
         .link_open = link_open,
         .link_flush = link_flush,

@@ -18,8 +18,11 @@ enum command_kind {
     COMMAND_LOOKUP,
     COMMAND_RESOLVE,
     COMMAND_ONCE,
-    COMMAND_BEAT
+    COMMAND_BEAT,
+    COMMAND_NOTICES
 };
+
+#define NOTICES_A_READING 8
 
 struct command {
     enum command_kind kind;
@@ -36,6 +39,9 @@ struct command {
     enum once_answer first;
     struct beat beat;
     struct nodes_look look;
+    struct notice notices[NOTICES_A_READING];
+    size_t notice_count;
+    bool more;
     struct check_result result;
     struct verdict_seen seen;
     struct consent_state state;
@@ -206,6 +212,28 @@ static bool comes_too_late(struct redis_data *d, const struct consent_write *wri
     return write->kind == WRITE_LIFT_OPT_OUT && *stop_time(d, write->number) > write->taken_wall_ms;
 }
 
+/* The oldest ones go to make room. */
+static void put_notice(struct world *w, const struct consent_write *write)
+{
+    struct redis_data *d = &w->server.now;
+    if (hash_mix(w->seed + write->sequence) % 1000000 < w->plan.notice_lost)
+        return;
+    if (write->notice && d->notice_count == SIM_NOTICES_MAX) {
+        memmove(d->notices, d->notices + 1, (SIM_NOTICES_MAX - 1) * sizeof d->notices[0]);
+        d->notice_count--;
+        d->notices_before++;
+    }
+    if (write->notice) {
+        struct notice *n = &d->notices[d->notice_count++];
+        *n = (struct notice){.sequence = write->sequence,
+                             .number = write->number,
+                             .scope_count = write->scope_count};
+        memcpy(n->scopes, write->scopes, sizeof n->scopes);
+        memcpy(n->node, w->gw->config.node, sizeof n->node);
+    }
+    oracle_opt_out_noticed(w, write);
+}
+
 static void execute_write(struct world *w, struct command *c)
 {
     const struct consent_write *write = &c->write;
@@ -241,6 +269,8 @@ static void execute_write(struct world *w, struct command *c)
     }
     d->applied[w->gw->index] = write->sequence;
     oracle_executed_write(w, write);
+    if (write->kind == WRITE_OPT_OUT && w->plan.gateways > 1)
+        put_notice(w, write);
 }
 
 static void execute_lookup(struct world *w, struct command *c)
@@ -291,6 +321,11 @@ static void execute_beat(struct world *w, struct command *c)
                                   .self = d->nodes[self]};
     if (c->beat.joins)
         d->nodes[self] = c->beat.self;
+    struct redis *r = &w->gw->redis;
+    if (!c->beat.joins || c->beat.self.state != NODE_LIVE)
+        r->live_since_us = 0;
+    else if (r->live_since_us == 0)
+        r->live_since_us = w->now_us;
     for (uint32_t i = 0; i < w->plan.gateways; i++) {
         if (i == self || d->nodes[i].beat == 0)
             continue;
@@ -299,6 +334,22 @@ static void execute_beat(struct world *w, struct command *c)
         fact->applied = d->applied[i];
         memcpy(fact->name, w->gateways[i].config.node, sizeof fact->name);
     }
+}
+
+static void execute_notices(struct world *w, struct command *c)
+{
+    const struct redis_data *d = &w->server.now;
+    struct redis *r = &w->gw->redis;
+    uint64_t end = d->notices_before + d->notice_count, at = r->notices_read;
+    size_t read = 0;
+    for (at = at > d->notices_before ? at : d->notices_before; at < end && read < NOTICES_A_READING;
+         at++, read++) {
+        const struct notice *n = &d->notices[at - d->notices_before];
+        if (strcmp(n->node, w->gw->config.node) != 0)
+            c->notices[c->notice_count++] = *n;
+    }
+    r->notices_read = at;
+    c->more = read == NOTICES_A_READING;
 }
 
 static void execute_up_to(struct world *w, size_t end)
@@ -324,6 +375,9 @@ static void execute_up_to(struct world *w, size_t end)
             break;
         case COMMAND_BEAT:
             execute_beat(w, c);
+            break;
+        case COMMAND_NOTICES:
+            execute_notices(w, c);
             break;
         }
     }
@@ -373,6 +427,9 @@ static void tell(struct world *w, struct command command)
     case COMMAND_BEAT:
         engine_on_beaten(w->gw->engine, &c->look, now);
         break;
+    case COMMAND_NOTICES:
+        engine_on_noticed(w->gw->engine, c->notices, c->notice_count, c->more, now);
+        break;
     }
 }
 
@@ -392,6 +449,8 @@ static void fail_command(struct world *w, struct command *c)
         engine_on_once(w->gw->engine, c->once.cookie, ONCE_UNKNOWN, now);
     } else if (c->kind == COMMAND_BEAT) {
         engine_on_beaten(w->gw->engine, NULL, now);
+    } else if (c->kind == COMMAND_NOTICES) {
+        engine_on_noticed(w->gw->engine, NULL, 0, false, now);
     }
 }
 
@@ -503,6 +562,7 @@ static void connected(struct world *w, struct event *e)
     r->up = true;
     r->broken = false;
     r->up_since_us = w->now_us;
+    r->live_since_us = r->notices_read = 0;
     r->caught_up_checked = false;
     r->up_at_sequence = w->gw->disk.durable;
     r->backoff_us = BACKOFF_MIN_US;
@@ -594,6 +654,11 @@ bool redis_beat(struct world *w, const struct beat *beat)
         return false;
     c->beat = *beat;
     return true;
+}
+
+bool redis_notices(struct world *w)
+{
+    return add_command(w, COMMAND_NOTICES) != NULL;
 }
 
 static uint64_t later(uint64_t last_us, uint64_t at_us)

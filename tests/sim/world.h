@@ -94,6 +94,7 @@ struct plan {
     uint32_t doubt;       /* likewise, in words that may mean less */
     uint32_t stop_halves; /* likewise, in two parts */
     uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
+    uint32_t notice_lost;   /* an opt-out that another gateway is to hear of: it does not */
     uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
     uint64_t
         quiet_at_us; /* when a night of three minutes begins in London; 0: programs keep no hours */
@@ -198,6 +199,8 @@ struct pending {
     char asker[ASKER_SIZE];
 };
 
+#define SIM_NOTICES_MAX 512
+
 struct redis_data {
     struct set opt_out, opt_in;
     struct pending pending[SIM_NUMBERS_MAX * SIM_PROGRAMS];
@@ -218,6 +221,9 @@ struct redis_data {
     size_t once_count;
     uint64_t incarnation; /* 0: none; made by the first beat */
     struct node_fact nodes[SIM_GATEWAYS_MAX];
+    struct notice notices[SIM_NOTICES_MAX]; /* oldest first; */
+    size_t notice_count;
+    uint64_t notices_before; /* so many were there before the oldest */
 };
 
 struct redis_server {
@@ -240,6 +246,8 @@ struct redis {                /* a gateway's connection */
     size_t batched; /* commands that have their events */
     uint64_t batches, batches_answered;
     uint64_t backoff_us, up_since_us;
+    uint64_t live_since_us; /* its beats say so; 0: they do not */
+    uint64_t notices_read;
 };
 
 void server_init(struct redis_server *server);
@@ -257,6 +265,7 @@ bool redis_lookup(struct world *world, uint64_t cookie, uint64_t number, const u
 bool redis_resolve(struct world *world, uint64_t cookie, const char *name);
 bool redis_once(struct world *world, const struct once *once);
 bool redis_beat(struct world *world, const struct beat *beat);
+bool redis_notices(struct world *world);
 void redis_flush(struct world *world);
 void redis_opt_out(struct world *world, uint64_t key); /* another gateway's */
 uint16_t scope_brand(struct world *world, uint32_t program);
@@ -536,6 +545,8 @@ void oracle_executed_check(struct world *world, const struct check *check,
                            struct verdict_seen *ret_seen);
 void oracle_told_verdict(struct world *world, const struct verdict_seen *seen);
 void oracle_executed_write(struct world *world, const struct consent_write *write);
+/* The same of an opt-out of which the other gateway can hear. */
+void oracle_opt_out_noticed(struct world *world, const struct consent_write *write);
 /* The text of a submit_sm that left, or NONE. */
 uint32_t oracle_text_of(const struct world *world, uint32_t connection, uint32_t sequence);
 /* The carrier gives the text the id of another one, if it has not done so with either before. */

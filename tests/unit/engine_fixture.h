@@ -73,6 +73,7 @@ struct world {
     struct nodes_look look; /* of every beat */
     bool beaten;
     struct beat last_beat;
+    size_t notices_asked;
     uint64_t scope_cookies[8];
     size_t scope_count;
     uint16_t next_scope;
@@ -194,6 +195,13 @@ static bool world_beat(void *context, const struct beat *beat)
     struct world *w = context;
     w->beaten = true;
     w->last_beat = *beat;
+    return true;
+}
+
+static bool world_notices(void *context)
+{
+    struct world *w = context;
+    w->notices_asked++;
     return true;
 }
 
@@ -480,6 +488,7 @@ static void world_init(struct world *w)
                               .store_resolve_scope = world_resolve,
                               .store_once = world_once,
                               .store_beat = world_beat,
+                              .store_notices = world_notices,
                               .store_flush = world_nothing,
                               .link_open = world_open,
                               .link_flush = world_flush,

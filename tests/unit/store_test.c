@@ -51,6 +51,9 @@ struct world {
     struct nodes_look look;
     size_t onces;
     enum once_answer once;
+    size_t readings, notice_count;
+    struct notice notices[NOTICES_READ];
+    bool more;
 };
 
 static struct world world;
@@ -124,6 +127,16 @@ static void on_beaten(void *context, const struct nodes_look *look)
     w->look = look ? *look : (struct nodes_look){0};
 }
 
+static void on_noticed(void *context, const struct notice *notices, size_t count, bool more)
+{
+    struct world *w = context;
+    w->readings++;
+    w->notice_count = count;
+    w->more = more;
+    if (count > 0)
+        memcpy(w->notices, notices, count * sizeof *notices);
+}
+
 static void open_world_at(const char *url, const char *password)
 {
     static const struct store_handlers handlers = {.up = on_up,
@@ -133,7 +146,8 @@ static void open_world_at(const char *url, const char *password)
                                                    .looked_up = on_looked_up,
                                                    .scope_resolved = on_scope,
                                                    .once_answered = on_once,
-                                                   .beaten = on_beaten};
+                                                   .beaten = on_beaten,
+                                                   .noticed = on_noticed};
     struct store_config config = {
         .url = url, .password = password, .node = "gw1", .buckets = BUCKETS};
     memset(&world, 0, sizeof world);
@@ -629,6 +643,89 @@ static void a_restarted_redis_has_another_history(void **state)
     RUN_UNTIL(store_is_up(world.store));
     redis_server_say(&redis, "SET assent:incarnation the-same");
     assert_true(beat(103)->history != history);
+    close_world();
+}
+
+/* ---- Notices ---- */
+
+static size_t read_notices(void)
+{
+    size_t before = world.readings;
+    assert_true(store_notices(world.store));
+    store_flush(world.store);
+    RUN_UNTIL(world.readings == before + 1);
+    return world.notice_count;
+}
+
+static void notices_of_others_are_read_once(void **state)
+{
+    (void)state;
+    open_world();
+    assert_int_equal(read_notices(), 0);
+    put((struct consent_write){.kind = WRITE_OPT_OUT,
+                               .sequence = 41,
+                               .number = NUMBER,
+                               .scopes = {16, SCOPE_MAX},
+                               .scope_count = 2,
+                               .taken_wall_ms = 1800000000000ull,
+                               .written_wall_ms = 1800000000000ull,
+                               .notice = true});
+    put((struct consent_write){
+        .kind = WRITE_OPT_OUT, .sequence = 42, .number = NUMBER, .scopes = {17}, .scope_count = 1});
+    assert_string_equal(redis_server_say(&redis, "XLEN assent:notices"), ":1\r\n");
+    assert_string_not_equal(redis_server_say(&redis, "PTTL assent:notices"), ":-1\r\n");
+    assert_int_equal(read_notices(), 0); /* ours */
+    redis_server_say(&redis, "XADD assent:notices * gw2 \"7 12025550123 16 0\"");
+    redis_server_say(&redis, "XADD assent:notices * gw2 \"7 12025550123\"");
+    redis_server_say(&redis, "XADD assent:notices * gw2 nonsense");
+    assert_int_equal(read_notices(), 1);
+    assert_false(world.more);
+    assert_string_equal(world.notices[0].node, "gw2");
+    assert_int_equal(world.notices[0].sequence, 7);
+    assert_int_equal(world.notices[0].number, 12025550123ull);
+    assert_int_equal(world.notices[0].scope_count, 2);
+    assert_int_equal(world.notices[0].scopes[0], 16);
+    assert_int_equal(read_notices(), 0);
+    for (int i = 0; i < NOTICES_READ; i++)
+        redis_server_say(&redis, "XADD assent:notices * gw3 \"9 12025550124 16\"");
+    assert_int_equal(read_notices(), NOTICES_READ);
+    assert_true(world.more);
+    assert_int_equal(read_notices(), 0);
+    size_t downs = world.downs;
+    redis_server_say(&redis, "CLIENT KILL TYPE normal");
+    RUN_UNTIL(world.downs == downs + 1);
+    RUN_UNTIL(store_is_up(world.store));
+    assert_true(read_notices() > 0); /* from the beginning */
+    redis_server_say(&redis, "DEL assent:notices");
+    redis_server_say(&redis, "XADD assent:notices * gw2 x gw3 y");
+    assert_true(store_notices(world.store));
+    store_flush(world.store);
+    RUN_UNTIL(strcmp(world.why, "assent:notices in Redis is not understood") == 0);
+    assert_int_equal(world.notice_count, 0);
+    redis_server_say(&redis, "DEL assent:notices");
+    close_world();
+}
+
+/* Sixty-four STOPs in one MULTI, each with its time and its notice: the longest EXEC. */
+static void a_full_batch_may_have_notices(void **state)
+{
+    (void)state;
+    open_world();
+    size_t before = world.writes;
+    for (uint64_t i = 1; i <= STORE_BATCH_WRITES; i++) {
+        struct consent_write write = {.kind = WRITE_OPT_OUT,
+                                      .sequence = 100 + i,
+                                      .number = NUMBER + i,
+                                      .scopes = {16},
+                                      .scope_count = 1,
+                                      .taken_wall_ms = 1800000000000ull,
+                                      .written_wall_ms = 1800000000000ull,
+                                      .notice = true};
+        assert_true(store_write(world.store, &write));
+    }
+    store_flush(world.store);
+    RUN_UNTIL(world.writes == before + STORE_BATCH_WRITES);
+    assert_string_equal(redis_server_say(&redis, "XLEN assent:notices"), ":64\r\n");
     close_world();
 }
 
@@ -1334,7 +1431,7 @@ static void the_guard_bounds_everything(void **state)
     sprintf(at, "*1\r\n:1\r\n");
     assert_int_equal(measure(text, &length), RESP_BAD);
 
-    at = text + sprintf(text, "*%d\r\n", STORE_REPLY_ELEMENTS); /* 1 + 256 * 4 values */
+    at = text + sprintf(text, "*%d\r\n", STORE_REPLY_ELEMENTS); /* 1 + 264 * 4 values */
     for (int i = 0; i < STORE_REPLY_ELEMENTS; i++)
         at += sprintf(at, "*3\r\n:1\r\n:1\r\n:1\r\n");
     assert_int_equal(measure(text, &length), RESP_BAD);
@@ -1383,6 +1480,8 @@ int main(void)
         WITH_REDIS(a_write_is_acknowledged_after_the_checks_before_it),
         WITH_REDIS(only_the_first_is_first),
         WITH_REDIS(a_beat_shows_all_nodes_at_one_instant),
+        WITH_REDIS(notices_of_others_are_read_once),
+        WITH_REDIS(a_full_batch_may_have_notices),
         WITH_REDIS(lost_writes_end_the_connection),
         WITH_REDIS(a_restarted_redis_has_another_history),
         WITH_REDIS(a_pending_question_is_kept_for_its_time),
