@@ -20,10 +20,10 @@
 #include "proto/base/bytes.h"
 #include "proto/base/rng.h"
 
-#define STORE_REQUESTS_MAX (STORE_CHECKS_MAX + STORE_OTHERS_MAX)
-#define STORE_RESULTS_MAX  1024 /* answers to checks gathered for one call of the owner */
-#define STORE_WHY_SIZE     256
-#define STORE_READ_CHUNK   (64u << 10)
+#define STORE_REQUESTS_MAX   (STORE_CHECKS_MAX + STORE_OTHERS_MAX)
+#define STORE_RESULTS_MAX    1024 /* answers to checks gathered for one call of the owner */
+#define STORE_WHY_SIZE       256
+#define STORE_READ_CHUNK     (64u << 10)
 #define STORE_NOTICE_ID_SIZE 42 /* two numbers of 64 bits, a dash and the NUL */
 
 enum store_state {
@@ -124,11 +124,11 @@ struct store {
 
     size_t greeting; /* step of the handshake */
     bool buckets_known;
-    uint64_t applied;  /* at the handshake; then the newest write acknowledged */
-    uint64_t instance; /* this server, in this life and role */
-    uint64_t history;  /* at the last look of this connection; 0: none yet */
+    uint64_t applied;                     /* at the handshake; then the newest write acknowledged */
+    uint64_t instance;                    /* this server, in this life and role */
+    uint64_t history;                     /* at the last look of this connection; 0: none yet */
     char notice_id[STORE_NOTICE_ID_SIZE]; /* of the last one read on this connection */
-    bool renew;        /* it lost writes and looks as if it had not: the next look says otherwise */
+    bool renew; /* it lost writes and looks as if it had not: the next look says otherwise */
     char warnings[768];
     char may_evict[32]; /* the policy by which it would; "" for none */
 
