@@ -87,12 +87,14 @@ bool deny_is_newer(const struct engine *e, uint64_t number, const uint16_t *scop
     return false;
 }
 
+/* Who has ended everything has ended each part of it. */
 static bool covers(const struct recent_opt_out *recent, const uint16_t *scopes, uint8_t count)
 {
     for (uint8_t i = 0; i < count; i++) {
         bool found = false;
         for (uint8_t j = 0; j < recent->scope_count; j++)
-            found = found || recent->scopes[j] == scopes[i];
+            found = found || recent->scopes[j] == scopes[i] ||
+                    recent->scopes[j] == SCOPE_EVERYTHING;
         if (!found)
             return false;
     }

@@ -108,7 +108,9 @@ static bool query_ids(struct client *client, struct ids *ids)
         else
             add_status(&table, status);
     }
-    if (!ids->json)
+    if (ids->json)
+        columns_release(&table);
+    else
         columns_print(&table, stdout);
     if (!all)
         complain("an ended message is forgotten after a while; `assent trace ID` reads the ledger");
