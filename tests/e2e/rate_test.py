@@ -14,7 +14,7 @@ OTP, MARKETING = 1, 3
 def run(rate, seconds, sessions):
     count = rate * seconds
     numbers = [f"1202555{n:04d}" for n in range(100, 200)]
-    with harness.World(rate=rate, sessions=sessions) as world:
+    with harness.World(rate=rate, sessions=sessions, carrier_options=["--subscribers", "none"]) as world:
         world.record_opt_ins("news", numbers)
         world.submit(*[("news", MARKETING, numbers[n % 100], f"news {n}") for n in range(count)])
         time.sleep(1)
