@@ -22,7 +22,7 @@ enum gate {
     GATE_OPT_OUT,
     GATE_OPT_IN,
     GATE_CONSENT_AGE,
-    GATE_REASSIGNED, /* the number has had its owner since the consent */
+    GATE_REASSIGNED, /* the number has had its owner since the consent; since the wish for a question */
     GATE_DO_NOT_CALL,
     GATE_QUIET_HOURS,
     GATE_FREQUENCY,
@@ -85,7 +85,8 @@ struct gate_facts {
     uint32_t today;
     uint32_t consent_days_max; /* a consent older than this is too old */
     bool days_known;           /* the next two have been asked for: 0 is then "never recorded" */
-    uint32_t consent_day, reassigned_day;
+    uint32_t consent_day;      /* with PURPOSE_QUESTION: of the wish to be asked */
+    uint32_t reassigned_day;
     uint32_t register_day;        /* when the copy of the do-not-call register was made */
     uint64_t quiet_until_wall_ms; /* 0: it may go now */
     bool capped;

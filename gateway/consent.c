@@ -293,6 +293,11 @@ void engine_record_opt_in(struct engine *e, uint16_t client, uint64_t call,
                       "source and evidence: both are needed to record consent in one step");
         return;
     }
+    if (in->obtained_wall_ms == 0) {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+                      "obtained_at: needed to record consent in one step: when it was given");
+        return;
+    }
     if (in->obtained_wall_ms > now.wall_ms + DATE_SLACK_MS) {
         reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
                       "obtained_at: in the future; consent is recorded after it was given");
@@ -321,8 +326,7 @@ static void record_looked_up(struct engine *e, struct inquiry *q, const struct c
     body.client = UNCONST(client_name(e, q->client));
     body.how = q->source;
     body.obtained_wall_ms = q->obtained_wall_ms;
-    body.day = vacancy_consent_day(e, q->number,
-                                   q->obtained_wall_ms != 0 ? q->obtained_wall_ms : e->now.wall_ms);
+    body.day = vacancy_consent_day(e, q->number, q->obtained_wall_ms);
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     personal.number = q->number;
     personal.evidence = q->evidence;

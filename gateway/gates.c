@@ -74,6 +74,14 @@ void gates_own_facts(const struct engine *e, const struct message *m, struct gat
     quiet_facts(e, m, ret);
 }
 
+/* A question to a number rests on the wish for it, a form or a JOIN: that was the present owner's if the
+ * number was reassigned before. */
+static uint32_t day_of_wish(const struct engine *e, const struct message *m)
+{
+    uint64_t ago_ms = (e->now.mono_us - m->accepted_us) / US_PER_MS;
+    return (uint32_t)((e->now.wall_ms - ago_ms) / DAY_MS);
+}
+
 void gates_add_answer(const struct engine *e, const struct message *m, const struct check *asked,
                       const struct check_result *result, struct gate_facts *facts)
 {
@@ -87,7 +95,8 @@ void gates_add_answer(const struct engine *e, const struct message *m, const str
     if (asked->need_opt_in)
         facts->known |= GATE_BIT(GATE_OPT_IN);
     facts->days_known = asked->need_days;
-    facts->consent_day = result->consent_day;
+    facts->consent_day =
+        facts->purpose == PURPOSE_QUESTION ? day_of_wish(e, m) : result->consent_day;
     facts->reassigned_day = result->reassigned_day;
     if (asked->need_days)
         facts->known |= GATE_BIT(GATE_CONSENT_AGE);

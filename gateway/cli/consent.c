@@ -167,20 +167,27 @@ static int consent_record(const struct cli *cli, int argc, char **argv)
         {"program", "P", "the program it is about", &o.program, NULL},
         {"source", "TEXT", "how it was given: \"point of sale\"", &o.source, NULL},
         {"evidence", "TEXT", "what proves it; kept in the ledger", &o.evidence, NULL},
-        {"obtained-at", "TIME", "when: 2026-11-01, 2026-11-01T10:00:00Z", &o.obtained, NULL},
+        {"obtained-at", "TIME", "when it was given: 2026-11-01, 2026-11-01T10:00:00Z", &o.obtained,
+         NULL},
         {"json", NULL, "one JSON object, for programs", NULL, &o.json},
     };
     const struct usage usage = {
-        .synopsis = "assent consent record --program P --source TEXT --evidence TEXT NUMBER",
-        .about = "Records consent that was given elsewhere, with its evidence.",
+        .synopsis = "assent consent record --program P --source TEXT --evidence TEXT\n"
+                    "                             --obtained-at TIME NUMBER",
+        .about =
+            "Records consent that was given elsewhere, with its evidence; all of it is needed.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
     };
     int code = read_line(&usage, argc, argv, &o, true);
     Assent__V1__RecordRequest request = ASSENT__V1__RECORD_REQUEST__INIT;
-    if (code < 0 && o.obtained != NULL &&
-        !when_parse_date(o.obtained, clock_wall_ms(), &request.obtained_wall_ms))
-        code = usage_error(&usage, "--obtained-at is like 2026-11-01 or 2026-11-01T10:00:00Z");
+    if (code < 0 && (or_empty(o.source)[0] == '\0' || or_empty(o.evidence)[0] == '\0'))
+        code = usage_error(&usage, "--source and --evidence are needed: how consent was given, and "
+                                   "what proves it");
+    if (code < 0 && (o.obtained == NULL ||
+                     !when_parse_date(o.obtained, clock_wall_ms(), &request.obtained_wall_ms)))
+        code = usage_error(&usage, "--obtained-at is needed, like 2026-11-01 or "
+                                   "2026-11-01T10:00:00Z: when consent was given");
     if (code >= 0)
         return code;
     request.program = (char *)o.program;

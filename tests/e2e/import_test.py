@@ -64,6 +64,24 @@ def kinds(world):
     say("every kind stands under its scope, reassigned numbers with their day, and so does a consent from then on")
 
 
+def new_owner(world):
+    """Who has a reassigned number now may be asked; who has recorded nothing by evidence may not be recorded."""
+    world.cli("consent", "request", "--program", "offers", "--source", "form", "--evidence", "ticked", "+12025550147")
+    harness.wait_for("the question", lambda: any(p.name == "submit_sm" and p.destination == "12025550147"
+                                                 for p in world.pdus()))
+    whole = ["consent", "record", "--program", "news", "--source", "paper", "--evidence", "scan 7", "+12025550148"]
+    for without in ("--source", "--evidence"):
+        at = whole.index(without)
+        result = world.cli(*whole[:at], *whole[at + 2:], "--obtained-at", "2026-01-02", check=False)
+        assert result.returncode == 2 and "needed" in result.stderr, result
+    result = world.cli(*whole, check=False)
+    assert result.returncode == 2 and "--obtained-at is needed" in result.stderr, result
+    assert 12025550148 not in {number for _, number in number_members(world, "optin")}
+    world.cli(*whole, "--obtained-at", "2026-01-02")
+    assert 12025550148 in {number for _, number in number_members(world, "optin")}
+    say("a new owner may be asked; consent without source, evidence or its day is not recorded")
+
+
 def who_may(world):
     """A file gives no double opt-in, and registers are the operator's."""
     one = put(world, "one.csv", "number,source,evidence,obtained_at\n+12025550151,form,ticked,2026-01-02\n")
@@ -163,6 +181,7 @@ def number_members_of(world, first, last):
 def main():
     with harness.World(rate=500, carrier_options=["--subscribers", "none"]) as world:
         kinds(world)
+        new_owner(world)
         who_may(world)
         never_lifts(world)
         hostile(world)

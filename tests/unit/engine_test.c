@@ -164,7 +164,7 @@ static Assent__V1__Code record(const Assent__V1__RecordRequest *request)
     return w.consent_code;
 }
 
-static void evidence_is_bounded_and_not_from_the_future(void **state)
+static void evidence_is_whole_and_bounded_and_not_from_the_future(void **state)
 {
     (void)state;
     world_init(&w);
@@ -182,6 +182,12 @@ static void evidence_is_bounded_and_not_from_the_future(void **state)
     assert_int_equal(record(&request), INVALID);
     fill_record_request(&request);
     request.evidence = (char *)"";
+    assert_int_equal(record(&request), INVALID);
+    fill_record_request(&request);
+    request.obtained_wall_ms = 0;
+    assert_int_equal(record(&request), INVALID);
+    fill_record_request(&request);
+    request.source = (char *)"";
     assert_int_equal(record(&request), INVALID);
     world_release(&w);
 }
@@ -447,7 +453,7 @@ int main(void)
         cmocka_unit_test(a_ledger_that_is_behind_refuses),
         cmocka_unit_test(times_have_limits),
         cmocka_unit_test(strings_have_limits),
-        cmocka_unit_test(evidence_is_bounded_and_not_from_the_future),
+        cmocka_unit_test(evidence_is_whole_and_bounded_and_not_from_the_future),
         cmocka_unit_test(a_question_is_open_for_a_day),
         cmocka_unit_test(a_reference_gives_the_first_answer_again),
         cmocka_unit_test(references_are_forgotten_oldest_first),

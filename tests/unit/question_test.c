@@ -122,6 +122,31 @@ static void join_takes_back_an_opt_out_and_no_hold(void **state)
     }
 }
 
+/* A wish from a day after the number was reassigned is the present owner's; nobody knows of one from that day. */
+static void a_new_owner_may_be_asked(void **state)
+{
+    (void)state;
+    static const uint32_t days_since[] = {0, 1};
+    for (size_t i = 0; i < 2; i++) {
+        begin();
+        uint32_t today = (uint32_t)(w.now.wall_ms / (24ull * 3600 * 1000));
+        w.facts = (struct check_result){.known = true,
+                                        .denied = 16, /* behind everything, hold, brand, program */
+                                        .reassigned_day = today - days_since[i]};
+        says(SENDER, "JOIN ACME");
+        world_pass(&w, 20);
+        assert_int_equal(requests(), 1);
+        assert_int_equal(w.submit_count, days_since[i]);
+        if (days_since[i] == 0) {
+            Assent__V1__Event *event;
+            assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ENDED, &event), 1);
+            assert_int_equal(event->ended->reason, ASSENT__V1__REASON__NUMBER_REASSIGNED);
+            assent__v1__event__free_unpacked(event, NULL);
+        }
+        world_release(&w);
+    }
+}
+
 /* ---- which question is answered ---- */
 
 static void ask_both(uint64_t offers_ms, const char *offers_asker, uint64_t login_ms)
@@ -260,6 +285,7 @@ int main(void)
         cmocka_unit_test(join_asks),
         cmocka_unit_test(join_asks_nobody_who_is_asked_or_has_agreed),
         cmocka_unit_test(join_takes_back_an_opt_out_and_no_hold),
+        cmocka_unit_test(a_new_owner_may_be_asked),
         cmocka_unit_test(of_two_questions_the_newer_is_answered),
         cmocka_unit_test(an_answer_goes_to_the_sender_that_asked),
         cmocka_unit_test(no_question_is_open_after_its_time),

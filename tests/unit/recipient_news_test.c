@@ -356,6 +356,7 @@ static uint16_t day_of_new_consent(const char *number)
     request.number = (char *)(uintptr_t)number;
     request.source = (char *)(uintptr_t) "web form";
     request.evidence = (char *)(uintptr_t) "ticked the box";
+    request.obtained_wall_ms = w.now.wall_ms;
     engine_record_opt_in(w.engine, 0, 1, &request, w.now);
     world_settle(&w);
     assert_int_equal(w.consent_code, ASSENT__V1__CODE__CODE_OK);
