@@ -175,8 +175,11 @@ static uint32_t ended_by(struct world *w, const struct stop_scopes *stop, bool m
     return mask;
 }
 
+/* Who has ended everything has ended each part of it. */
 static bool has_all(const struct set *opt_outs, const struct stop_scopes *stop, uint64_t number)
 {
+    if (set_has(opt_outs, consent_key(SCOPE_EVERYTHING, number)))
+        return true;
     for (uint8_t i = 0; i < stop->count; i++)
         if (!set_has(opt_outs, consent_key(stop->scopes[i], number)))
             return false;
