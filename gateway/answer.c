@@ -195,7 +195,7 @@ static void refused(struct engine *e, struct message *m, uint16_t bit, uint32_t 
     if (first && policy == STATUS_UNKNOWN_SUBSCRIBER)
         news_unknown_subscriber(e, m, status);
     message_settle(e, m);
-    if (first && policy == STATUS_OPTED_OUT) /* an ended message is freed when the turn is over */
+    if (policy == STATUS_OPTED_OUT) /* an ended message is freed when the turn is over */
         news_opted_out(e, m, status);
 }
 

@@ -22,7 +22,8 @@ enum recipient_news news_of_receipt(const struct engine *e, uint16_t carrier, ui
     return NEWS_NONE;
 }
 
-/* As if a STOP had come, but nobody is there to confirm it to. */
+/* As if a STOP had come, but nobody is there to confirm it to. Whichever part it is that says so, and
+ * whatever became of the parts before it. */
 static void opt_out(struct engine *e, const struct message *m, const char *how)
 {
     const struct program_config *program = &e->config->programs[m->program];
@@ -49,8 +50,6 @@ void news_take_receipt(struct engine *e, const struct message *m, uint8_t state,
 {
     if (outcome_of_receipt(state) == ASSENT__V1__OUTCOME__DELIVERED)
         vacancy_end(e, m->number);
-    if (m->worst_receipt != 0)
-        return;
     char how[48];
     switch (news_of_receipt(e, m->carrier, state, error_code)) {
     case NEWS_NONE:
@@ -60,8 +59,9 @@ void news_take_receipt(struct engine *e, const struct message *m, uint8_t state,
         if (e->plant != PLANT_RECEIPT_OPT_OUT_LOST)
             opt_out(e, m, how);
         return;
-    case NEWS_UNKNOWN_SUBSCRIBER:
-        vacancy_note(e, m, error_code);
+    case NEWS_UNKNOWN_SUBSCRIBER: /* counted are messages */
+        if (m->worst_receipt == 0)
+            vacancy_note(e, m, error_code);
         return;
     }
 }

@@ -764,10 +764,10 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     put_nodes(&s);
     imports_snapshot(e, now.wall_ms, put_plain, &s);
     put_references(&s);
-    put_vacancies(&s);
     put_long_replies(&s);
     put_reviews(&s);
     put_messages(&s);
-    put_opt_outs(&s); /* they stop messages */
+    put_vacancies(&s); /* a part of a message that was delivered ends a count of before */
+    put_opt_outs(&s);  /* they stop messages */
     return s.ok;
 }

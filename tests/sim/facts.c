@@ -233,7 +233,8 @@ static void fold_news(struct world *w, struct record *r, uint64_t sequence, bool
     r->progress.a_part_failed = r->progress.a_part_failed || is_failure(f->state);
     if (f->state == ASSENT__V1__RECEIPT_STATE__RECEIPT_DELIVERED)
         *v = (struct vacancy_seen){0};
-    if (first && f->news == NEWS_OPTED_OUT && !replayed && !has_opted_out_before(w, r, sequence))
+    if (is_failure(f->state) && f->news == NEWS_OPTED_OUT && !replayed &&
+        !has_opted_out_before(w, r, sequence))
         world_fail(w, "P3", "a receipt of message %llu said that its recipient has opted out",
                    (unsigned long long)f->message);
     if (!first || f->news != NEWS_UNKNOWN_SUBSCRIBER)

@@ -11,7 +11,8 @@
 #define NUMBER    12025550123
 #define OTHER     12025550124
 #define DAY_MS    (24ull * 3600 * 1000)
-#define UNKNOWN   0x4b1 /* a vendor's status */
+#define UNKNOWN   0x4b1 /* vendors' statuses */
+#define OPTED_OUT 0x4b2
 
 static struct world w;
 
@@ -24,7 +25,8 @@ static void begin_with_window(uint16_t window)
     w.carrier.receipt_error_count = 3;
     w.carrier.window = window;
     w.carrier.statuses[0] = (struct status_rule){UNKNOWN, STATUS_UNKNOWN_SUBSCRIBER};
-    w.carrier.status_count = 1;
+    w.carrier.statuses[1] = (struct status_rule){OPTED_OUT, STATUS_OPTED_OUT};
+    w.carrier.status_count = 2;
     w.config.vacant_times = 3;
     w.config.vacant_over_ms = 7 * DAY_MS;
     world_start(&w);
@@ -204,6 +206,44 @@ static void a_part_says_so_while_others_wait_for_the_rate(void **state)
     world_release(&w);
 }
 
+static const char long_text[] = "012345678901234567890123456789012345678901234567890123456789012345"
+                                "6789012345678901234567890123456789"
+                                "012345678901234567890123456789012345678901234567890123456789012345"
+                                "6789012345678901234567890123456789";
+
+/* That the first part failed in another way takes nothing from what the second says. */
+static void a_later_part_says_so(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(try_submit("login", OTP, NUMBER, long_text), ASSENT__V1__CODE__CODE_OK);
+    deliver(NUMBER, NULL, 0, "id:id1 stat:UNDELIV err:001 text:x");
+    assert_false(has(ASSENT__V1__EVENT__BODY_OPTED_OUT));
+    deliver(NUMBER, NULL, 0, "id:id2 stat:UNDELIV err:069 text:x");
+    assert_opted_out("069");
+    world_release(&w);
+}
+
+static void a_later_part_is_answered_so(void **state)
+{
+    static const uint32_t statuses[] = {UNKNOWN, OPTED_OUT};
+    (void)state;
+    begin();
+    w.silent = true;
+    assert_int_equal(try_submit("login", OTP, NUMBER, long_text), ASSENT__V1__CODE__CODE_OK);
+    assert_int_equal(w.submit_count, 2);
+    for (int i = 0; i < 2; i++) {
+        struct pdu_header request = {.command_id = SMPP_SUBMIT_SM,
+                                     .sequence_number = w.submits[i].sequence_number};
+        session_respond(w.peers[0], &request, statuses[i], (struct span){0});
+        world_settle(&w);
+    }
+    assert_true(has(ASSENT__V1__EVENT__BODY_OPTED_OUT));
+    assert_int_equal(count(COUNT_OPT_OUTS_AT_CARRIERS), 1);
+    assert_int_equal(count(COUNT_UNKNOWN_SUBSCRIBERS), 1);
+    world_release(&w);
+}
+
 static void a_restart_does_not_take_the_same_receipt_for_news(void **state)
 {
     (void)state;
@@ -349,6 +389,40 @@ static void the_count_outlives_a_restart(void **state)
     world_release(&w);
 }
 
+static struct engine *next_engine;
+
+static bool put_into_next(void *context, struct span public_part, struct span personal_part)
+{
+    const char *why;
+    (void)context;
+    assert_int_equal(engine_replay(next_engine, 0, public_part, personal_part, &why), ERR_OK);
+    return true;
+}
+
+/* That a part of a message was delivered stands in the snapshot too, and came before the count. */
+static void the_count_is_kept_in_snapshots(void **state)
+{
+    struct hash_key key = {.k0 = 1, .k1 = 2};
+    (void)state;
+    begin();
+    assert_int_equal(try_submit("login", OTP, NUMBER, long_text), ASSENT__V1__CODE__CODE_OK);
+    receipt(NUMBER, "DELIVRD", "000"); /* of its last part alone */
+    w.config.vacant_times = 2;
+    w.config.vacant_over_ms = 0;
+    unknown_after(0);
+    assert_false(is_marked());
+    next_engine = engine_new(&w.config, &w.ports, &key, 1);
+    assert_true(engine_snapshot(w.engine, w.now, put_into_next, NULL));
+    world_stop(&w);
+    w.engine = next_engine;
+    engine_start(w.engine, w.now);
+    engine_on_store_up(w.engine, 0);
+    world_pass(&w, 2000);
+    unknown_after(0);
+    assert_true(is_marked());
+    world_release(&w);
+}
+
 static uint16_t day_of_new_consent(const char *number)
 {
     Assent__V1__RecordRequest request = ASSENT__V1__RECORD_REQUEST__INIT;
@@ -424,6 +498,8 @@ int main(void)
         cmocka_unit_test(only_a_failure_says_so),
         cmocka_unit_test(a_receipt_before_its_submit_sm_resp_says_so),
         cmocka_unit_test(a_part_says_so_while_others_wait_for_the_rate),
+        cmocka_unit_test(a_later_part_says_so),
+        cmocka_unit_test(a_later_part_is_answered_so),
         cmocka_unit_test(a_restart_does_not_take_the_same_receipt_for_news),
         cmocka_unit_test(unknown_for_long_enough_is_taken_for_reassigned),
         cmocka_unit_test(often_is_not_long),
@@ -432,6 +508,7 @@ int main(void)
         cmocka_unit_test(other_failures_neither_count_nor_end_it),
         cmocka_unit_test(a_status_counts_as_a_receipt_does),
         cmocka_unit_test(the_count_outlives_a_restart),
+        cmocka_unit_test(the_count_is_kept_in_snapshots),
         cmocka_unit_test(the_day_of_a_newer_consent_is_kept),
         cmocka_unit_test(the_table_is_bounded),
     };
