@@ -34,7 +34,7 @@
 enum task { TASK_SUBMIT, TASK_OPT_IN };
 
 struct load_options {
-    const char *connect, *client, *key, *program, *text, *campaign, *times;
+    const char *connect, *client, *key, *program, *text, *campaign, *zone, *times;
     const char *tls_ca, *tls_cert, *tls_key;
     uint64_t first_number, ttl_us, send_in_us;
     uint32_t messages, numbers, batch, calls, connections, rate;
@@ -130,7 +130,12 @@ static const struct option_row rows[] = {
      .value = "TEXT",
      .kind = OPTION_TEXT,
      .offset = AT(text),
-     .help = "text of the messages (100 characters)"},
+     .help = "text of the messages (100 characters, and all that marketing must say)"},
+    {.name = "--time-zone",
+     .value = "NAME",
+     .kind = OPTION_TEXT,
+     .offset = AT(zone),
+     .help = "where the recipients are, as in America/Chicago (none: by the number)"},
     {.name = "--ttl",
      .value = "TIME",
      .kind = OPTION_DURATION,
@@ -304,6 +309,7 @@ static void prepare_batch(struct load *load)
         message->class_ = (Assent__V1__Class)options->message_class;
         message->text = (char *)options->text;
         message->campaign = (char *)options->campaign;
+        message->time_zone = (char *)options->zone;
         message->ttl_ms = options->ttl_us / US_PER_MS;
         message->number = load->numbers[i];
         load->pointers[i] = message;
@@ -631,8 +637,10 @@ int main(int argc, char **argv)
         .key = "",
         .program = "offers",
         .campaign = "",
-        .text = "A text of one hundred characters, no more and no less, that is sent again and "
-                "again. To leave: STOP.",
+        .zone = "",
+        .text =
+            "Acme: a text of one hundred characters, not fewer, not more, sent again and again. "
+            "Reply STOP to end",
         .first_number = 15550000000ull,
         .messages = 100000,
         .numbers = 1000000000,

@@ -6,6 +6,7 @@ Sizes are (full, quick). A run that is repeated gives every run and the median.
 import json
 import time
 
+import gates
 import imports
 from lab import OTP_NUMBER, Clocks, Dripper, Failed, median, quantile, say, thousands, wait_for
 from peers import kannel
@@ -458,7 +459,8 @@ def measure_words(new_lab, quick):
     return result
 
 
-MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent, "carriers": measure_carriers,
+MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent,
+            "gates": gates.measure_gates, "carriers": measure_carriers,
             "backlog": measure_backlog, "stop": measure_stop, "rate": measure_rate,
             "drip": measure_drip, "receipts": measure_receipts, "codec": measure_codec,
             "checks": measure_checks, "words": measure_words, "imports": imports.measure_imports}

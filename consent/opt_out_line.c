@@ -11,6 +11,7 @@
 #define SLOTS    2048 /* a power of two, over twice the rows */
 #define WORD_MAX 48   /* octets of a word that may be one of ours */
 #define NEAR     2    /* words between an opt-out word and what asks for it, at most one */
+#define WINDOW   4    /* and of two opt-out words at most two */
 #define CODE_MIN 5    /* digits of a number that a word is sent to */
 #define CODE_MAX 8
 
@@ -75,42 +76,52 @@ static void build_table(void)
 
 /* ---- words of a text ---- */
 
+/* What an octet is in a word: a run of ASCII letters and digits, or of everything else that is not ASCII, so
+ * that "请回复TD退订" is three. Letters with and without accents stay together. */
+enum octet {
+    IN_NARROW = 1, /* of Latin, Greek, Cyrillic and the like: at most two octets */
+    IN_WIDE = 2,   /* of three or four */
+    TURNS_NARROW = 4,
+    SMALL = 8,
+    NO_DIGIT = 16,
+    NOT_ASCII = 32,
+};
+
+static const uint8_t octets[256] = {
+    ['0' ... '9'] = IN_NARROW,
+    ['A' ... 'Z'] = IN_NARROW | NO_DIGIT,
+    ['a' ... 'z'] = IN_NARROW | NO_DIGIT | SMALL,
+    [0x80 ... 0xbf] = IN_NARROW | IN_WIDE | NO_DIGIT | NOT_ASCII,
+    [0xc0 ... 0xdf] = IN_NARROW | IN_WIDE | TURNS_NARROW | NO_DIGIT | NOT_ASCII,
+    [0xe0 ... 0xff] = IN_WIDE | NO_DIGIT | NOT_ASCII,
+};
+
 struct word {
     struct span text;
     bool ascii, upper; /* upper: holds no small ASCII letter */
     bool digits;
 };
 
-static bool is_word_octet(uint8_t c)
-{
-    return c >= 0x80 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/* Takes the next word off `text`: a run of ASCII letters and digits, or of everything else that is not
- * ASCII, so that "请回复TD退订" is three. Letters with and without accents stay together. */
+/* Takes the next word off `text`. */
 static bool next_word(struct span *text, struct word *ret)
 {
-    size_t at = 0, end;
-    while (at < text->length && !is_word_octet(text->data[at]))
+    const uint8_t *at = text->data, *const last = at + text->length;
+    while (at < last && octets[*at] == 0)
         at++;
-    if (at == text->length)
+    if (at == last)
         return false;
-    uint8_t lead = 0;
-    *ret = (struct word){.ascii = true, .upper = true, .digits = true};
-    for (end = at; end < text->length && is_word_octet(text->data[end]); end++) {
-        uint8_t c = text->data[end];
-        bool wide =
-            c >= 0xe0 || (lead >= 0xe0 && c >= 0x80); /* no Latin, Greek or Cyrillic letter */
-        if (end > at && wide != (lead >= 0xe0))
-            break;
-        if (c >= 0xc0 || c < 0x80)
-            lead = c;
-        ret->ascii = ret->ascii && c < 0x80;
-        ret->upper = ret->upper && !(c >= 'a' && c <= 'z');
-        ret->digits = ret->digits && c >= '0' && c <= '9';
+    const uint8_t *end = at;
+    uint8_t run = *at >= 0xe0 ? IN_WIDE : IN_NARROW, all = 0;
+    for (; end < last && (octets[*end] & run); end++) {
+        all |= octets[*end];
+        if (octets[*end] & TURNS_NARROW)
+            run = IN_NARROW;
     }
-    ret->text = span_of(text->data + at, end - at);
-    *text = span_of(text->data + end, text->length - end);
+    *ret = (struct word){.text = span_of(at, (size_t)(end - at)),
+                         .ascii = !(all & NOT_ASCII),
+                         .upper = !(all & SMALL),
+                         .digits = !(all & NO_DIGIT)};
+    *text = span_of(end, (size_t)(last - end));
     return true;
 }
 
@@ -172,78 +183,73 @@ static bool is_written_large(const struct word *word)
 
 /* ---- instructions ---- */
 
+/* A word of the last few. Most texts hold no opt-out word in capitals: what the other words mean is asked
+ * only next to one. */
 struct seen {
-    uint8_t roles;
-    bool large, code;
-    struct span text;
+    struct word word;
+    bool asked, stops; /* stops: an opt-out word in capitals */
+    uint8_t roles;     /* where it was asked */
 };
+
+static uint8_t roles_seen(struct seen *seen)
+{
+    if (!seen->asked)
+        seen->roles = roles_of(&seen->word);
+    seen->asked = true;
+    return seen->roles;
+}
 
 static bool is_code(const struct word *word)
 {
     return word->digits && word->text.length >= CODE_MIN && word->text.length <= CODE_MAX;
 }
 
-/* The word `i` back; the window is a ring. */
-#define WINDOW 8
-static const struct seen *back(const struct seen window[WINDOW], size_t count, size_t i)
-{
-    static const struct seen nothing;
-    return i < count ? &window[(count - 1 - i) % WINDOW] : &nothing;
-}
-
 /* "STOP! STOP!" asks for nothing. */
-static bool is_same(const struct seen *a, const struct seen *b)
+static bool is_same(struct span a, struct span b)
 {
-    return a->text.length == b->text.length &&
-           strncasecmp((const char *)a->text.data, (const char *)b->text.data, a->text.length) == 0;
+    return a.length == b.length &&
+           strncasecmp((const char *)a.data, (const char *)b.data, a.length) == 0;
 }
 
-/* With the newest word an instruction is complete. */
-static bool completes(const struct seen window[WINDOW], size_t count)
+/* The two, so many words apart, are an instruction. */
+static bool instruct(struct seen *before, struct seen *now, size_t apart)
 {
-    const struct seen *now = back(window, count, 0);
-    for (size_t i = 1; i <= NEAR + 1; i++) {
-        const struct seen *before = back(window, count, i);
-        bool stop_now = (now->roles & ROLE_OPT_OUT) && now->large;
-        bool stop_before = (before->roles & ROLE_OPT_OUT) && before->large;
-        bool two = (now->roles & before->roles & ROLE_OPT_OUT) && !is_same(now, before);
-        if (two && (stop_now || stop_before))
-            return true;
-        if (i <= NEAR && stop_now && (before->roles & ROLE_ASKS))
-            return true;
-        if (i <= NEAR && stop_before && ((now->roles & ROLE_ASKS_AFTER) || now->code))
-            return true;
-    }
-    return false;
+    if (!before->stops && !now->stops)
+        return false;
+    uint8_t first = roles_seen(before), then = roles_seen(now);
+    if ((first & then & ROLE_OPT_OUT) && !is_same(before->word.text, now->word.text))
+        return true;
+    return apart <= NEAR && ((now->stops && (first & ROLE_ASKS)) ||
+                             (before->stops && ((then & ROLE_ASKS_AFTER) || is_code(&now->word))));
 }
 
-/* Most texts hold no opt-out word in capitals: theirs are not looked up. */
-static bool holds_opt_out_word(struct span text)
+/* The word alone is one, in scripts that write it and what asks for it together. */
+static bool instructs_alone(const struct seen *seen)
 {
-    struct word word;
-    while (next_word(&text, &word))
-        if ((word.upper || !word.ascii) && (roles_of(&word) & ROLE_OPT_OUT))
-            return true;
-    return false;
+    return !seen->word.ascii && (seen->roles & ROLE_OPT_OUT) &&
+           (seen->roles & (ROLE_ASKS | ROLE_ASKS_AFTER));
 }
 
 static bool instructs(struct span text)
 {
-    struct seen window[WINDOW];
-    struct word word;
-    size_t count = 0;
-    while (next_word(&text, &word)) {
-        struct seen *seen = &window[count++ % WINDOW];
-        seen->roles = roles_of(&word);
-        seen->large = seen->roles != 0 && is_written_large(&word);
-        seen->code = is_code(&word);
-        seen->text = word.text;
-        bool joined = !word.ascii && (seen->roles & ROLE_OPT_OUT) &&
-                      (seen->roles & (ROLE_ASKS | ROLE_ASKS_AFTER));
-        if (joined || completes(window, count))
-            return true;
+    struct seen window[WINDOW]; /* a ring */
+    size_t near = 0;            /* so many words from here on stand next to one that stops */
+    for (size_t count = 0;; count++, near -= near > 0) {
+        struct seen *now = &window[count % WINDOW];
+        if (!next_word(&text, &now->word))
+            return false;
+        now->asked = now->stops = false;
+        if (now->word.upper || !now->word.ascii) {
+            now->stops = (roles_seen(now) & ROLE_OPT_OUT) && is_written_large(&now->word);
+            if (instructs_alone(now))
+                return true;
+        }
+        if (now->stops)
+            near = WINDOW;
+        for (size_t apart = 1; near > 0 && apart < WINDOW && apart <= count; apart++)
+            if (instruct(&window[(count - apart) % WINDOW], now, apart))
+                return true;
     }
-    return false;
 }
 
 static bool holds(struct span text, const char *way)
@@ -256,5 +262,5 @@ bool says_how_to_opt_out(struct span text, bool by_reply, const char *way)
 {
     if (slots == NULL)
         build_table();
-    return holds(text, way) || (by_reply && holds_opt_out_word(text) && instructs(text));
+    return holds(text, way) || (by_reply && instructs(text));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The line under marketing that does not say how to end it. Lines are few and made once: a line of a
  * language, and one of each other way out. */
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "consent/opt_out_line.h"
 #include "consent/reply.h"
@@ -13,9 +13,9 @@
 
 static const char *line_of(struct engine *e, const char *language, const char *way)
 {
-    char line[LINE_SIZE], key[WAY_OCTETS_MAX + 16];
-    int length = snprintf(key, sizeof key, "%s %s", language, way);
-    uint64_t hash = hash64(&e->key, key, (size_t)length);
+    char line[LINE_SIZE];
+    uint64_t hash =
+        hash_mix(hash64(&e->key, language, strlen(language))) ^ hash64(&e->key, way, strlen(way));
     uint64_t *slot = table_put(&e->opt_out_lines, hash ? hash : 1);
     if (*slot == 0) {
         (void)reply_opt_out_line(language, way, line, sizeof line);
