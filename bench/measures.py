@@ -459,8 +459,30 @@ def measure_words(new_lab, quick):
     return result
 
 
+# --- the ledger
+
+def measure_ledger(new_lab, quick):
+    """Appended as a text's life is, synced; then hashed again, beside bare SHA-256 of as many octets in as many
+    calls, by the time of one core."""
+    messages, rounds = pick(quick, (1_000_000, 3), (50_000, 1))
+    runs = []
+    for _ in range(rounds):
+        with new_lab() as lab:
+            (lab.folder / "ledger").mkdir()
+            words = tool(lab, "ledger-bench", lab.folder / "ledger", messages)
+            runs.append(dict(zip(words[::2], (float(value) for value in words[1::2]))))
+    result = {"append_per_second": median(run["append"] for run in runs),
+              "octets_a_message": runs[0]["octets-a-message"],
+              "verify_mb_per_second": median(run["verify"] for run in runs),
+              "verify_share": median(run["hashed"] / run["sha256"] for run in runs)}
+    say(f"ledger: {thousands(result['append_per_second'])} records/s appended, verified at "
+        f"{result['verify_share']:.0%} of bare SHA-256")
+    return result
+
+
 MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent,
             "gates": gates.measure_gates, "carriers": measure_carriers,
             "backlog": measure_backlog, "stop": measure_stop, "rate": measure_rate,
             "drip": measure_drip, "receipts": measure_receipts, "codec": measure_codec,
-            "checks": measure_checks, "words": measure_words, "imports": imports.measure_imports}
+            "checks": measure_checks, "words": measure_words, "imports": imports.measure_imports,
+            "ledger": measure_ledger}

@@ -56,7 +56,8 @@ static enum err take_lock(const char *directory, int *ret_lock, const char **ret
 }
 
 /* The newest segment as a crash has left it, or the first one ever. */
-static enum err open_segment(int folder, struct segment *ret_segment, const char **ret_why)
+static enum err open_segment(int folder, struct segment *ret_segment, struct tree *ret_sealed,
+                             const char **ret_why)
 {
     uint64_t *numbers, newest = 0;
     size_t count;
@@ -65,6 +66,8 @@ static enum err open_segment(int folder, struct segment *ret_segment, const char
         return ERR_IO;
     }
     enum err err = segments_check(numbers, count, ret_why);
+    if (err == ERR_OK)
+        err = segments_tree(folder, numbers, count, ret_sealed, ret_why);
     if (count > 0)
         newest = numbers[count - 1];
     free(numbers);
@@ -78,6 +81,36 @@ static enum err open_segment(int folder, struct segment *ret_segment, const char
     return err;
 }
 
+/* The newest checkpoint was made of durable records: a ledger that lacks some of them was cut, or is an
+ * older copy. Whether it says the same of those it has is for `assent verify`, but where it is quick. */
+static enum err check_checkpoint(const char *directory, const struct tree *sealed,
+                                 struct segment *segment, uint64_t *ret_covered,
+                                 const char **ret_why)
+{
+    char note[NOTE_SIZE];
+    size_t length;
+    struct checkpoint checkpoint;
+    struct tree whole = *sealed;
+    enum err err = checkpoint_newest(directory, note, &length, &checkpoint);
+    tree_add_tree(&whole, &segment->tree);
+    *ret_covered = err == ERR_OK ? checkpoint.size : 0;
+    if (*ret_covered == 0 || *ret_covered < whole.count)
+        return ERR_OK;
+    if (checkpoint.size == whole.count) {
+        struct digest root = tree_root(&whole);
+        if (memcmp(root.octets, checkpoint.root.octets, DIGEST_SIZE) == 0)
+            return ERR_OK;
+        *ret_why = ledger_why("the ledger's records are not those of its checkpoint: "
+                              "run assent verify, and restore the ledger from a backup.");
+    } else {
+        *ret_why = ledger_why("the ledger ends with record %llu, but its checkpoint covers %llu: "
+                              "records at its end were lost. Restore it from a backup.",
+                              (unsigned long long)whole.count, (unsigned long long)checkpoint.size);
+    }
+    segment_close(segment);
+    return ERR_CORRUPT;
+}
+
 enum err ledger_open(const char *directory, struct ledger **ret_ledger, const char **ret_why)
 {
     int lock, folder = -1;
@@ -85,13 +118,17 @@ enum err ledger_open(const char *directory, struct ledger **ret_ledger, const ch
     if (err != ERR_OK)
         return err;
     struct segment segment;
+    struct tree sealed;
+    uint64_t covered;
     folder = folder_open(directory, "ledger", true);
     if (folder < 0) {
         err = err_from_errno();
         *ret_why = ledger_why("%s/ledger cannot be opened: %s.", directory, strerror(errno));
     } else {
-        err = open_segment(folder, &segment, ret_why);
+        err = open_segment(folder, &segment, &sealed, ret_why);
     }
+    if (err == ERR_OK)
+        err = check_checkpoint(directory, &sealed, &segment, &covered, ret_why);
     if (err == ERR_OK && segment_reserve(&segment, 0) == ERR_IO) {
         err = ERR_IO;
         *ret_why = ledger_why("ledger/ cannot be written: %s.", strerror(errno));
@@ -110,7 +147,7 @@ enum err ledger_open(const char *directory, struct ledger **ret_ledger, const ch
     batch_init(&ledger->batches[0]);
     batch_init(&ledger->batches[1]);
     ledger->gathering = &ledger->batches[0];
-    writer_start(&ledger->writer, &segment);
+    writer_start(&ledger->writer, &segment, &sealed, covered);
     *ret_ledger = ledger;
     return ERR_OK;
 }
@@ -176,6 +213,24 @@ void ledger_acknowledge(struct ledger *ledger)
     uint64_t count;
     ssize_t n = read(ledger->writer.wake_fd, &count, sizeof count);
     CHECK(n == sizeof count || errno == EAGAIN);
+}
+
+enum err ledger_sign(struct ledger *ledger, const char *directory, const struct note_signer *signer,
+                     const struct note_signer *previous, const char **ret_why)
+{
+    int folder = folder_open(directory, CHECKPOINT_FOLDER, true);
+    if (folder < 0) {
+        *ret_why = ledger_why("%s/%s cannot be opened: %s.", directory, CHECKPOINT_FOLDER,
+                              strerror(errno));
+        return err_from_errno();
+    }
+    writer_sign(&ledger->writer, folder, signer, previous);
+    return ERR_OK;
+}
+
+uint64_t ledger_checkpointed(const struct ledger *ledger)
+{
+    return atomic_load(&ledger->writer.checkpointed);
 }
 
 bool ledger_failed(const struct ledger *ledger)

@@ -23,6 +23,17 @@ struct ledger;
 MUST_CHECK enum err ledger_open(const char *directory, struct ledger **ret_ledger,
                                 const char **ret_why);
 
+/* Makes signed checkpoints from now on, below `directory` (checkpoints/): one a second while records come,
+ * the last one when the ledger is closed. Once. The keys must outlive the ledger; `previous`, or NULL, signs
+ * too. */
+struct note_signer;
+MUST_CHECK enum err ledger_sign(struct ledger *ledger, const char *directory,
+                                const struct note_signer *signer,
+                                const struct note_signer *previous, const char **ret_why);
+
+/* How many records the latest checkpoint covers; 0: there is none. */
+uint64_t ledger_checkpointed(const struct ledger *ledger);
+
 /* Sequence number that the next append gets; the first record ever has 1. */
 uint64_t ledger_next(const struct ledger *ledger);
 
@@ -40,7 +51,7 @@ void ledger_flush(struct ledger *ledger);
 /* Highest sequence number that is on disk. */
 uint64_t ledger_durable(const struct ledger *ledger);
 
-/* Becomes readable when ledger_durable() has moved or the ledger failed; ledger_acknowledge() clears
+/* Becomes readable when ledger_durable() or ledger_checkpointed() has moved or the ledger failed; ledger_acknowledge() clears
  * it. */
 int ledger_wake_fd(const struct ledger *ledger);
 void ledger_acknowledge(struct ledger *ledger);
@@ -60,6 +71,7 @@ struct ledger_record {
     struct span public_part;
     struct span personal_part; /* empty where there is none */
     struct span commitment;    /* 32 octets, or empty */
+    struct span salt; /* of a personal part that is there: SHA-256(salt | it) is the commitment */
 };
 
 /* Positions before record `from` (1 is the first). ERR_NOT_FOUND when `directory` holds no ledger. */

@@ -119,13 +119,19 @@ int file_begin(int folder, uint64_t number, const char *suffix)
     return ledger_io.open(folder, new_name(name, number, suffix), O_RDWR | O_CREAT | O_TRUNC, 0600);
 }
 
-enum err file_publish(int folder, uint64_t number, const char *suffix)
+enum err file_rename(int folder, uint64_t number, const char *suffix)
 {
     char from[FILE_NAME_SIZE], to[FILE_NAME_SIZE];
     new_name(from, number, suffix);
-    if (ledger_io.rename(folder, from, folder, file_name(to, number, suffix)) != 0)
-        return errno == ENOENT ? ERR_NOT_FOUND : err_from_errno();
-    return sync_folder(folder);
+    if (ledger_io.rename(folder, from, folder, file_name(to, number, suffix)) == 0)
+        return ERR_OK;
+    return errno == ENOENT ? ERR_NOT_FOUND : err_from_errno();
+}
+
+enum err file_publish(int folder, uint64_t number, const char *suffix)
+{
+    enum err err = file_rename(folder, number, suffix);
+    return err == ERR_OK ? sync_folder(folder) : err;
 }
 
 void file_abandon(int folder, uint64_t number, const char *suffix)

@@ -3,6 +3,7 @@
  *
  *     DIRECTORY/lock                            held by the one process that writes
  *     DIRECTORY/ledger/NNNNNNNNNNNNNNNNNNNN.seg  named by the sequence number of the first record
+ *     DIRECTORY/checkpoints/NNNNNNNNNNNNNNNNNNNN.note  by the records it covers
  *     DIRECTORY/snapshots/NNNNNNNNNNNNNNNNNNNN.snap  by the first record not folded into it
  *     *.new                                     being made; worth nothing before it is renamed
  *
@@ -45,6 +46,8 @@ MUST_CHECK bool folder_list(int folder, const char *suffix, uint64_t **ret_numbe
  * renames it once the caller has written and synced it. */
 int file_begin(int folder, uint64_t number, const char *suffix);
 MUST_CHECK enum err file_publish(int folder, uint64_t number, const char *suffix);
+/* The same without syncing the folder: the name may be lost with the power. */
+MUST_CHECK enum err file_rename(int folder, uint64_t number, const char *suffix);
 void file_abandon(int folder, uint64_t number, const char *suffix);
 
 /* All or ERR_NO_SPACE or ERR_IO; may be called again with the same after ERR_NO_SPACE. */

@@ -127,6 +127,8 @@ static void fill(struct ledger_record *out, uint64_t sequence, const struct reco
                                   .public_part = record->public_part,
                                   .personal_part = record->personal_part,
                                   .commitment = record->commitment};
+    if (record->personal_part.length > 0)
+        out->salt = span_of(record->personal_part.data - SALT_SIZE, SALT_SIZE);
 }
 
 static enum err next_of_ledger(struct ledger_reader *reader, uint64_t until,

@@ -29,6 +29,71 @@ enum err segments_check(const uint64_t *numbers, size_t count, const char **ret_
     return ERR_OK;
 }
 
+/* The CRC that an end closes with may itself close with zeros. */
+static enum err end_before(int fd, uint64_t at, struct file_end *ret_end)
+{
+    uint8_t octets[FILE_END];
+    for (unsigned zeros = 0; zeros <= sizeof(uint32_t); zeros++) {
+        uint64_t end = at + zeros;
+        if (end < FILE_HEAD + FILE_END ||
+            read_at(fd, octets, sizeof octets, end - FILE_END) != FILE_END)
+            continue;
+        if (file_end_decode(span_of(octets, sizeof octets), ret_end) == ERR_OK &&
+            ret_end->records == LEDGER_SEGMENT_RECORDS && ret_end->octets == end)
+            return ERR_OK;
+    }
+    return ERR_CORRUPT;
+}
+
+/* The end stands at the end of the file, or before zeros where giving them back was lost with the power. */
+enum err segment_end(int fd, struct file_end *ret_end)
+{
+    uint8_t octets[4096 + FILE_END];
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return ERR_IO;
+    uint64_t end = (uint64_t)status.st_size;
+    while (end >= FILE_HEAD + FILE_END) {
+        size_t length = end - FILE_HEAD < sizeof octets ? end - FILE_HEAD : sizeof octets;
+        ssize_t n = read_at(fd, octets, length, end - length);
+        if (n != (ssize_t)length)
+            return ERR_IO;
+        size_t used = length;
+        while (used > 0 && octets[used - 1] == 0)
+            used--;
+        if (used > 0 || length < sizeof octets)
+            return end_before(fd, end - length + used, ret_end);
+        end -= 4096;
+    }
+    return ERR_CORRUPT;
+}
+
+enum err segments_tree(int folder, const uint64_t *numbers, size_t count, struct tree *ret_tree,
+                       const char **ret_why)
+{
+    tree_reset(ret_tree);
+    for (size_t i = 0; i + 1 < count; i++) {
+        char name[FILE_NAME_SIZE];
+        struct file_end end;
+        int fd = openat(folder, file_name(name, numbers[i], SEGMENT_SUFFIX), O_RDONLY | O_CLOEXEC);
+        enum err err = fd < 0 ? ERR_IO : segment_end(fd, &end);
+        if (err == ERR_IO)
+            *ret_why = ledger_why("ledger/%s cannot be read: %s.", name, strerror(errno));
+        else if (err != ERR_OK || numbers[i] != ret_tree->count + 1) {
+            *ret_why = ledger_why("ledger/%s %s: restore it from a backup.", name,
+                                  err != ERR_OK ? "has a damaged end"
+                                                : "is there but what was before it is not");
+            err = ERR_CORRUPT;
+        }
+        if (fd >= 0)
+            close(fd);
+        if (err != ERR_OK)
+            return err;
+        tree_add_perfect(ret_tree, SEGMENT_LEVEL, &end.root);
+    }
+    return ERR_OK;
+}
+
 static enum err write_head(struct segment *segment)
 {
     uint8_t octets[FILE_HEAD];

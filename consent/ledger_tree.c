@@ -3,9 +3,9 @@
 
 #include "proto/base/check.h"
 
-static struct digest parent(const struct digest *left, const struct digest *right)
+struct digest tree_parent(const struct digest *left, const struct digest *right)
 {
-    uint8_t input[1 + 2 * DIGEST_SIZE] = {0x01};
+    uint8_t input[TREE_NODE_OCTETS] = {0x01};
     memcpy(input + 1, left->octets, DIGEST_SIZE);
     memcpy(input + 1 + DIGEST_SIZE, right->octets, DIGEST_SIZE);
     return sha256(span_of(input, sizeof input));
@@ -16,24 +16,37 @@ void tree_reset(struct tree *tree)
     tree->count = 0;
 }
 
+void tree_add_perfect(struct tree *tree, unsigned level, const struct digest *root)
+{
+    uint64_t leaves = (uint64_t)1 << level;
+    CHECK(level < TREE_LEVELS - 1 && (tree->count & (leaves - 1)) == 0);
+    struct digest node = *root;
+    for (; tree->count >> level & 1; level++)
+        node = tree_parent(&tree->node[level], &node);
+    CHECK(level < TREE_LEVELS);
+    tree->node[level] = node;
+    tree->count += leaves;
+}
+
 void tree_add(struct tree *tree, const struct digest *leaf)
 {
-    CHECK(tree->count < LEDGER_SEGMENT_RECORDS);
-    struct digest node = *leaf;
-    unsigned level = 0;
-    for (; tree->count >> level & 1; level++)
-        node = parent(&tree->node[level], &node);
-    tree->node[level] = node;
-    tree->count++;
+    tree_add_perfect(tree, 0, leaf);
+}
+
+void tree_add_tree(struct tree *tree, const struct tree *right)
+{
+    for (unsigned level = TREE_LEVELS - 1; level-- > 0;)
+        if (right->count >> level & 1)
+            tree_add_perfect(tree, level, &right->node[level]);
 }
 
 struct digest tree_root(const struct tree *tree)
 {
     CHECK(tree->count > 0);
-    unsigned level = (unsigned)__builtin_ctz(tree->count);
+    unsigned level = (unsigned)__builtin_ctzll(tree->count);
     struct digest root = tree->node[level];
     for (level++; level < TREE_LEVELS; level++)
         if (tree->count >> level & 1)
-            root = parent(&tree->node[level], &root);
+            root = tree_parent(&tree->node[level], &root);
     return root;
 }

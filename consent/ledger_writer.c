@@ -124,6 +124,36 @@ static bool try_again(struct ledger_writer *writer, enum err err)
     return true;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool checkpoint_wanted(const struct ledger_writer *writer)
+{
+    return atomic_load(&writer->signing) &&
+           atomic_load(&writer->durable) > atomic_load(&writer->checkpointed);
+}
+
+/* Of everything that was written: it has been synced. False when writing is over for good; a full disk
+ * only puts it off. */
+static bool make_checkpoint(struct ledger_writer *writer)
+{
+    struct checkpointer *checkpointer = &writer->checkpointer;
+    writer->checkpoint_due_ms = now_ms() + CHECKPOINT_MS;
+    enum err err = checkpointer_make(checkpointer, &writer->segment.tree);
+    if (err == ERR_IO) {
+        atomic_store(&writer->failed, true);
+        wake(writer);
+        return false;
+    }
+    atomic_store(&writer->checkpointed, checkpointer->size);
+    wake(writer);
+    return true;
+}
+
 /* Seals the full segment and goes on in a new one. */
 static bool roll(struct ledger_writer *writer)
 {
@@ -137,6 +167,8 @@ static bool roll(struct ledger_writer *writer)
     while ((err = segment_create(writer->segment.folder, first, &next)) != ERR_OK)
         if (!try_again(writer, err))
             return false;
+    struct digest root = tree_root(&writer->segment.tree);
+    tree_add_perfect(&writer->checkpointer.sealed, SEGMENT_LEVEL, &root);
     segment_close(&writer->segment);
     writer->segment = next;
     return true;
@@ -194,20 +226,17 @@ static bool write_batch(struct ledger_writer *writer, const struct batch *batch)
     return true;
 }
 
-/* Until a batch is offered or the writer is stopping; at most RETRY_MS where `timed`. */
-static void wait_for_change(struct ledger_writer *writer, bool timed)
+/* Until a batch is offered or the writer is stopping; at most until `until_ms` where that is not 0. */
+static void wait_for_change(struct ledger_writer *writer, uint64_t until_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += RETRY_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                             .tv_nsec = (long)(until_ms % 1000) * 1000000L};
     pthread_mutex_lock(&writer->mutex);
     int result = 0;
     while (atomic_load(&writer->handover) == WRITER_IDLE && !atomic_load(&writer->stopping) &&
-           result != ETIMEDOUT)
-        result = timed ? pthread_cond_timedwait(&writer->changed, &writer->mutex, &until)
-                       : pthread_cond_wait(&writer->changed, &writer->mutex);
+           result != ETIMEDOUT && (until_ms != 0 || !checkpoint_wanted(writer)))
+        result = until_ms ? pthread_cond_timedwait(&writer->changed, &writer->mutex, &until)
+                          : pthread_cond_wait(&writer->changed, &writer->mutex);
     pthread_mutex_unlock(&writer->mutex);
 }
 
@@ -232,13 +261,20 @@ static void *run(void *context)
             if (!write_batch(writer, batch))
                 return NULL;
             batch_empty(batch);
-            continue;
         }
+        if (checkpoint_wanted(writer) &&
+            ((stopping && batch == NULL) || now_ms() >= writer->checkpoint_due_ms) &&
+            !make_checkpoint(writer))
+            return NULL;
+        if (batch != NULL)
+            continue;
         if (stopping)
             return NULL;
         if (writer->segment.low && segment_reserve(&writer->segment, 0) == ERR_OK)
             set_no_space(writer, writer->segment.low);
-        wait_for_change(writer, writer->segment.low);
+        wait_for_change(writer, writer->segment.low         ? now_ms() + RETRY_MS
+                                : checkpoint_wanted(writer) ? writer->checkpoint_due_ms
+                                                            : 0);
     }
 }
 
@@ -249,12 +285,15 @@ static void signal_change(struct ledger_writer *writer)
     pthread_mutex_unlock(&writer->mutex);
 }
 
-void writer_start(struct ledger_writer *writer, const struct segment *segment)
+void writer_start(struct ledger_writer *writer, const struct segment *segment,
+                  const struct tree *sealed, uint64_t covered)
 {
-    *writer = (struct ledger_writer){.segment = *segment};
+    *writer = (struct ledger_writer){.segment = *segment,
+                                     .checkpointer = {.folder = -1, .sealed = *sealed}};
     writer->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     CHECK(writer->wake_fd >= 0);
     atomic_store(&writer->durable, segment->first + segment->tree.count - 1);
+    atomic_store(&writer->checkpointed, covered);
     atomic_store(&writer->no_space, segment->low);
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_condattr_t monotonic;
@@ -268,6 +307,16 @@ void writer_start(struct ledger_writer *writer, const struct segment *segment)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     CHECK(pthread_create(&writer->thread, NULL, run, writer) == 0);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void writer_sign(struct ledger_writer *writer, int folder, const struct note_signer *signer,
+                 const struct note_signer *previous)
+{
+    writer->checkpointer.folder = folder;
+    writer->checkpointer.signer = signer;
+    writer->checkpointer.previous = previous;
+    atomic_store(&writer->signing, true);
+    signal_change(writer);
 }
 
 bool writer_offer(struct ledger_writer *writer, struct batch *batch)
@@ -300,6 +349,8 @@ void writer_stop(struct ledger_writer *writer)
     signal_change(writer);
     pthread_join(writer->thread, NULL);
     segment_close(&writer->segment);
+    if (writer->checkpointer.folder >= 0)
+        close(writer->checkpointer.folder);
     pthread_cond_destroy(&writer->changed);
     pthread_mutex_destroy(&writer->mutex);
     close(writer->wake_fd);

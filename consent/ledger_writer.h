@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "consent/ledger_checkpoint.h"
 #include "consent/ledger_segment.h"
 
 #define BATCH_SIZE (LEDGER_BATCH_OCTETS + RECORD_OVERHEAD)
@@ -31,6 +32,8 @@ struct ledger_writer {
     /* Shared. */
     _Atomic uintptr_t handover; /* WRITER_BUSY, WRITER_IDLE, or a batch; with bit 0 set it stands */
     _Atomic uint64_t durable;
+    _Atomic uint64_t checkpointed; /* records that the latest checkpoint covers */
+    atomic_bool signing;           /* the thread makes checkpoints: `checkpointer` has its keys */
     atomic_bool failed;
     atomic_bool no_space;
     atomic_bool stopping;
@@ -42,11 +45,19 @@ struct ledger_writer {
     /* The thread's. */
     struct segment segment;
     struct salts salts;
+    struct checkpointer checkpointer;
+    uint64_t checkpoint_due_ms; /* monotonic */
     unsigned close_tries;
 };
 
-/* Takes the segment over and starts the thread. */
-void writer_start(struct ledger_writer *writer, const struct segment *segment);
+/* Takes the segment over and starts the thread. `sealed`: the tree of the segments before it; `covered`:
+ * records that have a checkpoint already. */
+void writer_start(struct ledger_writer *writer, const struct segment *segment,
+                  const struct tree *sealed, uint64_t covered);
+
+/* From now on, checkpoints in `folder`, which is taken over. */
+void writer_sign(struct ledger_writer *writer, int folder, const struct note_signer *signer,
+                 const struct note_signer *previous);
 
 /* False while an earlier batch still waits to be taken. */
 MUST_CHECK bool writer_offer(struct ledger_writer *writer, struct batch *batch);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "consent/note.h"
 #include "gateway/certificates.h"
 #include "gateway/daemon_state.h"
 #include "gateway/exposition.h"
@@ -346,6 +347,8 @@ static bool start(struct daemon *daemon, int signals)
     if (daemon->certificates == NULL)
         return false;
     certificates_watch(daemon->certificates, clock_wall_ms());
+    if (!daemon_sign_ledger(daemon))
+        return false;
     rng_secret(&seed, sizeof seed);
     daemon->base = new_base();
     daemon_ports_init(daemon);
@@ -371,6 +374,7 @@ static void release(struct daemon *daemon)
         engine_free(daemon->engine);
     if (daemon->ledger != NULL)
         ledger_close(daemon->ledger);
+    note_signer_free(daemon->signer);
     certificates_free(daemon->certificates);
     if (daemon->base != NULL)
         event_base_free(daemon->base);

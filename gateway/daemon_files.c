@@ -2,6 +2,7 @@
 /* The data folder: made at the first start, locked by the ledger, read at every start.
  *
  *     DATA/node.key    32 octets from the kernel; keys the hashes of client references
+ *     DATA/ledger.key  gateway/signing_key.h
  *     DATA/ledger/     } consent/ledger.h
  *     DATA/snapshots/  }
  */
@@ -18,6 +19,7 @@
 #include "gateway/certificates.h"
 #include "gateway/daemon.h"
 #include "gateway/daemon_state.h"
+#include "gateway/signing_key.h"
 #include "proto/base/check.h"
 #include "proto/base/log.h"
 #include "proto/base/rng.h"
@@ -36,6 +38,20 @@ bool daemon_open_ledger(struct daemon *daemon)
         return true;
     log_event(LOG_ERROR, "no_ledger", "why=\"%s\"", why);
     return false;
+}
+
+bool daemon_sign_ledger(struct daemon *daemon)
+{
+    char key[NOTE_KEY_TEXT_SIZE];
+    const char *why = "";
+    if (signing_key_open(daemon->config->data_dir, daemon->config->node, daemon->ledger,
+                         &daemon->signer, &why) != ERR_OK) {
+        log_event(LOG_ERROR, "no_signing_key", "why=\"%s\"", why);
+        return false;
+    }
+    log_event(LOG_INFO, "ledger_signed", "public_key=%s",
+              note_key_text(note_signer_key(daemon->signer), key));
+    return true;
 }
 
 /* Node key ------------------------------------------------------------------------------------ */

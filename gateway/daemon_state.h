@@ -52,6 +52,7 @@ struct daemon {
     const struct daemon_trace *trace; /* NULL: no PDU is looked at */
     struct event_base *base;
     struct ledger *ledger;
+    struct note_signer *signer; /* of its checkpoints */
     struct ledger_reader
         *scan; /* of ledger_scan(): kept while it is read on from where it stands */
     uint64_t scan_next;
@@ -83,6 +84,7 @@ void daemon_reload(struct daemon *daemon);
 
 /* daemon_files.c: each logs what went wrong. */
 MUST_CHECK bool daemon_open_ledger(struct daemon *daemon);
+MUST_CHECK bool daemon_sign_ledger(struct daemon *daemon);
 MUST_CHECK bool daemon_node_key(const char *data_dir, struct hash_key *ret_key);
 MUST_CHECK bool daemon_recover(struct daemon *daemon);
 

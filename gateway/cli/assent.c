@@ -16,6 +16,9 @@ static const struct command commands[] = {
     {"status", "carriers, queues, rates", command_status},
     {"consent", "show, ask for, record, import and explain consent", command_consent},
     {"trace", "everything that happened to a number or a message, and why", command_trace},
+    {"verify", "hash the ledger again: is it the one that was signed?", command_verify},
+    {"prove", "a proof for one record, or between two checkpoints", command_prove},
+    {"key", "the key that signs the ledger", command_key},
     {"carrier", "probe a carrier: what it does, which settings fit", command_carrier},
     {"pdu", "SMPP PDUs field by field, from hex", command_pdu},
     {0},
@@ -94,9 +97,11 @@ int main(int argc, char **argv)
     };
     const struct usage usage = {
         .synopsis = "assent [-c FILE | -s ADDRESS] [--client NAME] [--key-file FILE] COMMAND",
-        .about = "Talks to an Assent gateway, which sends text messages with consent only.\n"
-                 "Commands: send, cancel, query, watch, status, consent, trace, carrier, pdu;\n"
-                 "`assent help` lists them. Exit codes: 0 done, 1 refused or failed, 2 usage.",
+        .about =
+            "Talks to an Assent gateway, which sends text messages with consent only.\n"
+            "Commands: send, cancel, query, watch, status, consent, trace, verify, prove, key,\n"
+            "carrier, pdu;\n"
+            "`assent help` lists them. Exit codes: 0 done, 1 refused or failed, 2 usage.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
     };

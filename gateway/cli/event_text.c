@@ -450,6 +450,14 @@ static void say_sender_day(struct sentence *s, const Assent__V1__Event *event)
         day->carrier);
 }
 
+static void say_signing_key(struct sentence *s, const Assent__V1__Event *event)
+{
+    say(s, event->signing_key->previous.len > 0 ? "a new key takes over, to sign the ledger: "
+                                                : "key that signs the ledger: ");
+    for (size_t i = 0; i < event->signing_key->public_key.len; i++)
+        say(s, "%02x", event->signing_key->public_key.data[i]);
+}
+
 static void say_probed(struct sentence *s, const Assent__V1__Event *event)
 {
     const Assent__V1__Probed *probed = event->probed;
@@ -506,6 +514,7 @@ static const struct {
     {ASSENT__V1__EVENT__BODY_CONFIG_LOADED, say_config},
     {ASSENT__V1__EVENT__BODY_SENDER_DAY, say_sender_day},
     {ASSENT__V1__EVENT__BODY_PROBED, say_probed},
+    {ASSENT__V1__EVENT__BODY_SIGNING_KEY, say_signing_key},
 };
 
 const char *event_kind(const Assent__V1__Event *event)

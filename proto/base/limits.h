@@ -59,6 +59,10 @@
     (8u << 20)                          /* kept allocated ahead: a STOP is durable on a full disk */
 #define LEDGER_BATCH_OCTETS (64u << 20) /* gathered while an fsync runs; full means back-pressure */
 
+#define NOTE_NAME_SIZE 64   /* of a signer, with the NUL: "assent/" and a node's name */
+#define NOTE_SIZE      1024 /* octets of a checkpoint with its signatures, with the NUL */
+#define CHECKPOINT_MS  1000 /* between two checkpoints while records come */
+
 /* Consent */
 #define SCOPES_RESERVED        16 /* numbers below are not given to brands and programs; consent/gate.h */
 #define CHECK_SCOPES_MAX       6  /* everything, hold, brand, program, and two registers */

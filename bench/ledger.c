@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ledger-bench: the ledger alone. Appends what a text's life leaves there, with everything synced; hashes it
+ * all again, beside bare SHA-256 of as many octets in as many calls, by one core's time.
+ *
+ *     ledger-bench DIRECTORY MESSAGES
+ *     prints "append RECORDS/S octets-a-message N verify MB/S hashed MB/S sha256 MB/S records N" */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "consent/ledger.h"
+#include "consent/ledger_verify.h"
+#include "gateway/signing_key.h"
+#include "proto/base/check.h"
+#include "proto/base/clock.h"
+#include "proto/base/hash.h"
+#include "proto/event.pb-c.h"
+#include "proto/pack.h"
+
+#define TURN 256 /* records handed over at once, as a loop's turn does under load */
+#define ROOM 4096
+#define TEXT                                                                                       \
+    "Acme: this week's seeds and bulbs are in the shop, come and see them all. Reply STOP to end " \
+    "texts."
+
+static uint64_t append(struct ledger *ledger, const Assent__V1__Event *event,
+                       const Assent__V1__Personal *personal)
+{
+    uint8_t room[ROOM], personal_room[ROOM];
+    struct span part, personal_part = {0};
+    CHECK(pack_message(&event->base, room, sizeof room, &part));
+    if (personal != NULL)
+        CHECK(pack_message(&personal->base, personal_room, sizeof personal_room, &personal_part));
+    return ledger_append(ledger, part, personal_part);
+}
+
+/* Accepted, attempt, sent, delivered. */
+static void append_message(struct ledger *ledger, uint64_t i)
+{
+    char reference[32], carrier_id[32];
+    Assent__V1__Event event = ASSENT__V1__EVENT__INIT;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    Assent__V1__Accepted accepted = ASSENT__V1__ACCEPTED__INIT;
+    Assent__V1__Attempt attempt = ASSENT__V1__ATTEMPT__INIT;
+    Assent__V1__Sent sent = ASSENT__V1__SENT__INIT;
+    Assent__V1__Receipt receipt = ASSENT__V1__RECEIPT__INIT;
+    snprintf(reference, sizeof reference, "order-%08llu", (unsigned long long)i);
+    snprintf(carrier_id, sizeof carrier_id, "%016llx", (unsigned long long)hash_mix(i));
+    event.wall_ms = 1760000000000 + i / 100;
+    event.program = 4711;
+    personal.number = 12025550000 + i % 10000;
+    personal.text = (char *)TEXT;
+    personal.reference = reference;
+    accepted.class_ = 3;
+    accepted.client = (char *)"shop";
+    accepted.sender = (char *)"12025550100";
+    accepted.carrier = (char *)"alpha";
+    accepted.campaign = (char *)"spring";
+    accepted.parts = 1;
+    accepted.expires_wall_ms = event.wall_ms + 3600000;
+    accepted.reference_hash = hash_mix(i);
+    event.body_case = ASSENT__V1__EVENT__BODY_ACCEPTED;
+    event.accepted = &accepted;
+    event.message = append(ledger, &event, &personal);
+    attempt.carrier = (char *)"alpha";
+    attempt.number = 1;
+    event.body_case = ASSENT__V1__EVENT__BODY_ATTEMPT;
+    event.attempt = &attempt;
+    append(ledger, &event, NULL);
+    sent.part = 1;
+    sent.carrier_message_id = carrier_id;
+    sent.verdict_wall_ms = event.wall_ms;
+    sent.carrier = (char *)"alpha";
+    sent.gates = 0x155555;
+    event.body_case = ASSENT__V1__EVENT__BODY_SENT;
+    event.sent = &sent;
+    append(ledger, &event, NULL);
+    receipt.part = 1;
+    receipt.state = ASSENT__V1__RECEIPT_STATE__RECEIPT_DELIVERED;
+    receipt.error_code = (char *)"000";
+    receipt.carrier = (char *)"alpha";
+    receipt.carrier_message_id = carrier_id;
+    receipt.outcome = ASSENT__V1__OUTCOME__DELIVERED;
+    event.body_case = ASSENT__V1__EVENT__BODY_RECEIPT;
+    event.receipt = &receipt;
+    append(ledger, &event, NULL);
+}
+
+static void wait_for(struct ledger *ledger)
+{
+    struct pollfd woken = {.fd = ledger_wake_fd(ledger), .events = POLLIN};
+    ledger_flush(ledger);
+    poll(&woken, 1, 1000);
+    ledger_acknowledge(ledger);
+    CHECK(!ledger_failed(ledger));
+}
+
+static double append_all(const char *directory, uint64_t messages)
+{
+    struct ledger *ledger;
+    struct note_signer *signer;
+    const char *why = "";
+    if (ledger_open(directory, &ledger, &why) != ERR_OK ||
+        signing_key_open(directory, "bench", ledger, &signer, &why) != ERR_OK) {
+        fprintf(stderr, "ledger-bench: %s\n", why);
+        exit(1);
+    }
+    uint64_t first = ledger_next(ledger), begin_us = clock_mono_us();
+    for (uint64_t i = 0; i < messages; i++) {
+        if (i % (TURN / 4) == 0) {
+            ledger_flush(ledger);
+            while (ledger_room(ledger) < LEDGER_BATCH_OCTETS / 2)
+                wait_for(ledger);
+        }
+        append_message(ledger, i);
+    }
+    while (ledger_durable(ledger) + 1 < ledger_next(ledger))
+        wait_for(ledger);
+    uint64_t took_us = clock_mono_us() - begin_us;
+    double rate = (double)(ledger_next(ledger) - first) * US_PER_S / (double)took_us;
+    ledger_close(ledger);
+    note_signer_free(signer);
+    return rate;
+}
+
+static void complain(void *context, const char *sentence)
+{
+    (void)context;
+    fprintf(stderr, "ledger-bench: %s\n", sentence);
+    exit(1);
+}
+
+static void no_progress(void *context, uint64_t octets, uint64_t octets_all)
+{
+    (void)context, (void)octets, (void)octets_all;
+}
+
+static double core_us(void)
+{
+    struct timespec spent;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    return (double)spent.tv_sec * 1e6 + (double)spent.tv_nsec / 1e3;
+}
+
+static double verify(const char *directory, struct verify_report *report)
+{
+    const struct verify_order order = {
+        .directory = directory, .finding = complain, .progress = no_progress};
+    const char *why = "";
+    double begin_us = core_us();
+    if (ledger_verify(&order, report, &why) != ERR_OK)
+        complain(NULL, why);
+    return core_us() - begin_us;
+}
+
+static double bare_sha256(const struct verify_report *report)
+{
+    static uint8_t octets[1 << 20];
+    size_t size = report->hashed / report->hashes;
+    struct digest digest = {{0}};
+    double begin_us = core_us();
+    for (uint64_t i = 0; i < report->hashes; i++) {
+        octets[i % (sizeof octets - size)] ^= digest.octets[0];
+        digest = sha256(span_of(octets + i * size % (sizeof octets - size), size));
+    }
+    return core_us() - begin_us;
+}
+
+int main(int argc, char **argv)
+{
+    struct verify_report report;
+    uint64_t messages = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
+    if (messages == 0) {
+        fprintf(stderr, "usage: ledger-bench DIRECTORY MESSAGES\n");
+        return 2;
+    }
+    double rate = append_all(argv[1], messages);
+    double verified_us = verify(argv[1], &report), bare_us = bare_sha256(&report);
+    printf("append %.0f octets-a-message %.1f verify %.1f hashed %.1f sha256 %.1f records %llu\n",
+           rate, (double)report.octets / (double)messages, (double)report.octets / verified_us,
+           (double)report.hashed / verified_us, (double)report.hashed / bare_us,
+           (unsigned long long)report.records);
+    return 0;
+}

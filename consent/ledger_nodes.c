@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consent/ledger_nodes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "consent/ledger_files.h"
+#include "consent/ledger_scan.h"
+#include "consent/ledger_segment.h"
+#include "proto/base/check.h"
+
+#define WHY_SIZE 256
+#define HASHED   2 /* segments kept: the record's and the newest */
+#define NOTHING  UINT64_MAX
+
+/* All nodes inside a segment: level k begins at the start of its 2^(16 - k) places. */
+struct hashed {
+    uint64_t index; /* of the segment; NOTHING: empty */
+    uint32_t count; /* of its records */
+    struct digest *levels[SEGMENT_LEVEL];
+};
+
+struct ledger_nodes {
+    int folder;
+    struct hashed hashed[HASHED];
+    unsigned oldest;
+    char why[WHY_SIZE];
+};
+
+enum err ledger_nodes_open(const char *directory, struct ledger_nodes **ret_nodes,
+                           const char **ret_why)
+{
+    int folder = folder_open(directory, "ledger", false);
+    if (folder < 0) {
+        bool none = errno == ENOENT;
+        *ret_why = none ? ledger_why("%s holds no ledger.", directory)
+                        : ledger_why("%s/ledger cannot be opened: %s.", directory, strerror(errno));
+        return none ? ERR_NOT_FOUND : ERR_IO;
+    }
+    struct ledger_nodes *nodes = check_calloc(1, sizeof *nodes);
+    nodes->folder = folder;
+    for (unsigned i = 0; i < HASHED; i++) {
+        nodes->hashed[i].index = NOTHING;
+        for (unsigned level = 0; level < SEGMENT_LEVEL; level++)
+            nodes->hashed[i].levels[level] =
+                check_malloc((LEDGER_SEGMENT_RECORDS >> level) * sizeof(struct digest));
+    }
+    *ret_nodes = nodes;
+    return ERR_OK;
+}
+
+void ledger_nodes_free(struct ledger_nodes *nodes)
+{
+    for (unsigned i = 0; i < HASHED; i++)
+        for (unsigned level = 0; level < SEGMENT_LEVEL; level++)
+            free(nodes->hashed[i].levels[level]);
+    close(nodes->folder);
+    free(nodes);
+}
+
+const char *ledger_nodes_why(const struct ledger_nodes *nodes)
+{
+    return nodes->why;
+}
+
+static int open_segment(struct ledger_nodes *nodes, uint64_t index)
+{
+    char name[FILE_NAME_SIZE];
+    int fd =
+        openat(nodes->folder, file_name(name, index * LEDGER_SEGMENT_RECORDS + 1, SEGMENT_SUFFIX),
+               O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        snprintf(nodes->why, sizeof nodes->why, "ledger/%s cannot be opened: %s.", name,
+                 strerror(errno));
+    return fd;
+}
+
+static enum err fault(struct ledger_nodes *nodes, uint64_t index, enum err err, const char *what)
+{
+    char name[FILE_NAME_SIZE];
+    snprintf(nodes->why, sizeof nodes->why, "ledger/%s %s: run assent verify.",
+             file_name(name, index * LEDGER_SEGMENT_RECORDS + 1, SEGMENT_SUFFIX), what);
+    return err;
+}
+
+static enum err root_of_sealed(struct ledger_nodes *nodes, uint64_t index, struct digest *ret_root)
+{
+    struct file_end end;
+    int fd = open_segment(nodes, index);
+    if (fd < 0)
+        return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+    enum err err = segment_end(fd, &end);
+    close(fd);
+    if (err != ERR_OK)
+        return fault(nodes, index, err, "has no sound end");
+    *ret_root = end.root;
+    return ERR_OK;
+}
+
+static enum err hash_segment(struct ledger_nodes *nodes, struct hashed *hashed, uint64_t index)
+{
+    struct ledger_scan scan;
+    struct record record;
+    enum scan_result result = SCAN_END;
+    int fd = open_segment(nodes, index);
+    if (fd < 0)
+        return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+    hashed->index = index;
+    hashed->count = 0;
+    scan_init(&scan);
+    scan_start(&scan, fd, index * LEDGER_SEGMENT_RECORDS + 1);
+    while (hashed->count < LEDGER_SEGMENT_RECORDS &&
+           (result = scan_next(&scan, &record)) == SCAN_RECORD)
+        hashed->levels[0][hashed->count++] = sha256(record.leaf);
+    scan_release(&scan);
+    close(fd);
+    if (result == SCAN_ERROR)
+        return fault(nodes, index, ERR_IO, strerror(errno));
+    for (unsigned level = 1; level < SEGMENT_LEVEL; level++)
+        for (uint32_t i = 0; i < hashed->count >> level; i++)
+            hashed->levels[level][i] = tree_parent(&hashed->levels[level - 1][2 * i],
+                                                   &hashed->levels[level - 1][2 * i + 1]);
+    return ERR_OK;
+}
+
+static enum err node_inside(struct ledger_nodes *nodes, unsigned level, uint64_t index,
+                            struct digest *ret_root)
+{
+    unsigned shift = SEGMENT_LEVEL - level;
+    uint64_t segment = index >> shift, place = index & (((uint64_t)1 << shift) - 1);
+    struct hashed *hashed = NULL;
+    for (unsigned i = 0; i < HASHED; i++)
+        if (nodes->hashed[i].index == segment && nodes->hashed[i].count >> level > place)
+            hashed = &nodes->hashed[i];
+    if (hashed == NULL) {
+        hashed = &nodes->hashed[nodes->oldest++ % HASHED];
+        enum err err = hash_segment(nodes, hashed, segment);
+        if (err != ERR_OK)
+            return err;
+    }
+    if (hashed->count >> level <= place)
+        return fault(nodes, segment, ERR_CORRUPT, "lacks records, or is damaged");
+    *ret_root = hashed->levels[level][place];
+    return ERR_OK;
+}
+
+static enum err perfect(void *context, unsigned level, uint64_t index, struct digest *ret_root)
+{
+    struct ledger_nodes *nodes = context;
+    if (level < SEGMENT_LEVEL)
+        return node_inside(nodes, level, index, ret_root);
+    if (level == SEGMENT_LEVEL)
+        return root_of_sealed(nodes, index, ret_root);
+    struct digest left, right;
+    enum err err = perfect(nodes, level - 1, 2 * index, &left);
+    if (err == ERR_OK)
+        err = perfect(nodes, level - 1, 2 * index + 1, &right);
+    if (err == ERR_OK)
+        *ret_root = tree_parent(&left, &right);
+    return err;
+}
+
+struct tree_source ledger_nodes_source(struct ledger_nodes *nodes)
+{
+    return (struct tree_source){perfect, nodes};
+}
