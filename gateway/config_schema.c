@@ -1560,6 +1560,12 @@ static const struct field limit_fields[] = {
 };
 static const struct mapping limit_mapping = MAPPING("`limits`", limit_fields);
 
+static const struct field witness_fields[] = {
+    {"file", read_path, CONFIG(witness_file)},
+    {"command", read_text, CONFIG(witness_command), .with = &form_text},
+};
+static const struct mapping witness_mapping = MAPPING("`witness`", witness_fields);
+
 #define TTL(class_)                                                                                \
     read_number,                                                                                   \
         .offset =                                                                                  \
@@ -1607,6 +1613,7 @@ static const struct field config_fields[] = {
     {"ttl", read_nested, .with = &ttl_mapping},
     {"carriers", read_carriers, .min = 1, .max = CARRIERS_MAX, .required = true},
     {"unknown_subscriber", read_nested, .with = &vacancy_mapping},
+    {"witness", read_nested, .with = &witness_mapping},
     {"log_level", read_word, CONFIG(log_level), .with = level_words},
     {"quiet_hours_default", read_daily_hours, CONFIG(quiet_default)},
 };
@@ -1619,6 +1626,9 @@ static void check_whole(struct reading *reading, yaml_node_t *root)
     at = at ? at : root;
     if (config->retry_min_ms > config->retry_max_ms)
         FAULT(reading, at, "`retry_min` is longer than `retry_max`");
+    at = root->type == YAML_MAPPING_NODE ? value_of(reading, root, "witness") : NULL;
+    if (at && (config->witness_file[0] == '\0') == (config->witness_command[0] == '\0'))
+        FAULT(reading, at, "`witness` is either a `file` or a `command`");
     at = root->type == YAML_MAPPING_NODE ? value_of(reading, root, "http") : NULL;
     if (at && config_is_tls(config->http_address))
         FAULT(reading, at, "`http` has no TLS; keep it on this machine, or put a proxy before it");

@@ -110,6 +110,7 @@ static void daemon_turn(struct daemon *daemon)
     if (engine_snapshot_due(daemon->engine) && daemon->drain_by_us == 0)
         daemon_snapshot_start(daemon, now);
     daemon_snapshot_publish(daemon);
+    daemon_witness_turn(daemon, now);
     uint64_t look_us = daemon_watch(daemon, now);
     wake_at(daemon, look_us < wake_us ? look_us : wake_us);
 }
@@ -164,6 +165,7 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
     while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD) {
             daemon_snapshot_reaped(daemon);
+            daemon_witness_reaped(daemon);
         } else if (info.ssi_signo == SIGHUP) {
             daemon_reload(daemon);
         } else if (daemon->drain_by_us == 0) {
@@ -216,6 +218,7 @@ static void final_snapshot(struct daemon *daemon)
         daemon_snapshot_publish(daemon);
     }
     daemon_snapshot_kill(daemon);
+    daemon_witness_kill(daemon);
 }
 
 /* Pages --------------------------------------------------------------------------------------- */
@@ -227,6 +230,9 @@ static struct exposed expose(const struct daemon *daemon)
         .engine = daemon->engine,
         .ledger_next = ledger_next(daemon->ledger),
         .ledger_durable = ledger_durable(daemon->ledger),
+        .ledger_checkpointed = ledger_checkpointed(daemon->ledger),
+        .witnessed = daemon->witness.told,
+        .witness_failures = daemon->witness.failures,
         .ledger_healthy = !ledger_failed(daemon->ledger) && !ledger_no_space(daemon->ledger),
         .started_wall_ms = daemon->started_wall_ms,
     };

@@ -35,6 +35,14 @@ struct snapshot_child {
     bool written; /* waits for the ledger to be durable up to it */
 };
 
+/* See daemon_witness.c. */
+struct witness {
+    pid_t pid; /* 0: none */
+    uint64_t since_us;
+    uint64_t telling, told; /* records that the checkpoint covers */
+    uint64_t failures, warned_us;
+};
+
 /* What was logged last; see daemon_watch.c. */
 struct seen {
     bool look; /* something happened that may have changed it */
@@ -65,6 +73,7 @@ struct daemon {
     struct daemon_link *links[CARRIERS_MAX]; /* sessions * 2 each */
     bool link_refused;                       /* some daemon_link has `refused` */
     struct snapshot_child snapshot;
+    struct witness witness;
     struct event on_ledger, on_signal, on_wake, on_watchdog, on_hour;
     struct seen seen;
     uint64_t watchdog_us; /* 0: nobody watches */
@@ -93,6 +102,11 @@ void daemon_snapshot_start(struct daemon *daemon, struct instant now);
 void daemon_snapshot_reaped(struct daemon *daemon);  /* SIGCHLD came */
 void daemon_snapshot_publish(struct daemon *daemon); /* when it is written and durable */
 void daemon_snapshot_kill(struct daemon *daemon);
+
+/* daemon_witness.c */
+void daemon_witness_turn(struct daemon *daemon, struct instant now);
+void daemon_witness_reaped(struct daemon *daemon); /* SIGCHLD came */
+void daemon_witness_kill(struct daemon *daemon);
 
 /* daemon_trace.c: the port of that name, where there is a trace */
 void daemon_traced(void *context, uint16_t carrier, uint16_t link, bool outgoing, struct span pdu);

@@ -193,6 +193,15 @@ static void write_ledger(const struct exposed *exposed, FILE *out)
                 exposed->ledger_next - 1);
     write_gauge(out, "assent_ledger_durable_sequence", "Records that are on disk.",
                 exposed->ledger_durable);
+    write_gauge(out, "assent_ledger_checkpoint_sequence",
+                "Records that the latest signed checkpoint covers.", exposed->ledger_checkpointed);
+    write_gauge(out, "assent_ledger_witnessed_sequence",
+                "Records that the latest checkpoint covers which the witness has, since the start; "
+                "0 without one.",
+                exposed->witnessed);
+    metric_head(out, "assent_ledger_witness_failures_total", "counter",
+                "Checkpoints that the witness did not take.");
+    fprintf(out, "assent_ledger_witness_failures_total %" PRIu64 "\n", exposed->witness_failures);
     write_gauge(out, "assent_ledger_healthy", "1 while the ledger takes records.",
                 exposed->ledger_healthy);
 }

@@ -10,6 +10,8 @@ struct exposed {
     const struct config *config;
     const struct engine *engine;
     uint64_t ledger_next, ledger_durable;
+    uint64_t ledger_checkpointed;
+    uint64_t witnessed, witness_failures;
     bool ledger_healthy; /* neither failed nor out of space */
     uint64_t started_wall_ms;
 };

@@ -46,6 +46,22 @@ def send_some(world, count):
                    for i, number in enumerate(OPTED_IN[:count])))
 
 
+def a_witness_keeps_what_was_signed(world):
+    kept = world.folder / "witness"
+    wait_for("the witness to have the newest checkpoint",
+             lambda: world.metric("assent_ledger_witnessed_sequence") >= world.metric("assent_ledger_sequence") and
+             kept.exists() and newest_checkpoint(world).read_text() in kept.read_text())
+    assert "Nothing was changed" in verify(world, "--checkpoints", str(kept))
+    # One that is away is told of, and holds up nothing.
+    world.config_file.write_text(world.config_text.replace(f'file: "{kept}"', 'command: "exit 3"'))
+    world.gateway.signal(1)
+    wait_for("the new configuration", lambda: "exit code 3" in world.gateway.output() or send_some(world, 1))
+    assert world.metric("assent_ledger_witness_failures_total") >= 1
+    world.config_file.write_text(world.config_text)
+    world.gateway.signal(1)
+    say("a witness has each checkpoint, and may be away")
+
+
 def a_running_gateway_is_verified(world, key):
     report = verify(world)
     assert "Nothing was changed" in report and key in report, report
@@ -124,11 +140,12 @@ def what_was_bent_is_found(world, key):
 
 
 def main():
-    with harness.World() as world:
+    with harness.World(config=harness.CONFIG + 'witness: {{file: "{folder}/witness"}}\n') as world:
         world.record_opt_ins("news", OPTED_IN)
         send_some(world, 10)
         covered(world)
         key = world.cli("key", "show").stdout.strip()
+        a_witness_keeps_what_was_signed(world)
         a_running_gateway_is_verified(world, key)
         records_are_proven(world, key)
         growth_is_proven(world, key)

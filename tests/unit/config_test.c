@@ -151,6 +151,9 @@ static const struct fault faults[] = {
     {"node: gw1", "unknown_subscriber: {times: 0}\nnode: gw1", 1, "from 1 to 100"},
     {"node: gw1", "unknown_subscriber: {over: 91d}\nnode: gw1", 1, "to 90d is allowed"},
     {"node: gw1", "log_level: loud\nnode: gw1", 1, "allowed: debug, info, warn, error"},
+    {"node: gw1", "witness: {file: a, command: b}\nnode: gw1", 1, "either a `file` or a `command`"},
+    {"node: gw1", "witness: {}\nnode: gw1", 1, "either a `file` or a `command`"},
+    {"node: gw1", "witness: {command: ''}\nnode: gw1", 1, "may not be empty"},
     {"data_dir: /var/lib/assent", "data_dir: ''", 2, "a path is needed"},
     {"url: \"unix:///run/redis/redis-server.sock\"", "url: \"http://x\"", 3,
      "redis://HOST:PORT/DATABASE"},
@@ -760,6 +763,7 @@ static void test_deployed_file_is_complete(void **state)
         {"limits: {", "limits: {bogus: 1, "},
         {"ttl: {", "ttl: {bogus: 1, "},
         {"http: {", "http: {bogus: 1, "},
+        {"http: {", "witness: {bogus: 1}\nhttp: {"},
         {"{address: \"tcp://0", "{bogus: 1, address: \"tcp://0"},
     };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
