@@ -73,6 +73,15 @@ bool node_parse(struct span value, struct node_fact *fact)
     return false;
 }
 
+bool position_parse(struct span value, const char *mark, uint64_t *ret_sequence)
+{
+    uint64_t sequence;
+    if (!take_decimal(&value, &sequence) || (value.length > 0 && !take_space(&value)))
+        return false;
+    *ret_sequence = span_equal(value, span_from_string(mark)) ? sequence : 0;
+    return true;
+}
+
 /* ---- finding ---- */
 
 struct known_node *nodes_find(struct nodes *nodes, const char *name)

@@ -12,6 +12,7 @@
 
 #include "consent/store_command.h"
 #include "proto/base/check.h"
+#include "proto/base/rng.h"
 
 #define PATIENCE_S    30
 #define PIPELINED     256  /* commands sent before their answers are read */
@@ -28,6 +29,7 @@ struct sets {
     uint8_t *out;
     size_t used;
     unsigned unanswered; /* commands in `out` or on their way */
+    struct rng rng;
     char why[LINE_SIZE + 64];
 };
 
@@ -254,6 +256,7 @@ struct sets *sets_open(const struct store_config *config, const char **ret_why)
     sets->out = check_malloc(OUTPUT_OCTETS);
     sets->in = fdopen(fd, "r");
     CHECK(sets->in != NULL);
+    rng_secret(&sets->rng.state, sizeof sets->rng.state);
     if (greet(sets, config, database))
         return sets;
     memcpy(why, sets->why, sizeof why);
@@ -354,8 +357,12 @@ bool sets_write(struct sets *sets, const struct consent_write *write)
 
 bool sets_set_position(struct sets *sets, const char *node, uint64_t sequence)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, sequence);
+    char mark[LINE_SIZE], text[24 + LINE_SIZE];
+    snprintf(mark, sizeof mark, "%016" PRIx64, rng_next(&sets->rng));
+    if (!ask(sets, (const char *const[]){"SET", "assent:incarnation", mark, "NX", NULL}, text) ||
+        !ask(sets, (const char *const[]){"GET", "assent:incarnation", NULL}, mark))
+        return false;
+    snprintf(text, sizeof text, "%" PRIu64 " %s", sequence, mark);
     return gather_words(sets, (const char *const[]){"HSET", "assent:applied", node, text, NULL}) &&
            settle(sets);
 }

@@ -144,9 +144,9 @@ bool store_check(struct store *store, const struct check *check)
     CHECK(check->scope_count >= 1 && check->scope_count <= CHECK_SCOPES_MAX);
     CHECK(check->cap_places <= CAP_PLACES_MAX);
     if (store->state != STORE_UP || store->checks == STORE_CHECKS_MAX ||
-        !store_output_has_room(store))
+        store->marks == STORE_MARKS_MAX || !store_output_has_room(store))
         return false;
-    struct writer w = store_command_room(store);
+    struct writer w = store_check_room(store);
     command_check(&w, check, store->node, store->buckets);
     store_command_done(store, &w);
     struct request *request = store_push(store, REQUEST_CHECK);
@@ -158,6 +158,8 @@ bool store_check(struct store *store, const struct check *check)
     request->replies =
         (uint8_t)(1 + check->need_opt_in + check->need_days + replies_about_cap(check));
     request->message = check->message;
+    if (++store->unmarked == STORE_MARKED_CHECKS)
+        store_mark(store);
     return true;
 }
 
@@ -177,6 +179,7 @@ bool store_lookup(struct store *store, uint64_t cookie, uint64_t number, const u
         return false;
     struct writer w = store_command_room(store);
     command_lookup(&w, number, scopes, scope_count, opt_in_scope, store->buckets);
+    store_put_mark(&w);
     store_command_done(store, &w);
     struct request *request = store_push(store, REQUEST_LOOKUP);
     request->cookie = cookie;

@@ -10,6 +10,8 @@
  *   not known, the connection is closed and made again after a back-off with jitter (10 ms
  *   doubling to 1 s). An error that concerns one check alone (WRONGTYPE of its bucket, OOM, BUSY) is
  *   not known for that check, and the others go on.
+ * - A Redis that is emptied or restored under a living connection is not believed: the mark is read behind
+ *   each batch of checks, and with every write and lookup. Another mark: everything in flight fails.
  * - Octets from Redis cannot crash or grow this process: a guard bounds arrays and strings before the
  *   parser sees them.
  * - A check asked and a write handed over leave in one write(2) a turn: store_flush(). Writes that are
@@ -27,8 +29,9 @@
  *   once:{B}:KIND:KEY       the node that was first, with a time-to-live
  *   stops:{B}:WEEK          sorted set: number by the time of its newest opt-out, of those written in
  *                           that week, kept for another: a late START lifts nothing that came after it
- *   assent:applied          hash: node -> ledger position of its newest consent write
- *   assent:incarnation      a random number, made when it is missing: tells one set of data from another
+ *   assent:applied          hash: node -> "SEQUENCE MARK", the ledger position of its newest consent write and
+ *                           the mark beside which it was written
+ *   assent:incarnation      the mark, a random word made when it is missing: tells one set of data from another
  *   assent:nodes            hash: node -> its last beat (consent/nodes.h)
  *   assent:notices          stream: NODE -> "SEQUENCE NUMBER SCOPE ...", its newest opt-outs; gone
  *                           NOTICE_KEPT_MS after the last (consent/notice.h)

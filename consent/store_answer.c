@@ -207,7 +207,7 @@ static void take_write(struct store *store, const struct request *request,
             return;
         }
     const struct write_batch *batch = request->batch;
-    unsigned commands = batch->commands + 1u; /* and the position */
+    unsigned commands = batch->commands + 2u; /* and the position and the mark */
     if (a->step <= commands) {
         const char *word = a->step == 0 ? "OK" : "QUEUED";
         if (reply->values[0].type != RESP_STATUS || !resp_text_is(&reply->values[0], word))
@@ -221,6 +221,10 @@ static void take_write(struct store *store, const struct request *request,
         store_lose(store, NOT_UNDERSTOOD);
         return;
     }
+    if (!store_mark_stands(store, &reply->values[commands])) {
+        store_lose(store, STORE_EMPTIED);
+        return;
+    }
     struct write_batch told = *batch;
     store->applied = told.writes[told.count - 1].sequence;
     store_pop(store);
@@ -228,7 +232,7 @@ static void take_write(struct store *store, const struct request *request,
     tell_written(store, &told, reply);
 }
 
-/* One of the three replies of a lookup into the state; false: not understood. */
+/* One of the first three replies of a lookup into the state; false: not understood. */
 static bool read_lookup(struct answer *a, const struct request *request,
                         const struct resp_reply *reply)
 {
@@ -255,11 +259,16 @@ static void take_lookup(struct store *store, const struct request *request,
     if (took_error(store, reply)) {
         if (store->state == STORE_AWAY)
             return;
+    } else if (a->step == 3) {
+        if (!store_mark_stands(store, &reply->values[0])) {
+            store_lose(store, STORE_EMPTIED);
+            return;
+        }
     } else if (!read_lookup(a, request, reply)) {
         store_lose(store, NOT_UNDERSTOOD);
         return;
     }
-    if (++a->step < 3)
+    if (++a->step < 4)
         return;
     uint64_t cookie = request->cookie;
     struct consent_state state = a->state;
@@ -321,6 +330,9 @@ void store_take(struct store *store, const struct resp_reply *reply)
     switch ((enum request_kind)request->kind) {
     case REQUEST_CHECK:
         take_check(store, request, reply);
+        return;
+    case REQUEST_MARK:
+        store_take_mark(store, reply);
         return;
     case REQUEST_WRITE:
         take_write(store, request, reply);

@@ -1,33 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A beat: this gateway says that it runs and looks at the others, in one MULTI, so that a look is one
- * instant. The incarnation is made where it is missing; with the server's ids it is the history. A history
- * that changes on a living connection, or a position below what was acknowledged on it, means that Redis
- * has lost writes: the connection ends, and all that was asked with it. */
+ * instant. With the server's ids the mark is the history (store_mark.c). Another mark on a living connection,
+ * or a position below what was acknowledged on it, means that Redis has lost writes: the connection ends, and
+ * all that was asked with it. */
 #include "consent/store_internal.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "proto/base/check.h"
-#include "proto/base/hash.h"
 
-#define NODES_KEY       "assent:nodes"
-#define APPLIED_KEY     "assent:applied"
-#define INCARNATION_KEY "assent:incarnation"
+#define NODES_KEY   "assent:nodes"
+#define APPLIED_KEY "assent:applied"
 
 /* ---- asking ---- */
-
-static unsigned put_incarnation(struct store *store, struct writer *w)
-{
-    char text[20];
-    snprintf(text, sizeof text, "%016" PRIx64, rng_next(&store->rng));
-    const char *condition = store->renew ? NULL : "NX";
-    store->renew = false;
-    command_words(w, (const char *const[]){"SET", INCARNATION_KEY, text, condition, NULL});
-    command_words(w, (const char *const[]){"GET", INCARNATION_KEY, NULL});
-    return 2;
-}
 
 static unsigned put_node(struct writer *w, const char *name, const struct node_fact *fact)
 {
@@ -58,9 +43,9 @@ bool store_beat(struct store *store, const struct beat *beat)
     struct node_fact gone = {.state = NODE_GONE, .beat = 1, .confirmed = store->history};
     struct writer w = store_command_room(store);
     command_words(&w, (const char *const[]){"MULTI", NULL});
-    unsigned commands = put_incarnation(store, &w);
+    store_put_mark(&w);
     command_words(&w, (const char *const[]){"HGET", NODES_KEY, store->node, NULL});
-    commands++;
+    unsigned commands = 2;
     if (beat->joins)
         commands += put_node(&w, store->node, &beat->self);
     if (beat->forget[0] != '\0')
@@ -154,38 +139,35 @@ static bool take_applied(const struct store *store, struct walk *walk, struct no
         if (!next_pair(walk, &name, &value))
             return false;
         struct node_fact *fact = find(store, look, name);
-        if (fact != NULL && !store_parse_u64(value, &fact->applied))
+        if (fact != NULL && !position_parse(value, store->mark, &fact->applied))
             return false;
     }
     return true;
 }
 
-/* EXEC's array: SET, GET incarnation, HGET self, what was written, HGETALL nodes, HGETALL applied. */
+/* EXEC's array: the mark, HGET self, what was written, HGETALL nodes, HGETALL applied. */
 static bool read_look(const struct store *store, const struct request *request,
-                      const struct resp_reply *reply, struct nodes_look *look)
+                      const struct resp_reply *reply, struct nodes_look *look, bool *ret_emptied)
 {
     struct walk walk = {.reply = reply};
     const struct resp_value *array = next(&walk);
-    if (array->type != RESP_ARRAY || array->integer != request->count || reply->count < 4)
+    if (array->type != RESP_ARRAY || array->integer != request->count || reply->count < 3)
         return false;
-    (void)next(&walk);
-    const struct resp_value *incarnation = next(&walk), *self = next(&walk);
-    if (incarnation->type != RESP_STRING)
-        return false;
+    const struct resp_value *mark = next(&walk), *self = next(&walk);
+    *ret_emptied = !store_mark_stands(store, mark);
+    look->history = store->history;
     if (self->type == RESP_STRING)
         (void)node_parse(self->text, &look->self);
-    for (unsigned i = 5; i < request->count; i++)
+    for (unsigned i = 4; i < request->count; i++)
         (void)next(&walk); /* HSET, HDEL: a number each */
-    struct hash_key key = {.k0 = store->instance};
-    look->history = hash64(&key, incarnation->text.data, incarnation->text.length) | 1;
     return take_nodes(store, &walk, look) && take_applied(store, &walk, look) &&
            walk.at == reply->count;
 }
 
-static const char *lost_writes(struct store *store, const struct nodes_look *look)
+static const char *lost_writes(struct store *store, const struct nodes_look *look, bool emptied)
 {
-    if (store->history != 0 && look->history != store->history)
-        return "Redis has been emptied or restored while it ran";
+    if (emptied)
+        return STORE_EMPTIED;
     if (look->self.applied < store->applied) {
         store->renew = true;
         return "Redis has lost writes that it had acknowledged";
@@ -214,16 +196,16 @@ void store_take_beat(struct store *store, const struct request *request,
             store_lose(store, "Redis gave an answer that was not understood");
         return;
     }
-    if (!read_look(store, request, reply, &look)) {
+    bool emptied = false;
+    if (!read_look(store, request, reply, &look, &emptied)) {
         store_lose(store, "assent:nodes in Redis is not understood");
         return;
     }
-    const char *why = lost_writes(store, &look);
+    const char *why = lost_writes(store, &look, emptied);
     if (why != NULL) {
         store_lose(store, why);
         return;
     }
-    store->history = look.history;
     store_pop(store);
     store_deliver(store);
     store->handlers.beaten(store->context, &look);

@@ -349,12 +349,22 @@ unsigned command_write(struct writer *w, const struct consent_write *write, uint
     return put_write(w, write, store_bucket(write->number, buckets));
 }
 
-void command_batch_end(struct writer *w, const char *node, uint64_t sequence)
+/* "SEQUENCE MARK" */
+static void put_position(struct writer *w, uint64_t sequence, const char *mark)
+{
+    char value[DECIMAL_MAX + 1 + 64];
+    struct writer text = writer_over(value, sizeof value);
+    put_number(&text, sequence);
+    write_octets(&text, mark, strlen(mark));
+    put_octets(w, value, writer_length(&text));
+}
+
+void command_batch_end(struct writer *w, const char *node, uint64_t sequence, const char *mark)
 {
     LITERAL(w, "*4\r\n$4\r\nHSET\r\n$14\r\nassent:applied\r\n");
     put_text(w, node);
-    put_decimal(w, sequence);
-    LITERAL(w, "*1\r\n$4\r\nEXEC\r\n");
+    put_position(w, sequence, mark);
+    LITERAL(w, "*2\r\n$3\r\nGET\r\n$18\r\nassent:incarnation\r\n*1\r\n$4\r\nEXEC\r\n");
 }
 
 static void put_once_key(struct writer *w, const struct once *once, uint32_t buckets)

@@ -147,7 +147,7 @@ static bool ask_set_buckets(struct store *store, struct writer *w)
     return !store->buckets_known;
 }
 
-static bool take_set_buckets(struct store *store, const struct resp_reply *reply)
+static bool take_set(struct store *store, const struct resp_reply *reply)
 {
     return reply->values[0].type == RESP_NIL || take_ok(store, reply);
 }
@@ -328,6 +328,21 @@ static bool take_rebuilding(struct store *store, const struct resp_reply *reply)
                          "`assent consent rebuild` brings it to its end");
 }
 
+static bool take_mark(struct store *store, const struct resp_reply *reply)
+{
+    return reply->values[0].type == RESP_NIL ||
+           (reply->values[0].type == RESP_STRING &&
+            store_mark_learn(store, reply->values[0].text)) ||
+           refuse(store, "assent:incarnation in Redis is not understood");
+}
+
+static bool take_mark_again(struct store *store, const struct resp_reply *reply)
+{
+    if (!take_mark(store, reply))
+        return false;
+    return store->mark[0] != '\0' || refuse(store, "assent:incarnation does not stay in Redis");
+}
+
 static bool ask_applied(struct store *store, struct writer *w)
 {
     command_words(w, (const char *const[]){"HGET", "assent:applied", store->node, NULL});
@@ -340,8 +355,8 @@ static bool take_applied(struct store *store, const struct resp_reply *reply)
     if (reply->values[0].type == RESP_NIL)
         return true;
     if (reply->values[0].type != RESP_STRING ||
-        !store_parse_u64(reply->values[0].text, &store->applied))
-        return refuse(store, "assent:applied of %s in Redis is not a number", store->node);
+        !position_parse(reply->values[0].text, store->mark, &store->applied))
+        return refuse(store, "assent:applied of %s in Redis is not understood", store->node);
     return true;
 }
 
@@ -350,7 +365,7 @@ static const struct step steps[] = {
     {.ask = ask_select, .take = take_ok},
     {.ask = ask_role, .take = take_role},
     {.ask = ask_buckets, .take = take_buckets},
-    {.ask = ask_set_buckets, .take = take_set_buckets},
+    {.ask = ask_set_buckets, .take = take_set},
     {.ask = ask_buckets, .take = take_buckets_again},
     {.ask = ask_policy, .take = take_policy, .error_passes = true},
     {.ask = ask_maxmemory, .take = take_maxmemory, .error_passes = true},
@@ -360,6 +375,9 @@ static const struct step steps[] = {
     {.ask = ask_info, .take = take_info, .error_passes = true},
     {.ask = ask_replication, .take = take_replication, .error_passes = true},
     {.ask = ask_rebuilding, .take = take_rebuilding},
+    {.ask = store_ask_mark, .take = take_mark},
+    {.ask = store_ask_set_mark, .take = take_set},
+    {.ask = store_ask_mark, .take = take_mark_again},
     {.ask = ask_applied, .take = take_applied},
 };
 #define STEP_COUNT (sizeof steps / sizeof *steps)
@@ -384,6 +402,7 @@ void store_greet(struct store *store)
     store->buckets_known = false;
     store->warnings[0] = '\0';
     store->history = 0;
+    store->mark[0] = '\0';
     ask_next(store);
 }
 

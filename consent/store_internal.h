@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the Redis adapter share: store.c (the owner's side), store_link.c (the connection
  * and the order of things), store_command.c (what is asked, as octets), store_answer.c (what replies
- * mean), store_handshake.c (what is asked before the first check).
+ * mean), store_handshake.c (what is asked before the first check), store_mark.c (that it is still the
+ * same data).
  * Nobody else includes this.
  *
  * Requests wait in a ring in the order asked. A reply belongs to the oldest one, and only when that
@@ -20,11 +21,14 @@
 #include "proto/base/bytes.h"
 #include "proto/base/rng.h"
 
-#define STORE_REQUESTS_MAX   (STORE_CHECKS_MAX + STORE_OTHERS_MAX)
+#define STORE_REQUESTS_MAX   (STORE_CHECKS_MAX + STORE_MARKS_MAX + STORE_OTHERS_MAX)
 #define STORE_RESULTS_MAX    1024 /* answers to checks gathered for one call of the owner */
+#define STORE_MARKED_CHECKS  256  /* so many at most share a mark */
+#define STORE_EMPTIED        "Redis has been emptied or restored while it ran"
 #define STORE_WHY_SIZE       256
 #define STORE_READ_CHUNK     (64u << 10)
 #define STORE_NOTICE_ID_SIZE 42 /* two numbers of 64 bits, a dash and the NUL */
+#define STORE_MARK_SIZE      33
 
 enum store_state {
     STORE_AWAY,       /* no socket; the retry timer runs */
@@ -35,6 +39,7 @@ enum store_state {
 
 enum request_kind {
     REQUEST_CHECK,
+    REQUEST_MARK,
     REQUEST_WRITE,
     REQUEST_LOOKUP,
     REQUEST_RESOLVE,
@@ -84,6 +89,7 @@ struct answer {
     struct check_result facts;
     struct consent_state state;
     bool added; /* once: the key was set now */
+    enum once_answer once;
 };
 
 struct store {
@@ -115,20 +121,23 @@ struct store {
     uint64_t turn_ms;  /* time of the first request since the last flush, or 0 */
 
     struct request *ring;
-    size_t head, count, checks, resolves;
+    size_t head, count, checks, marks, resolves;
+    size_t unmarked;          /* checks asked, and the mark not yet behind them */
     size_t writes;            /* in batches */
     struct write_batch *open; /* of the newest request, while writes may still join it; or NULL */
     struct answer answer;     /* of ring[head] */
     struct check_result results[STORE_RESULTS_MAX];
     size_t result_count;
+    size_t result_certain; /* the first so many: the mark stood behind them */
 
     size_t greeting; /* step of the handshake */
     bool buckets_known;
     uint64_t applied;                     /* at the handshake; then the newest write acknowledged */
     uint64_t instance;                    /* this server, in this life and role */
-    uint64_t history;                     /* at the last look of this connection; 0: none yet */
+    uint64_t history;                     /* stands for the server and the mark */
+    char mark[STORE_MARK_SIZE];           /* as this connection found it; "" before */
     char notice_id[STORE_NOTICE_ID_SIZE]; /* of the last one read on this connection */
-    bool renew; /* it lost writes and looks as if it had not: the next look says otherwise */
+    bool renew; /* it lost writes and looks as if it had not: the next handshake says otherwise */
     char warnings[768];
     char may_evict[32]; /* the policy by which it would; "" for none */
 
@@ -139,8 +148,10 @@ struct store {
 
 /* store_link.c */
 struct request *store_push(struct store *store, enum request_kind kind);
-struct writer store_command_room(struct store *store);
+struct writer store_command_room(struct store *store); /* behind the mark of the checks before */
+struct writer store_check_room(struct store *store);
 void store_command_done(struct store *store, const struct writer *w);
+void store_mark(struct store *store); /* behind the checks asked since the last */
 bool store_output_has_room(const struct store *store);
 bool store_has_room(const struct store *store); /* for anything but a check */
 void store_lose(struct store *store, const char *why);
@@ -158,6 +169,14 @@ void store_on_deadline(evutil_socket_t fd, short what, void *store);
 /* store_answer.c: one reply for the oldest request. Not when the store has been lost by it. */
 void store_take(struct store *store, const struct resp_reply *reply);
 void store_ask_scope(struct store *store, struct resolve *resolve);
+
+/* store_mark.c */
+bool store_ask_mark(struct store *store, struct writer *w);
+bool store_ask_set_mark(struct store *store, struct writer *w);
+bool store_mark_learn(struct store *store, struct span mark);
+bool store_mark_stands(const struct store *store, const struct resp_value *value);
+void store_put_mark(struct writer *w);
+void store_take_mark(struct store *store, const struct resp_reply *reply);
 
 /* store_once.c */
 void store_take_once(struct store *store, const struct request *request,

@@ -27,15 +27,15 @@
 
 /* ---- Requests ---- */
 
-/* For a batch's begin, write and end, and one command behind it. */
+/* For a batch's begin, write and end, a mark, and one command behind it. */
 bool store_output_has_room(const struct store *store)
 {
-    return buffer_length(&store->out) + 4 * COMMAND_OCTETS_MAX <= STORE_OUTPUT_MAX;
+    return buffer_length(&store->out) + 5 * COMMAND_OCTETS_MAX <= STORE_OUTPUT_MAX;
 }
 
 bool store_has_room(const struct store *store)
 {
-    return store->count - store->checks + store->writes < STORE_OTHERS_MAX &&
+    return store->count - store->checks - store->marks + store->writes < STORE_OTHERS_MAX &&
            store_output_has_room(store);
 }
 
@@ -68,15 +68,32 @@ static void close_batch(struct store *store)
     struct writer w = writer_of_command(store);
     if (batch->notices)
         batch->commands = (uint16_t)(batch->commands + command_notices_end(&w));
-    command_batch_end(&w, store->node, batch->writes[batch->count - 1].sequence);
+    command_batch_end(&w, store->node, batch->writes[batch->count - 1].sequence, store->mark);
     store_command_done(store, &w);
     newest(store)->wire_end = store->asked_octets;
 }
 
-struct writer store_command_room(struct store *store)
+struct writer store_check_room(struct store *store)
 {
     close_batch(store);
     return writer_of_command(store);
+}
+
+void store_mark(struct store *store)
+{
+    if (store->unmarked == 0)
+        return;
+    store->unmarked = 0;
+    struct writer w = writer_of_command(store);
+    store_put_mark(&w);
+    store_command_done(store, &w);
+    store_push(store, REQUEST_MARK);
+}
+
+struct writer store_command_room(struct store *store)
+{
+    store_mark(store);
+    return store_check_room(store);
 }
 
 static void open_batch(struct store *store)
@@ -126,6 +143,8 @@ struct request *store_push(struct store *store, enum request_kind kind)
                                 .kind = (uint8_t)kind};
     if (kind == REQUEST_CHECK)
         store->checks++;
+    if (kind == REQUEST_MARK)
+        store->marks++;
     return request;
 }
 
@@ -134,6 +153,8 @@ void store_pop(struct store *store)
     CHECK(store->count > 0);
     if (store->ring[store->head].kind == REQUEST_CHECK)
         store->checks--;
+    if (store->ring[store->head].kind == REQUEST_MARK)
+        store->marks--;
     if (store->ring[store->head].kind == REQUEST_WRITE) {
         store->writes -= store->ring[store->head].batch->count;
         free(store->ring[store->head].batch);
@@ -147,16 +168,20 @@ void store_pop(struct store *store)
 
 void store_deliver(struct store *store)
 {
-    size_t count = store->result_count;
-    store->result_count = 0;
-    if (count > 0)
-        store->handlers.checked(store->context, store->results, count);
+    size_t count = store->result_certain;
+    store->result_certain = 0;
+    if (count == 0)
+        return;
+    store->handlers.checked(store->context, store->results, count);
+    store->result_count -= count;
+    memmove(store->results, store->results + count, store->result_count * sizeof *store->results);
 }
 
 void store_result(struct store *store, const struct check_result *result)
 {
     if (store->result_count == STORE_RESULTS_MAX)
         store_deliver(store);
+    CHECK(store->result_count < STORE_RESULTS_MAX);
     store->results[store->result_count++] = *result;
 }
 
@@ -181,18 +206,29 @@ void store_close_connection(struct store *store)
     store->open = NULL;
     store->asked_octets = store->sent_octets = 0;
     store->turn_ms = 0;
+    store->unmarked = 0;
     store->write_error = 0;
+}
+
+/* What Redis had said, and nothing vouches for. */
+static void doubt_results(struct store *store)
+{
+    for (size_t i = store->result_certain; i < store->result_count; i++)
+        store->results[i] = (struct check_result){.cookie = store->results[i].cookie};
+    store->result_certain = store->result_count;
 }
 
 /* Checks are "unknown", lookups and scopes "away"; writes come again from the ledger. */
 static void fail_requests(struct store *store)
 {
+    doubt_results(store);
     while (store->count > 0) {
         struct request request = store->ring[store->head];
         store_pop(store);
         switch ((enum request_kind)request.kind) {
         case REQUEST_CHECK:
             store_result(store, &(struct check_result){.cookie = request.cookie});
+            store->result_certain = store->result_count;
             break;
         case REQUEST_LOOKUP:
             store->handlers.looked_up(store->context, request.cookie, false,
@@ -213,6 +249,7 @@ static void fail_requests(struct store *store)
             store->handlers.noticed(store->context, NULL, 0, false);
             break;
         case REQUEST_WRITE:
+        case REQUEST_MARK:
         case REQUEST_GREETING:
             break;
         }
@@ -398,6 +435,7 @@ void store_flush(struct store *store)
     if (store->state == STORE_AWAY || store->state == STORE_CONNECTING)
         return;
     close_batch(store);
+    store_mark(store);
     if (buffer_length(&store->out) > 0)
         send_output(store);
     if (store->count > 0)

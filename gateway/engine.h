@@ -245,6 +245,7 @@ enum plant {
     PLANT_START_WINS,            /* P3: a START lifts what came after it at another gateway */
     PLANT_REGISTRATION_NOT_ASKED_AGAIN, /* P1: a registration that ended meanwhile still counts */
     PLANT_NOTICES_IGNORED, /* P2: what waits here stays when the STOP came at another gateway */
+    PLANT_MARK_NOT_READ, /* P3: a check is believed that ran on an emptied Redis; planted in its adapter */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -103,6 +103,7 @@
 #define STORE_BATCH_WRITES     64           /* writes in one MULTI; others wait for it */
 #define STORE_BULK_MAX         (64u << 10)  /* octets in one RESP bulk string */
 #define STORE_CHECKS_MAX       65536        /* checks in flight; above it nothing is asked */
+#define STORE_MARKS_MAX        4096         /* batches of checks in flight, likewise */
 #define STORE_OTHERS_MAX       8192         /* writes, lookups and the like in flight */
 #define STORE_REPLY_VALUES     512          /* values in one RESP reply, all levels together */
 #define STORE_REPLY_DEPTH      4            /* arrays in arrays; ROLE needs 3 */
@@ -179,7 +180,7 @@
 #define THROTTLE_GUARD_MS    10 /* the carrier's second is measured with another clock and jitter */
 
 static_assert(1000000000000000ull < (1ull << 50), "a number must fit 50 bits");
-static_assert(STORE_BATCH_WRITES * 4 + 2 <= STORE_REPLY_ELEMENTS, "EXEC answers each command");
+static_assert(STORE_BATCH_WRITES * 4 + 3 <= STORE_REPLY_ELEMENTS, "EXEC answers each command");
 static_assert(NOTICES_READ * 5 + 1 <= STORE_REPLY_VALUES, "a reading is one reply");
 static_assert(TEXT_OCTETS_MAX + 1024 < LEDGER_RECORD_MAX, "an accepted message must fit a record");
 

@@ -66,6 +66,7 @@ static const struct {
     [PLANT_ASKED_TWICE] = {"asked_twice", "P4", false},
     [PLANT_REGISTRATION_NOT_ASKED_AGAIN] = {"registration_not_asked_again", "P1", false},
     [PLANT_START_WINS] = {"start_wins", "P3", true},
+    [PLANT_MARK_NOT_READ] = {"mark_not_read", "P3", false},
 };
 
 /* ---- what the workers share ---- */

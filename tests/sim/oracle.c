@@ -198,7 +198,7 @@ static struct told *told(struct world *w, uint32_t number)
 static void check_caught_up(struct world *w)
 {
     struct redis *r = &w->gw->redis;
-    if (r->caught_up_checked)
+    if (r->caught_up_checked || w->server.now.mark != r->mark) /* nothing of it may be believed */
         return;
     r->caught_up_checked = true;
     struct set due = {0};
@@ -813,7 +813,8 @@ static void check_durable_and_in_redis(struct world *w, const struct mo *mo,
     struct set opt_outs = {0};
     facts_opt_outs(w, w->gw->disk.durable, number, &opt_outs);
     const struct redis *r = &w->gw->redis;
-    bool redis_stood = r->up && !r->broken && r->up_since_us < mo->handed_us;
+    bool redis_stood = r->up && !r->broken && r->up_since_us < mo->handed_us &&
+                       w->server.flushed_us < mo->handed_us;
     bool in_time = w->now_us - mo->handed_us < STOP_HOLD_MS * US_PER_MS;
     if (!has_all(&opt_outs, stop, number))
         world_fail(w, "P3", "a STOP of number %u is answered before it is durable", mo->number);

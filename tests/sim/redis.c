@@ -47,6 +47,7 @@ struct command {
     struct consent_state state;
     uint16_t resolved;
     bool added;
+    bool stale; /* executed beside another mark than the connection began with */
 };
 
 static event_run try_connect, connected, execute, answer, deadline;
@@ -178,6 +179,12 @@ uint16_t scope_program(struct world *w, uint32_t program)
     return name_number(name);
 }
 
+/* Beside other data than it was written, a position counts for nothing. */
+static uint64_t position_of(const struct redis_data *d, uint32_t gateway)
+{
+    return d->applied_beside[gateway] == d->mark ? d->applied[gateway] : 0;
+}
+
 /* ---- execution ---- */
 
 static void execute_check(struct world *w, struct command *c)
@@ -268,6 +275,7 @@ static void execute_write(struct world *w, struct command *c)
         }
     }
     d->applied[w->gw->index] = write->sequence;
+    d->applied_beside[w->gw->index] = w->gw->redis.mark;
     oracle_executed_write(w, write);
     if (write->kind == WRITE_OPT_OUT && w->plan.gateways > 1)
         put_notice(w, write);
@@ -315,9 +323,7 @@ static void execute_beat(struct world *w, struct command *c)
 {
     struct redis_data *d = &w->server.now;
     uint32_t self = w->gw->index;
-    if (d->incarnation == 0)
-        d->incarnation = rng_next(&w->redis_rng) | 1;
-    c->look = (struct nodes_look){.history = hash_mix(d->incarnation + w->server.life) | 1,
+    c->look = (struct nodes_look){.history = hash_mix(d->mark + w->server.life) | 1,
                                   .self = d->nodes[self]};
     if (c->beat.joins)
         d->nodes[self] = c->beat.self;
@@ -331,7 +337,7 @@ static void execute_beat(struct world *w, struct command *c)
             continue;
         struct node_fact *fact = &c->look.others[c->look.count++];
         *fact = d->nodes[i];
-        fact->applied = d->applied[i];
+        fact->applied = position_of(d, i);
         memcpy(fact->name, w->gateways[i].config.node, sizeof fact->name);
     }
 }
@@ -357,6 +363,7 @@ static void execute_up_to(struct world *w, size_t end)
     struct redis *r = &w->gw->redis;
     for (; r->executed < end; r->executed++) {
         struct command *c = &r->commands[r->executed];
+        c->stale = w->server.now.mark != r->mark;
         switch (c->kind) {
         case COMMAND_CHECK:
             execute_check(w, c);
@@ -566,9 +573,12 @@ static void connected(struct world *w, struct event *e)
     r->caught_up_checked = false;
     r->up_at_sequence = w->gw->disk.durable;
     r->backoff_us = BACKOFF_MIN_US;
-    TRACE(w, "redis", "connected, has %llu",
-          (unsigned long long)w->server.now.applied[w->gw->index]);
-    engine_on_store_up(w->gw->engine, w->server.now.applied[w->gw->index]);
+    if (w->server.now.mark == 0)
+        w->server.now.mark = rng_next(&w->redis_rng) | 1;
+    r->mark = w->server.now.mark;
+    uint64_t applied = position_of(&w->server.now, w->gw->index);
+    TRACE(w, "redis", "connected, has %llu", (unsigned long long)applied);
+    engine_on_store_up(w->gw->engine, applied);
     world_entered(w);
 }
 
@@ -694,6 +704,14 @@ static void execute(struct world *w, struct event *e)
         execute_up_to(w, r->executed + e->b);
 }
 
+/* The mark is read with these. */
+static bool is_doubtful(const struct world *w, const struct command *c)
+{
+    bool marked = (c->kind == COMMAND_CHECK && w->plant != PLANT_MARK_NOT_READ) ||
+                  (c->kind != COMMAND_CHECK && c->kind != COMMAND_RESOLVE && c->kind != COMMAND_NOTICES);
+    return marked && c->stale;
+}
+
 static void answer(struct world *w, struct event *e)
 {
     struct redis *r = &w->gw->redis;
@@ -701,8 +719,13 @@ static void answer(struct world *w, struct event *e)
         return;
     if (r->replied + e->b > r->executed)
         return; /* the server went before; the loss is about to be noticed */
-    for (uint64_t i = 0; i < e->b && !w->gw->crashed; i++)
+    for (uint64_t i = 0; i < e->b && !w->gw->crashed; i++) {
+        if (is_doubtful(w, &r->commands[r->replied])) {
+            lose(w, "Redis has been emptied or restored while it ran");
+            return;
+        }
         tell(w, r->commands[r->replied++]);
+    }
     r->batches_answered++;
     world_entered(w);
 }
@@ -744,6 +767,7 @@ enum redis_fault {
     FAULT_EMPTY,
     FAULT_ERROR,
     FAULT_SAVE,
+    FAULT_FLUSH,
     FAULT_KINDS
 };
 
@@ -756,7 +780,8 @@ void redis_fault(struct world *w)
                                         "restarts with an older copy",
                                         "restarts empty",
                                         "answers with an error",
-                                        "saves"};
+                                        "saves",
+                                        "is emptied while it runs"};
     TRACE(w, "redis", "%s", names[fault]);
     switch (fault) {
     case FAULT_DROP:
@@ -780,6 +805,11 @@ void redis_fault(struct world *w)
         break;
     case FAULT_SAVE:
         data_copy(&w->server.old, &w->server.now);
+        break;
+    case FAULT_FLUSH:
+        data_clear(&w->server.now);
+        w->server.flushed_us = w->now_us;
+        w->server.life++;
         break;
     case FAULT_KINDS:
         break;

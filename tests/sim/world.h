@@ -209,6 +209,7 @@ struct redis_data {
     uint16_t scope_numbers[SIM_PROGRAMS * 2];
     size_t scope_count;
     uint64_t applied[SIM_GATEWAYS_MAX];
+    uint64_t applied_beside[SIM_GATEWAYS_MAX]; /* the mark that it was written beside */
     struct {
         uint64_t number, taken_wall_ms;
     } stops[SIM_NUMBERS_MAX]; /* the newest of each number */
@@ -219,7 +220,7 @@ struct redis_data {
         uint32_t holder;
     } onces[SIM_NUMBERS_MAX * (2 * SIM_PROGRAMS + 1) * ONCE_KINDS];
     size_t once_count;
-    uint64_t incarnation; /* 0: none; made by the first beat */
+    uint64_t mark; /* 0: none; made at the next handshake */
     struct node_fact nodes[SIM_GATEWAYS_MAX];
     struct notice notices[SIM_NOTICES_MAX]; /* oldest first; */
     size_t notice_count;
@@ -229,8 +230,8 @@ struct redis_data {
 struct redis_server {
     struct redis_data now, old; /* old: what an earlier copy on its disk holds */
     bool running;
-    uint64_t life; /* counts its starts */
-    uint64_t slow_until_us;
+    uint64_t life; /* counts its starts, and how often it was emptied */
+    uint64_t slow_until_us, flushed_us;
 };
 
 struct command;
@@ -248,6 +249,7 @@ struct redis {                /* a gateway's connection */
     uint64_t backoff_us, up_since_us;
     uint64_t live_since_us; /* its beats say so; 0: they do not */
     uint64_t notices_read;
+    uint64_t mark; /* that the handshake found */
 };
 
 void server_init(struct redis_server *server);
