@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* words-bench: how many replies a second one core reads (consent/keyword.h), and what looking for an
- * opt-out instruction costs a marketing text (consent/opt_out_line.h). The replies are a mix as carriers
- * deliver it to marketing senders: most are one keyword, the rest sentences, in several alphabets, with
- * typos and marks. */
+/* words-bench: how many replies a second one core reads (consent/keyword.h), and what looking at a
+ * marketing text costs: for an opt-out instruction, the brand's name, links of shorteners. The replies are a
+ * mix as carriers deliver it to marketing senders: most are one keyword, the rest sentences, in several
+ * alphabets, with typos and marks. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "bench/options.h"
+#include "consent/brand_name.h"
 #include "consent/keyword.h"
+#include "consent/link_shortener.h"
 #include "consent/opt_out_line.h"
 
 struct words_options {
@@ -56,7 +58,10 @@ static const char *const texts[] = {
     "Acme: 20% off everything this weekend. Reply STOP to unsubscribe",
     "Acme : -20 % sur tout le jardin ce week-end, en magasin et en ligne. À bientôt !",
     "Acme：本周末全场八折，欢迎光临。退订回TD",
+    "20% off everything this weekend: https://acme.example/garden. Reply STOP to unsubscribe",
 };
+
+static struct brand_name brand;
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
@@ -72,8 +77,11 @@ static size_t read_replies(void)
 static size_t look_at_texts(void)
 {
     size_t sum = 0;
-    for (size_t i = 0; i < COUNT(texts); i++)
-        sum += says_how_to_opt_out(span_from_string(texts[i]), true, "");
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct span text = span_from_string(texts[i]);
+        sum += says_how_to_opt_out(text, true, "") + brand_is_named(&brand, text) +
+               has_link_shortener(text);
+    }
     return sum;
 }
 
@@ -113,6 +121,7 @@ int main(int argc, char **argv)
     int code;
     if (!options_parse(rows, COUNT(rows), "words-bench [--rounds N]", argc, argv, &options, &code))
         return code;
+    brand_name_init(&brand, "Acme");
     printf("replies_per_second %.0f\n", per_second(read_replies, COUNT(replies), options.rounds));
     printf("marketing_texts_per_second %.0f\n",
            per_second(look_at_texts, COUNT(texts), options.rounds));

@@ -145,7 +145,7 @@ bool engine_refuses(const struct engine *e, const char **ret_why)
 struct submission {
     uint64_t number;
     struct span text;
-    char *lined;       /* TEXT_OCTETS_MAX + 1, for the text when a line is put under it */
+    char *lined;       /* TEXT_OCTETS_MAX + 1, for the text when something is put around it */
     char *plain;       /* the same, for the text when characters of it are replaced */
     uint32_t replaced; /* so many: 0, and the text is the submitter's */
     struct text_plan plan;
@@ -237,29 +237,52 @@ static enum err plan_submission(struct engine *e, struct submission *s)
 }
 
 /* Marketing says how to end it. */
-static bool add_opt_out_line(struct engine *e, const Assent__V1__Message *in, struct submission *s,
-                             struct submit_verdict *v)
+static void find_opt_out_line(struct engine *e, const Assent__V1__Message *in,
+                              const struct submission *s, struct submit_verdict *v)
 {
     const struct program_config *program = &e->config->programs[s->program];
-    const char *language = in->language[0] ? in->language : program->language;
+    if (s->message_class != ASSENT__V1__CLASS__MARKETING)
+        return;
+    v->opt_out_line =
+        opt_out_line_for(e, program, sender_is_answerable(e, (uint16_t)s->program, s->sender),
+                         in->language[0] ? in->language : program->language, s->text);
+}
+
+/* `before`, the text, and `under` in a line of its own; either may be "". */
+static bool put_around(struct submission *s, const char *before, const char *under)
+{
+    size_t head = strlen(before), tail = strlen(under);
+    size_t length = head + s->text.length + (tail > 0) + tail;
+    if (length > TEXT_OCTETS_MAX)
+        return false;
+    memcpy(s->lined, before, head);
+    memcpy(s->lined + head, s->text.data, s->text.length);
+    if (tail > 0)
+        s->lined[head + s->text.length] = '\n';
+    memcpy(s->lined + length - tail, under, tail);
+    s->lined[length] = '\0';
+    s->text = span_of(s->lined, length);
+    return true;
+}
+
+/* What it must say is put in where it does not. */
+static bool complete_text(struct engine *e, const Assent__V1__Message *in, struct submission *s,
+                          struct submit_verdict *v)
+{
     if (in->language[0] && !reply_has_language(in->language))
         return invalid(v, "language: none that the gateway has texts in; see `language` of a "
                           "program in the configuration");
-    if (s->message_class != ASSENT__V1__CLASS__MARKETING)
+    const char *why = content_refuses(e, (uint16_t)s->program, s->message_class, s->text);
+    if (why != NULL)
+        return refuse(v, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION, why);
+    v->brand_prefix = content_prefix(e, (uint16_t)s->program, s->message_class, s->text);
+    find_opt_out_line(e, in, s, v);
+    if (v->brand_prefix == NULL && v->opt_out_line == NULL)
         return true;
-    bool by_reply = sender_is_answerable(e, (uint16_t)s->program, s->sender);
-    v->opt_out_line = opt_out_line_for(e, program, by_reply, language, s->text);
-    if (v->opt_out_line == NULL)
-        return true;
-    size_t length = strlen(v->opt_out_line);
-    if (s->text.length + 1 + length > TEXT_OCTETS_MAX)
-        return invalid(v,
-                       "text: too long; at most 10 parts, with the line that says how to opt out");
-    memcpy(s->lined, s->text.data, s->text.length);
-    s->lined[s->text.length] = '\n';
-    memcpy(s->lined + s->text.length + 1, v->opt_out_line, length + 1);
-    s->text = span_of(s->lined, s->text.length + 1 + length);
-    return true;
+    return put_around(s, v->brand_prefix ? v->brand_prefix : "",
+                      v->opt_out_line ? v->opt_out_line : "") ||
+           invalid(v, "text: too long; at most 10 parts, with the brand's name and the line that "
+                      "says how to opt out");
 }
 
 static bool resolve_text(struct engine *e, const Assent__V1__Message *in, struct submission *s,
@@ -270,7 +293,7 @@ static bool resolve_text(struct engine *e, const Assent__V1__Message *in, struct
         return invalid(v, "text: empty");
     if (s->text.length > TEXT_OCTETS_MAX)
         return invalid(v, "text: too long; at most 10 parts");
-    if (!add_opt_out_line(e, in, s, v))
+    if (!complete_text(e, in, s, v))
         return false;
     switch (plan_submission(e, s)) {
     case ERR_OK:
@@ -502,6 +525,7 @@ static void fill(const struct engine *e, uint16_t client, const struct submissio
     m->message_class = (uint8_t)s->message_class;
     m->zone = s->zone;
     message_set_text_plan(m, &s->plan);
+    content_accepted(e, m);
     uint64_t ahead_ms = ahead_ms_of(e, s);
     m->due_us = ahead_ms ? e->now.mono_us + ahead_ms * US_PER_MS : 0;
     m->expires_us = e->now.mono_us + (ahead_ms + s->ttl_ms) * US_PER_MS;

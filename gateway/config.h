@@ -27,6 +27,9 @@ struct keyword_set; /* consent/keyword.h */
 enum opt_in_mode { OPT_IN_DOUBLE, OPT_IN_SINGLE };
 enum stop_reach { REACH_BRAND, REACH_PROGRAM, REACH_GLOBAL };
 enum quiet_mode { QUIET_AUTO, QUIET_ALL, QUIET_OFF }; /* marketing; transactional too; nothing */
+enum brand_named { BRAND_ADD, BRAND_REQUIRE, BRAND_OFF };
+enum link_shorteners { SHORTENERS_REFUSED, SHORTENERS_ALLOWED };
+enum content_rules { CONTENT_OF_MARKETING, CONTENT_OF_ALL };
 enum do_not_call { DO_NOT_CALL_OFF, DO_NOT_CALL_REGISTER };
 enum on_unknown { UNKNOWN_NEVER_AGAIN, UNKNOWN_SEND_AGAIN }; /* P6; marketing: always never */
 
@@ -63,7 +66,10 @@ struct program_config {
     } frequency_cap;
     uint64_t consent_max_age_ms; /* 0: consent does not age */
     enum do_not_call do_not_call;
-    bool smart_encoding; /* typographic characters may be replaced; smpp/simplify.h */
+    enum brand_named brand_named; /* what becomes of a text that does not name the brand */
+    enum link_shorteners link_shorteners;
+    enum content_rules content_rules; /* which texts the two before are about */
+    bool smart_encoding;              /* typographic characters may be replaced; smpp/simplify.h */
     enum quiet_mode quiet_hours;
     bool retired; /* gone from the file; gateway/config_merge.h */
 };

@@ -100,6 +100,21 @@ static void print_texts(const struct config *config, const struct program_config
         fprintf(out, "    warning: no `contact`: the answer to HELP names nobody to ask\n");
 }
 
+static void print_content(const struct program_config *program, FILE *out)
+{
+    const char *texts = program->content_rules == CONTENT_OF_ALL ? "any text" : "marketing";
+    if (!program->classes[ASSENT__V1__CLASS__MARKETING] &&
+        program->content_rules == CONTENT_OF_MARKETING)
+        return;
+    if (program->brand_named == BRAND_ADD)
+        fprintf(out, "    before %s that does not name the brand: \"%s: \"\n", texts,
+                program->brand);
+    else if (program->brand_named == BRAND_REQUIRE)
+        fprintf(out, "    %s that does not name the brand is refused\n", texts);
+    if (program->link_shorteners == SHORTENERS_REFUSED)
+        fprintf(out, "    %s with a link of a public shortener is refused\n", texts);
+}
+
 static void print_gates(const struct program_config *program, FILE *out)
 {
     char text[32];
@@ -140,6 +155,7 @@ static void print_program(const struct config *config, const struct program_conf
             program->on_unknown == UNKNOWN_NEVER_AGAIN ? "never sent again"
                                                        : "sent again, marketing excepted");
     print_texts(config, program, out);
+    print_content(program, out);
     if (config_keeps_hours(program, ASSENT__V1__CLASS__MARKETING))
         fprintf(out, "    quiet hours of the recipient's place: marketing%s waits\n",
                 program->quiet_hours == QUIET_ALL ? " and transactional" : "");

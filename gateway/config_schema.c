@@ -9,6 +9,7 @@
  * libcyaml, which this replaces, stops at the first fault and knows no line once a value is read: a
  * client that names a missing program could not be shown. */
 #include "consent/join.h"
+#include "consent/link_shortener.h"
 #include "gateway/config_schema.h"
 
 #include <errno.h>
@@ -830,6 +831,10 @@ static const char *const unknown_words[] = {"never_again", "send_again", NULL};
 
 static const char *const do_not_call_words[] = {"off", "register", NULL};
 
+static const char *const brand_words[] = {"add", "require", "off", NULL};
+static const char *const shortener_words[] = {"refuse", "allow", NULL};
+static const char *const content_words[] = {"marketing", "all", NULL};
+
 static const struct field cap_fields[] = {
     {"count", read_number, MEMBER(struct program_config, frequency_cap.count), .with = &integer,
      .min = 1, .max = CAP_PLACES_MAX, .required = true},
@@ -865,6 +870,11 @@ static const struct field program_fields[] = {
      .with = &duration, .min = CONSENT_AGE_MS_MIN, .max = CONSENT_AGE_MS_MAX},
     {"do_not_call", read_word, MEMBER(struct program_config, do_not_call),
      .with = do_not_call_words},
+    {"brand_named", read_word, MEMBER(struct program_config, brand_named), .with = brand_words},
+    {"link_shorteners", read_word, MEMBER(struct program_config, link_shorteners),
+     .with = shortener_words},
+    {"content_rules", read_word, MEMBER(struct program_config, content_rules),
+     .with = content_words},
 };
 static const struct mapping program_mapping = MAPPING("a program", program_fields);
 
@@ -896,6 +906,25 @@ static void check_ways_out(struct reading *reading, yaml_node_t *node,
                   "program %s: nobody can answer the sender %s with STOP; marketing from it needs "
                   "`other_way_out`, a link or a number",
                   program->name, program->senders[i]);
+}
+
+/* What our own texts say about the program, and may not say. */
+static void check_links(struct reading *reading, yaml_node_t *node,
+                        const struct program_config *program)
+{
+    const struct {
+        const char *key, *text;
+    } ours[] = {{"contact", program->contact},
+                {"purpose", program->purpose},
+                {"frequency", program->frequency},
+                {"other_way_out", program->other_way_out}};
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        if (program->link_shorteners == SHORTENERS_REFUSED &&
+            has_link_shortener(span_from_string(ours[i].text)))
+            FAULT(reading, node,
+                  "program %s: `%s` has a link of a public shortener, which carriers refuse; link "
+                  "to an address of the brand's own",
+                  program->name, ours[i].key);
 }
 
 /* Where there is a registry, it has every sender. */
@@ -933,6 +962,7 @@ static void read_programs(struct reading *reading, yaml_node_t *node, const stru
             FAULT(reading, item, "two programs are called %s; names are unique", program->name);
         check_program(reading, item, program);
         check_ways_out(reading, item, program);
+        check_links(reading, item, program);
         check_program_senders(reading, item, program);
         config->program_count++;
     }

@@ -300,6 +300,7 @@ static void ask(struct engine *e, struct message *m)
 static void ask_gates(struct engine *e, struct message *m)
 {
     struct gate_facts facts;
+    content_look(e, m);
     gates_own_facts(e, m, &facts);
     struct decision d = policy_decide(&facts);
     m->gates = d.answers;

@@ -39,6 +39,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     program_words_configure(e);
     registry_configure(e);
     quiet_configure(e);
+    content_configure(e);
     wheel_init(&e->wheel, 0);
     wheel_init(&e->sender_wheel, 0);
     return e;
@@ -64,6 +65,7 @@ void engine_free(struct engine *e)
     table_release(&e->references);
     table_release(&e->help_given);
     opt_out_lines_release(e);
+    content_release(e);
     program_words_release(e);
     registry_release(e);
     reviews_release(e);

@@ -88,6 +88,7 @@ struct submit_verdict {
     uint32_t replaced; /* characters, by smart_encoding */
     const char
         *opt_out_line; /* put under the text; NULL: nothing was. Lives as long as the engine */
+    const char *brand_prefix; /* put before the text; likewise */
     bool repeated_reference;
     uint64_t due_wall_ms; /* quiet hours: it waits until then, or may not go before; 0: neither */
     uint64_t ready_at;    /* may be told when the ledger is durable up to here; 0 at once */
@@ -246,6 +247,7 @@ enum plant {
     PLANT_REGISTRATION_NOT_ASKED_AGAIN, /* P1: a registration that ended meanwhile still counts */
     PLANT_NOTICES_IGNORED, /* P2: what waits here stays when the STOP came at another gateway */
     PLANT_MARK_NOT_READ, /* P3: a check is believed that ran on an emptied Redis; planted in its adapter */
+    PLANT_CONTENT_NOT_ASKED_AGAIN, /* P1: a text is looked at when it is accepted and never again */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -16,6 +16,7 @@
  *   denial.c    the deny set and recent opt-outs        confirmation.c  one for one opt-out
  *   opt_out_text.c   the line under marketing        review.c     opt-outs that may have meant less
  *   program_words.c  words that programs add        quiet.c  quiet hours of recipients
+ *   content_text.c  what a text must say and may not
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
  * Only these files include this header. */
@@ -365,6 +366,8 @@ struct engine {
     struct table reviews_by_key;   /* keyed hash of number and sender to struct review */
     struct keyword_set **words;    /* by program, PROGRAMS_MAX; NULL: ours alone */
     struct table opt_out_lines;    /* hash of language and other way to the line */
+    struct brand **brands;         /* by program; content_text.c */
+    uint16_t content_round;        /* counts configurations */
     struct table orphans;          /* recovery: messages whose program is no longer configured */
 
     struct sender_facts {
@@ -426,6 +429,21 @@ bool sender_is_answerable(const struct engine *e, uint16_t program, uint8_t send
 const char *opt_out_line_for(struct engine *e, const struct program_config *program, bool by_reply,
                              const char *language, struct span text);
 void opt_out_lines_release(struct engine *e);
+
+/* ---- content_text.c ---- */
+void content_configure(struct engine *e); /* at start, and when the configuration changes */
+void content_release(struct engine *e);
+/* Why no such text is accepted, or NULL. */
+const char *content_refuses(const struct engine *e, uint16_t program,
+                            Assent__V1__Class message_class, struct span text);
+/* What is to be put before it, "Acme: ", or NULL; stays as long as the engine. */
+const char *content_prefix(const struct engine *e, uint16_t program,
+                           Assent__V1__Class message_class, struct span text);
+/* The text has been made whole just now. */
+void content_accepted(const struct engine *e, struct message *m);
+/* To be called before the gate is asked: the text is looked at where its rules may be others by now. */
+void content_look(const struct engine *e, struct message *m);
+void content_facts(const struct engine *e, const struct message *m, struct gate_facts *facts);
 
 /* ---- admit.c ---- */
 void ended_remember(struct engine *e, const struct message *m, Assent__V1__Outcome outcome);

@@ -55,7 +55,7 @@ void gates_own_facts(const struct engine *e, const struct message *m, struct gat
 {
     const struct program_config *program = &e->config->programs[m->program];
     uint64_t copied_ms = e->imports.copied_wall_ms[ASSENT__V1__IMPORT_KIND__IMPORT_DO_NOT_CALL];
-    uint32_t waived = GATE_BIT(GATE_CONTENT);
+    uint32_t waived = 0;
     if (program->consent_max_age_ms == 0 || m->message_class == ASSENT__V1__CLASS__SERVICE)
         waived |= GATE_BIT(GATE_CONSENT_AGE); /* a question asks for the consent itself */
     if (program->do_not_call == DO_NOT_CALL_OFF)
@@ -72,6 +72,7 @@ void gates_own_facts(const struct engine *e, const struct message *m, struct gat
     };
     registry_facts(e, m, ret);
     quiet_facts(e, m, ret);
+    content_facts(e, m, ret);
 }
 
 /* A question to a number rests on the wish for it, a form or a JOIN: that was the present owner's if the

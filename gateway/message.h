@@ -75,18 +75,20 @@ struct message {
     bool unknown;     /* a part was written and its fate is not known */
     bool failed;      /* a part was refused for good */
     bool throttled;
-    bool elsewhere;        /* a part was refused: not by this carrier */
-    bool in_part;          /* holds tokens for a few of its parts only: its lane waits */
-    bool stopped;          /* a STOP came while parts were on the wire */
-    bool resent;           /* after being unknown, by its program's policy */
-    bool intent;           /* an attempt without outcome: matters to recovery */
-    bool quiet;            /* waits for the end of quiet hours, until due_us */
-    bool replanned;        /* its form is not the accepted one */
-    bool need_days;        /* its check asks for days too */
-    bool cap_lost;         /* recovered: which place it has under the cap is not known */
-    uint8_t cap_tries;     /* places that were other messages' */
-    uint8_t cap_mode;      /* enum cap_mode of the next question */
-    uint8_t worst_receipt; /* a part's final state that was not DELIVERED; 0 for none */
+    bool elsewhere;         /* a part was refused: not by this carrier */
+    bool in_part;           /* holds tokens for a few of its parts only: its lane waits */
+    bool stopped;           /* a STOP came while parts were on the wire */
+    bool resent;            /* after being unknown, by its program's policy */
+    bool intent;            /* an attempt without outcome: matters to recovery */
+    bool quiet;             /* waits for the end of quiet hours, until due_us */
+    bool replanned;         /* its form is not the accepted one */
+    bool need_days;         /* its check asks for days too */
+    bool cap_lost;          /* recovered: which place it has under the cap is not known */
+    uint8_t cap_tries;      /* places that were other messages' */
+    uint8_t cap_mode;       /* enum cap_mode of the next question */
+    uint8_t content_faults; /* consent/policy.h, as found in the configuration of `content_round` */
+    uint16_t content_round; /* 0: not looked at yet */
+    uint8_t worst_receipt;  /* a part's final state that was not DELIVERED; 0 for none */
     char text[];
 };
 

@@ -128,6 +128,8 @@ static void tell(const struct engine *e, const struct item *item, struct told *t
     t->verdict.encoding = v->encoding;
     t->verdict.replaced = v->replaced;
     t->verdict.due_wall_ms = v->due_wall_ms;
+    if (v->brand_prefix != NULL)
+        t->verdict.brand_prefix = UNCONST(v->brand_prefix);
     if (v->opt_out_line != NULL)
         t->verdict.opt_out_line = UNCONST(v->opt_out_line);
     if (item->message != NULL)

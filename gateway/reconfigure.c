@@ -58,6 +58,7 @@ void engine_reconfigure(struct engine *e, struct instant now)
     program_words_configure(e);
     registry_configure(e);
     quiet_configure(e);
+    content_configure(e);
     e->failover_round++; /* every waiting message is looked at: its routes may be others now */
     scopes_resolve_new(e);
     record_loaded(e);

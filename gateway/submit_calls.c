@@ -110,6 +110,8 @@ static void fill_verdict(Assent__V1__Verdict *verdict, const struct submit_verdi
     verdict->encoding = given->encoding;
     verdict->replaced = given->replaced;
     verdict->repeated_reference = given->repeated_reference;
+    if (given->brand_prefix != NULL)
+        verdict->brand_prefix = (char *)given->brand_prefix;
     if (given->opt_out_line != NULL)
         verdict->opt_out_line = (char *)given->opt_out_line;
     verdict->due_wall_ms = given->due_wall_ms;

@@ -114,6 +114,9 @@ static bool show_one(const Assent__V1__Preflight *p, const struct send_options *
            verdict->parts, verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),
            replaced_text(verdict->replaced, replaced),
            verdict->opt_out_line[0] ? ", with the line: " : "", verdict->opt_out_line);
+    if (verdict->brand_prefix[0])
+        printf("the text gets \"%s\" before it, since it does not name the brand\n\n",
+               verdict->brand_prefix);
     print_gates(p);
     return dry_goes_out(p);
 }

@@ -49,7 +49,7 @@ class Submitter(threading.Thread):
         for _ in range(self.batch):
             self.count += 1
             reference = f"{self.label}{self.count}"
-            text = f"<{reference}> news for you. STOP ends" if self.kind == MARKETING else f"<{reference}> is your code"
+            text = f"<{reference}> Herald for you. STOP ends" if self.kind == MARKETING else f"<{reference}> is your code"
             out.append((program, self.kind, self.rng.choice(NUMBERS), text, reference))
         return out
 

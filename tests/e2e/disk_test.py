@@ -19,7 +19,7 @@ def run(disk):
     options = ["--subscribers", subscribers, "--reply-delay", "3s"]
     with harness.World(rate=5000, data=disk, carrier_options=options) as world:
         world.record_opt_ins("news", [LEAVER, STAYER])
-        world.submit(("news", MARKETING, LEAVER, "First news. Reply STOP to end"))
+        world.submit(("news", MARKETING, LEAVER, "First Herald. Reply STOP to end"))
         harness.wait_for("the news is sent", lambda: any(p.destination == LEAVER for p in world.pdus()))
         small_disk.fill(disk)
         words = small_disk.refused(world)
@@ -34,8 +34,8 @@ def run(disk):
             with world.connect() as client:
                 client.hello()
                 answer = client.call(2, wire.SUBMIT, wire.submit_request(
-                    ("news", MARKETING, LEAVER, "Second news. Reply STOP to end"),
-                    ("news", MARKETING, STAYER, "Second news. Reply STOP to end")))
+                    ("news", MARKETING, LEAVER, "Second Herald. Reply STOP to end"),
+                    ("news", MARKETING, STAYER, "Second Herald. Reply STOP to end")))
                 return answer[1] == wire.SUBMIT_REPLY and all(1 not in wire.parse(v) for v in answer[2][1])
         harness.wait_for("space returns and submissions are taken", accepted_again, 60, 0.5)
         harness.wait_for("the other one gets the news", lambda: any(

@@ -44,7 +44,7 @@ class Cast:
 
     def send(self, program, message_class):
         self.count += 1
-        text = f"text {self.count} end. Reply STOP to end"
+        text = f"Herald: text {self.count} end. Reply STOP to end"
         self.world.submit((program, message_class, "12025550123", text))
         return text
 

@@ -132,12 +132,34 @@ def main():
         assert "would be refused: opt_out" in table.stdout and "opted out of the program" in table.stdout, table
         assert {row["gate"]: row["rows"] for row in summary} == {"": 1, "opt_out": 1, "opt_in": 1, "hold": 1}, summary
 
+        content(world)
         world.redis.stop()
         harness.wait_for("the gate is shut", lambda: world.metric("assent_gate_open") == 0)
         told = foretold(world, "news", GOOD)
         assert told["foresight"] == "not_known", told
         assert {g["answer"] for g in told["gates"] if g["name"] in ("opt_out", "opt_in", "hold")} == {"not known"}
         say("without Redis it says that it does not know")
+
+
+def content(world):
+    """The brand is put before a text that does not name it, and a link of a shortener is refused, as in earnest."""
+    def send_text(text, *options):
+        return world.cli("send", "--program", "news", "--to", GOOD, "--text", text, *options, check=False)
+
+    dry = json.loads(send_text("20% off", "--dry-run", "--json").stdout)
+    assert dry["brand_prefix"] == "Herald: " and dry["parts"] == 1, dry
+    assert {g["name"]: g["answer"] for g in dry["gates"]}["content"] == "passed", dry
+    assert "before it" not in send_text(TEXT, "--dry-run").stdout
+    assert 'the text gets "Herald: " before it' in send_text("20% off", "--dry-run").stdout
+    accepted = json.loads(send_text("20% off", "--json").stdout)
+    harness.wait_for("the text with its brand", lambda: any(
+        p.name == "submit_sm" and p.text == "Herald: 20% off\\nReply STOP to unsubscribe" for p in world.pdus()))
+    harness.wait_for("its gates", lambda: "content" in next(
+        (line for line in world.cli("trace", str(accepted["id"])).stdout.splitlines() if "gates passed" in line), ""))
+    for options in (["--dry-run"], []):
+        result = send_text("Herald: https://bit.ly/x. Reply STOP to end", *options)
+        assert result.returncode == 1 and "link of a public shortener" in result.stderr, result
+    say("what is put into a text and what is refused in it is foretold")
 
 
 def csv(world):

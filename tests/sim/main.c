@@ -65,6 +65,7 @@ static const struct {
     [PLANT_NOTICES_IGNORED] = {"notices_ignored", "P2", true},
     [PLANT_ASKED_TWICE] = {"asked_twice", "P4", false},
     [PLANT_REGISTRATION_NOT_ASKED_AGAIN] = {"registration_not_asked_again", "P1", false},
+    [PLANT_CONTENT_NOT_ASKED_AGAIN] = {"content_not_asked_again", "P1", false},
     [PLANT_START_WINS] = {"start_wins", "P3", true},
     [PLANT_MARK_NOT_READ] = {"mark_not_read", "P3", false},
 };

@@ -638,6 +638,19 @@ static void check_registration(struct world *w, const struct text *t, const stru
         world_fail(w, "P1", "#%u written from a sender whose registration had ended", s->text);
 }
 
+/* Marketing names its brand, and from some time on has no link of a shortener. */
+static void check_content(struct world *w, const struct text *t, const struct submit_seen *s)
+{
+    if (w->plan.content_at_us == 0 || s->part != 0 ||
+        t->message_class != ASSENT__V1__CLASS__MARKETING)
+        return;
+    if (strstr(s->plain, w->config.programs[s->program].brand) == NULL)
+        world_fail(w, "P1", "#%u written without the name of its brand: %s", s->text, s->plain);
+    if (w->links_end_us != 0 && w->now_us > w->links_end_us + QUIET_GRACE_MS * US_PER_MS &&
+        strstr(s->plain, "bitly") != NULL)
+        world_fail(w, "P1", "#%u written with a link of a shortener", s->text);
+}
+
 static void judge_text(struct world *w, const struct submit_seen *s)
 {
     if (s->text >= w->people.text_count) {
@@ -658,6 +671,7 @@ static void judge_text(struct world *w, const struct submit_seen *s)
     check_not_stopped(w, s, t->message_class);
     check_hours(w, t, s);
     check_registration(w, t, s);
+    check_content(w, t, s);
     check_intent(w, t, s);
     if (t->message_class == ASSENT__V1__CLASS__MARKETING && plan_is_chaos(&w->plan))
         consents_check_marketing(w, s->number, s->program);

@@ -70,6 +70,11 @@ bool people_lost_registration(const struct world *w, const struct text *t, uint6
            t->message_class != ASSENT__V1__CLASS__MARKETING && wall_ms >= SIM_MIDNIGHT_MS;
 }
 
+bool people_have_link(const struct world *w, uint32_t text)
+{
+    return w->plan.content_at_us != 0 && text % 4 == 1;
+}
+
 /* Numbers of +44 by the fallback, from 0:03 to midnight; those of Washington from 8 to 21 by US law. */
 bool people_are_asleep(const struct world *w, const struct text *t, uint64_t wall_ms)
 {
@@ -204,9 +209,14 @@ void people_crash(struct world *w)
 
 /* ---- submitting ---- */
 
-static void write_text(const struct text *t, uint32_t index, char *out, size_t size)
+static void write_text(const struct world *w, const struct text *t, uint32_t index, char *out,
+                       size_t size)
 {
     size_t n = (size_t)snprintf(out, size, "#%u %s", index, t->foreign_letters ? "Ж " : "");
+    if (w->plan.content_at_us != 0 && index % 3 == 0) /* the others get the name */
+        n += (size_t)snprintf(out + n, size - n, "%s ", w->config.programs[t->program].brand);
+    if (people_have_link(w, index))
+        n += (size_t)snprintf(out + n, size - n, "https://bit.ly/x ");
     while (n < t->length && n + 16 < size)
         n += (size_t)snprintf(out + n, size - n, "#%u ", index);
     snprintf(out + n, size - n, "end");
@@ -242,7 +252,8 @@ static void refused(struct world *w, struct event *e, const struct submit_verdic
         try_again(w, e);
     else if (!too_late && !over_before_morning(w, t, verdict) &&
              !(verdict->code == ASSENT__V1__CODE__CODE_FAILED_PRECONDITION &&
-               people_lost_registration(w, t, world_wall_ms(w))))
+               (people_lost_registration(w, t, world_wall_ms(w)) ||
+                (w->links_end_us != 0 && people_have_link(w, (uint32_t)e->a)))))
         world_fail(w, "P5", "a good submission #%llu was refused: %d %s", (unsigned long long)e->a,
                    verdict->code, verdict->message ? verdict->message : "");
 }
@@ -289,7 +300,7 @@ static void submit(struct world *w, struct event *e)
         return;
     Assent__V1__Message message = ASSENT__V1__MESSAGE__INIT;
     char text[600], reference[16], number[NUMBER_TEXT_SIZE];
-    write_text(t, index, text, sizeof text);
+    write_text(w, t, index, text, sizeof text);
     snprintf(reference, sizeof reference, "r%u", index);
     message.program = w->config.programs[t->program].name;
     message.class_ = t->message_class;

@@ -222,6 +222,13 @@ static void draw_night(struct plan *p, struct rng *rng)
     p->registry_ends = rng_chance(rng, 500000);
 }
 
+/* Marketing names its brand, and in the middle of everything links of shorteners come to be refused. */
+static void draw_content(struct plan *p, struct rng *rng)
+{
+    if (rng_chance(rng, 400000))
+        p->content_at_us = 10 * SECOND + rng_below(rng, p->chaos_us / 2);
+}
+
 void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
 {
     struct rng rng = {seed * 0x2545f4914f6cdd1dull + 1};
@@ -232,6 +239,7 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
         draw_chaos(plan, &rng);
         draw_senders(plan, &rng);
         draw_night(plan, &rng);
+        draw_content(plan, &rng);
         break;
     case PLAN_RATE:
         draw_rate(plan, &rng);

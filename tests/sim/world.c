@@ -340,6 +340,21 @@ static void reload(struct world *w, struct event *e)
     world_at(w, spread(&w->rng, w->plan.reload_us), reload, 0, 0, 0);
 }
 
+/* Links of public shorteners may be sent no more. */
+static void end_links(struct world *w, struct event *e)
+{
+    (void)e;
+    if (any_stands(w)) {
+        world_at(w, US_PER_S / 10, end_links, 0, 0, 0);
+        return;
+    }
+    TRACE(w, "config", "no more links of shorteners");
+    for (unsigned i = 0; i < SIM_PROGRAMS; i++)
+        w->config.programs[i].link_shorteners = SHORTENERS_REFUSED;
+    w->links_end_us = w->now_us;
+    reconfigure(w);
+}
+
 static void outage(struct world *w, struct event *e)
 {
     (void)e;
@@ -401,6 +416,8 @@ static void begin_faults(struct world *w)
         world_at(w, spread(&w->rng, p->link_fault_us), fault_link, 0, 0, 0);
     if (p->reload_us)
         world_at(w, spread(&w->rng, p->reload_us), reload, 0, 0, 0);
+    if (p->content_at_us)
+        world_at(w, p->content_at_us, end_links, 0, 0, 0);
     if (p->outage_us)
         world_at(w, spread(&w->rng, p->outage_us), outage, 0, 0, 0);
     if (p->kind == PLAN_FAILOVER)
@@ -497,6 +514,8 @@ static void fill_program(struct world *w, struct program_config *p, const struct
         p->quiet_hours = QUIET_OFF;
     else if (s->reach == REACH_PROGRAM)
         p->quiet_hours = QUIET_ALL;
+    p->brand_named = w->plan.content_at_us != 0 ? BRAND_ADD : BRAND_OFF;
+    p->link_shorteners = w->plan.content_at_us != 0 ? SHORTENERS_ALLOWED : SHORTENERS_REFUSED;
     snprintf(p->name, sizeof p->name, "%s", s->name);
     snprintf(p->brand, sizeof p->brand, "%s", s->brand);
     snprintf(p->senders[0], sizeof p->senders[0], "%s", s->sender);

@@ -98,6 +98,8 @@ struct plan {
     uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
     uint64_t
         quiet_at_us; /* when a night of three minutes begins in London; 0: programs keep no hours */
+    uint64_t
+        content_at_us; /* links of shorteners are refused from then on; 0: always, and no brand asked for */
     bool registry_ends; /* with that night, what one sender is registered for but marketing */
     bool
         revoke_all; /* after the day from which a STOP to one program is one to all of the brand's */
@@ -402,6 +404,8 @@ extern const struct sim_zone {
 bool people_keep_hours(const struct world *w, const struct text *t);
 /* At that time its sender is not registered for it any more. */
 bool people_lost_registration(const struct world *w, const struct text *t, uint64_t wall_ms);
+/* The text has a link of a public shortener. */
+bool people_have_link(const struct world *w, uint32_t text);
 bool people_are_asleep(const struct world *w, const struct text *t, uint64_t wall_ms);
 
 enum call_kind { CALL_REQUEST, CALL_CONFIRM, CALL_RECORD, CALL_OPT_OUT, CALL_SHOW };
@@ -605,6 +609,7 @@ struct world {
     struct gateway *gw; /* that the event is about which runs now */
     bool healing, ending, over;
     uint64_t crashes;
+    uint64_t links_end_us; /* since when no program may send links of shorteners; 0: not yet */
     struct redis_server server;
     struct wire wire;
     struct people people;

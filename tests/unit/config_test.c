@@ -255,6 +255,13 @@ static const struct fault faults[] = {
      "`frequency_cap` has no `window`, which it needs"},
     {"opt_in: double", "opt_in: double\n    consent_max_age: 1h", 16, "is allowed"},
     {"opt_in: double", "opt_in: double\n    do_not_call: yes", 16, "allowed: off, register"},
+    {"opt_in: double", "opt_in: double\n    brand_named: maybe", 16, "allowed: add, require, off"},
+    {"opt_in: double", "opt_in: double\n    link_shorteners: yes", 16, "allowed: refuse, allow"},
+    {"opt_in: double", "opt_in: double\n    content_rules: otp", 16, "allowed: marketing, all"},
+    {"opt_in: double", "opt_in: double\n    contact: \"https://bit.ly/x\"", 11,
+     "program offers: `contact` has a link of a public shortener"},
+    {"opt_in: double", "opt_in: double\n    other_way_out: tinyurl.com/x", 11,
+     "`other_way_out` has a link of a public shortener"},
     {"rate: 500", "alphabet: gsm8", 26, "allowed: gsm7, latin1, ascii"},
     {"rate: 500", "latin1: maybe", 26, "allowed: no, yes"},
     {"rate: 500", "national: turkish", 26, "`national` is not a list"},
@@ -710,6 +717,9 @@ static void test_deployed_file_tells_defaults(void **state)
     assert_int_equal(config->programs[0].on_unknown, program.on_unknown);
     assert_int_equal(config->programs[0].smart_encoding, program.smart_encoding);
     assert_int_equal(config->programs[0].quiet_hours, program.quiet_hours);
+    assert_int_equal(config->programs[0].brand_named, program.brand_named);
+    assert_int_equal(config->programs[0].link_shorteners, program.link_shorteners);
+    assert_int_equal(config->programs[0].content_rules, program.content_rules);
     const struct carrier_config *shown = &config->carriers[0];
     assert_int_equal(shown->bind, carrier.bind);
     assert_int_equal(shown->sessions, carrier.sessions);

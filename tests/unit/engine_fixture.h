@@ -429,6 +429,7 @@ static void world_program(struct program_config *program, const char *name, cons
 {
     program_defaults(program);
     program->quiet_hours = QUIET_OFF;
+    program->brand_named = BRAND_OFF;
     snprintf(program->name, sizeof program->name, "%s", name);
     snprintf(program->brand, sizeof program->brand, "%s", name);
     snprintf(program->senders[0], sizeof program->senders[0], "%s", sender);
