@@ -471,8 +471,12 @@ def measure_ledger(new_lab, quick):
             (lab.folder / "ledger").mkdir()
             words = tool(lab, "ledger-bench", lab.folder / "ledger", messages)
             runs.append(dict(zip(words[::2], (float(value) for value in words[1::2]))))
+            began = time.monotonic()
+            tool(lab, "assent", "export", "--data", lab.folder / "ledger", "-o", lab.folder / "all.csv")
+            runs[-1]["export"] = runs[-1]["records"] / (time.monotonic() - began)
     result = {"append_per_second": median(run["append"] for run in runs),
               "octets_a_message": runs[0]["octets-a-message"],
+              "export_per_second": median(run["export"] for run in runs),
               "verify_mb_per_second": median(run["verify"] for run in runs),
               "verify_share": median(run["hashed"] / run["sha256"] for run in runs)}
     say(f"ledger: {thousands(result['append_per_second'])} records/s appended, verified at "

@@ -184,7 +184,8 @@ static void write_again(const unsigned *order, unsigned count, unsigned changed)
     memcpy(out, octets, FILE_HEAD);
     for (unsigned i = 0; i < count; i++) {
         const struct record *record = &records[order[i]];
-        const uint8_t *salt = record->personal_part.data - SALT_SIZE;
+        const uint8_t *salt =
+            record->personal_part.length ? record->personal_part.data - SALT_SIZE : NULL;
         uint8_t public_part[256];
         memcpy(public_part, record->public_part.data, record->public_part.length);
         if (order[i] == changed)

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* assent export: the ledger's records, or some of them, for auditors. One pass; the same range gives the same
+ * octets each time, since nothing but the ledger decides what is written. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "consent/ledger.h"
+#include "consent/ledger_checkpoint.h"
+#include "consent/record_peek.h"
+#include "gateway/cli/cli.h"
+#include "gateway/cli/event_text.h"
+#include "gateway/cli/export_out.h"
+#include "gateway/cli/ledger_path.h"
+#include "gateway/cli/options.h"
+#include "gateway/cli/print.h"
+#include "gateway/cli/when.h"
+#include "gateway/config_text.h"
+#include "proto/base/arena.h"
+#include "proto/base/check.h"
+#include "proto/base/clock.h"
+#include "proto/base/limits.h"
+#include "proto/base/table.h"
+#include "proto/number.h"
+
+#define KINDS_MAX     8
+#define PROGRESS_EACH 4096
+#define PROGRAM_NAME  "program:" /* what names of programs begin with, among scopes */
+
+/* What the caller asked for; 0, NULL: everything. */
+struct filter {
+    uint64_t from_ms, to_ms, number, message;
+    const char *program, *brand, *client;
+    const char *kinds[KINDS_MAX];
+    size_t kind_count;
+};
+
+struct export_job {
+    struct filter filter;
+    const struct config *config; /* for brands; or NULL */
+    struct table messages;       /* that the filter's number or client chose: ids -> 1 */
+    char *names[SCOPE_MAX + 1];  /* of programs, as the ledger has told them */
+    bool wanted[SCOPE_MAX + 1];  /* programs that the filter chose */
+    struct arena arena;
+    struct row_maker *maker;
+    const struct export_out *out;
+    uint64_t rows;
+};
+
+/* Filters ------------------------------------------------------------------------------------- */
+
+static bool brand_has(const struct export_job *job, const char *program)
+{
+    for (uint16_t i = 0; job->config != NULL && i < job->config->program_count; i++)
+        if (strcmp(job->config->programs[i].name, program) == 0)
+            return strcmp(job->config->programs[i].brand, job->filter.brand) == 0;
+    return false;
+}
+
+static void learn(struct export_job *job, const Assent__V1__Event *event)
+{
+    if (event->body_case != ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED)
+        return;
+    const Assent__V1__ScopeRegistered *scope = event->scope_registered;
+    size_t prefix = strlen(PROGRAM_NAME);
+    if (scope->number > SCOPE_MAX || strncmp(scope->name, PROGRAM_NAME, prefix) != 0)
+        return;
+    const char *name = scope->name + prefix;
+    free(job->names[scope->number]);
+    job->names[scope->number] = check_strdup(name);
+    job->wanted[scope->number] =
+        (job->filter.program == NULL || strcmp(job->filter.program, name) == 0) &&
+        (job->filter.brand == NULL || brand_has(job, name));
+}
+
+static bool kind_is_wanted(const struct filter *filter, const Assent__V1__Event *event)
+{
+    const char *kind = event_kind(event);
+    for (size_t i = 0; i < filter->kind_count; i++)
+        if (strcmp(filter->kinds[i], kind) == 0)
+            return true;
+    return filter->kind_count == 0;
+}
+
+/* By what can be seen without unpacking the record. Scopes are learned from any time. */
+static bool may_matter(const struct export_job *job, const struct record_peek *peek)
+{
+    const struct filter *filter = &job->filter;
+    bool in_time = peek->wall_ms >= filter->from_ms && peek->wall_ms < filter->to_ms;
+    bool by_program = filter->program != NULL || filter->brand != NULL;
+    if (peek->body == ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED)
+        return true;
+    if (by_program && (peek->program > SCOPE_MAX || !job->wanted[peek->program]))
+        return false;
+    if (peek->body == ASSENT__V1__EVENT__BODY_ACCEPTED)
+        return in_time || filter->number != 0 || filter->client != NULL;
+    return in_time;
+}
+
+/* The client that a record names itself; "" where none. */
+static const char *client_of(const Assent__V1__Event *event)
+{
+    switch (event->body_case) {
+    case ASSENT__V1__EVENT__BODY_ACCEPTED:
+        return event->accepted->client;
+    case ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED:
+        return event->opt_in_requested->client;
+    case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:
+        return event->opt_in_recorded->client;
+    case ASSENT__V1__EVENT__BODY_OPTED_OUT:
+        return event->opted_out->client;
+    case ASSENT__V1__EVENT__BODY_IMPORT_BEGUN:
+        return event->import_begun->client;
+    default:
+        return "";
+    }
+}
+
+/* Number and client stand in the message's first record; the later ones name the message. */
+static bool concerns(struct export_job *job, uint64_t sequence, const Assent__V1__Event *event,
+                     const Assent__V1__Personal *personal)
+{
+    const struct filter *filter = &job->filter;
+    bool is_message = event->body_case == ASSENT__V1__EVENT__BODY_ACCEPTED;
+    uint64_t message = is_message ? sequence : event->message;
+    if (filter->message != 0 && message != filter->message)
+        return false;
+    if (filter->number == 0 && filter->client == NULL)
+        return true;
+    if (!is_message && event->message != 0)
+        return table_find(&job->messages, event->message) != NULL;
+    if ((filter->number != 0 && (personal == NULL || personal->number != filter->number)) ||
+        (filter->client != NULL && strcmp(client_of(event), filter->client) != 0))
+        return false;
+    if (is_message)
+        *table_put(&job->messages, sequence) = 1;
+    return true;
+}
+
+/* Reading ------------------------------------------------------------------------------------- */
+
+static bool write_row(struct export_job *job, const struct ledger_record *record,
+                      const Assent__V1__Event *event, const Assent__V1__Personal *personal)
+{
+    const char *program =
+        event->program <= SCOPE_MAX && job->names[event->program] ? job->names[event->program] : "";
+    job->rows++;
+    return job->out->row(row_make(job->maker, record->sequence, event, personal, program));
+}
+
+static bool read_record(struct export_job *job, const struct ledger_record *record)
+{
+    struct record_peek peek;
+    if (!record_peek(record->public_part, &peek) || !may_matter(job, &peek))
+        return true;
+    arena_reset(&job->arena);
+    Assent__V1__Event *event = assent__v1__event__unpack(
+        &job->arena.allocator, record->public_part.length, record->public_part.data);
+    Assent__V1__Personal *personal =
+        record->personal_part.length == 0
+            ? NULL
+            : assent__v1__personal__unpack(&job->arena.allocator, record->personal_part.length,
+                                           record->personal_part.data);
+    if (event == NULL)
+        return true; /* of a later version */
+    learn(job, event);
+    bool in_time = peek.wall_ms >= job->filter.from_ms && peek.wall_ms < job->filter.to_ms;
+    bool mine = (job->filter.program == NULL && job->filter.brand == NULL) ||
+                (event->program <= SCOPE_MAX && job->wanted[event->program]);
+    if (!mine || !concerns(job, record->sequence, event, personal) || !in_time ||
+        !kind_is_wanted(&job->filter, event))
+        return true;
+    return write_row(job, record, event, personal);
+}
+
+/* How many records there are about: for the bar. */
+static uint64_t about_records(const char *directory)
+{
+    char note[NOTE_SIZE];
+    size_t length;
+    struct checkpoint checkpoint;
+    return checkpoint_newest(directory, note, &length, &checkpoint) == ERR_OK ? checkpoint.size : 0;
+}
+
+static bool read_all(struct export_job *job, const char *directory, struct ledger_reader *reader,
+                     bool wants_progress)
+{
+    struct ledger_record record;
+    struct progress progress;
+    bool good = true;
+    enum err err = ERR_AGAIN;
+    uint64_t all = about_records(directory), read = 0;
+    progress_init(&progress, "exporting", wants_progress);
+    while (good && (err = ledger_reader_next(reader, UINT64_MAX, &record)) == ERR_OK) {
+        good = read_record(job, &record);
+        if (++read % PROGRESS_EACH == 0)
+            progress_show(&progress, read < all ? read : all, all, job->rows);
+    }
+    progress_end(&progress, all, all, job->rows);
+    if (good && err != ERR_AGAIN) {
+        complain("%s: %s", directory, ledger_reader_why(reader));
+        good = false;
+    }
+    return good;
+}
+
+static int run(struct export_job *job, const char *directory, const char *path, bool progress)
+{
+    char count[COUNT_TEXT_SIZE];
+    struct ledger_reader *reader;
+    const char *why = "";
+    if (ledger_reader_open(directory, 1, &reader, &why) != ERR_OK) {
+        complain("%s", why);
+        return EXIT_REFUSED;
+    }
+    if (!job->out->begin(path)) {
+        ledger_reader_free(reader);
+        return EXIT_REFUSED;
+    }
+    table_init(&job->messages);
+    arena_init(&job->arena, 4 * LEDGER_RECORD_MAX);
+    job->maker = row_maker_new();
+    bool good = read_all(job, directory, reader, progress);
+    ledger_reader_free(reader);
+    good = job->out->end() && good;
+    row_maker_free(job->maker);
+    arena_release(&job->arena);
+    table_release(&job->messages);
+    for (size_t i = 0; i <= SCOPE_MAX; i++)
+        free(job->names[i]);
+    if (!good && path != NULL)
+        (void)unlink(path); /* half of it would look like all of it */
+    else if (path != NULL)
+        fprintf(stderr, "%s records in %s\n", count_text(job->rows, count), path);
+    return good ? EXIT_DONE : EXIT_REFUSED;
+}
+
+/* The command --------------------------------------------------------------------------------- */
+
+static const struct export_out *out_of(const char *word)
+{
+    static const struct export_out *const outs[] = {&export_csv, &export_jsonl, &export_sqlite};
+    for (size_t i = 0; i < sizeof outs / sizeof outs[0]; i++)
+        if (strcmp(outs[i]->name, word) == 0)
+            return outs[i];
+    return NULL;
+}
+
+static bool is_kind(const char *word)
+{
+    const ProtobufCMessageDescriptor *event = &assent__v1__event__descriptor;
+    for (unsigned i = 0; i < event->n_fields; i++)
+        if ((event->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF) &&
+            strcmp(event->fields[i].name, word) == 0)
+            return true;
+    return false;
+}
+
+/* "accepted,sent"; the words stay in `words`. False at one that is no kind; *ret_bad names it. */
+static bool read_kinds(char *words, struct filter *filter, const char **ret_bad)
+{
+    char *rest = NULL;
+    for (char *word = strtok_r(words, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+        *ret_bad = word;
+        if (!is_kind(word) || filter->kind_count == KINDS_MAX)
+            return false;
+        filter->kinds[filter->kind_count++] = word;
+    }
+    return true;
+}
+
+int command_export(const struct cli *cli, int argc, char **argv)
+{
+    static struct export_job job;
+    struct filter *filter = &job.filter;
+    const char *data = NULL, *from = NULL, *to = NULL, *number = NULL, *message = NULL,
+               *kinds = NULL, *format = "csv", *path = NULL;
+    bool progress = false;
+    const struct option_row rows[] = {
+        {"data", "DIR", "the gateway's data directory; else from -c", &data, NULL},
+        {"from", "TIME", "records from then on; 2026-12-01 or 2026-12-01T09:00:00Z", &from, NULL},
+        {"to", "TIME", "records before then", &to, NULL},
+        {"program", "NAME", "of this program", &filter->program, NULL},
+        {"brand", "NAME", "of this brand's programs; needs -c", &filter->brand, NULL},
+        {"client", "NAME", "what this client submitted, and what became of it", &filter->client,
+         NULL},
+        {"number", "NUMBER", "of this person", &number, NULL},
+        {"message", "ID", "of this message", &message, NULL},
+        {"kind", "KIND,...",
+         "of these kinds, up to eight: accepted, sent, opted_out, ... as\n"
+         "                        the column `kind` says",
+         &kinds, NULL},
+        {"format", "FORMAT", "csv, jsonl or sqlite; csv", &format, NULL},
+        {"o", "FILE", "write there, mode 0600; it must not be there. Else standard output", &path,
+         NULL},
+        {"progress", NULL, "show progress also when stderr is no terminal", NULL, &progress},
+    };
+    const struct usage usage = {
+        .synopsis =
+            "assent {-c FILE export | export --data DIR} [FILTERS] [--format FORMAT] [-o FILE]",
+        .about =
+            "Writes the ledger's records, a row each, with what is the same for all kinds in "
+            "columns\n"
+            "and the rest in `details`. SQLite gets a table of messages and views too: consent,\n"
+            "opt_outs, refused, sent. All filters must hold. Times are UTC. The gateway may run;\n"
+            "what it writes meanwhile may or may not be in. The file holds numbers and texts.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0],
+    };
+    size_t words;
+    enum options_result result = options_read(&usage, argc, argv, NULL, 0, &words);
+    if (result != OPTIONS_READ)
+        return options_exit(result);
+    uint64_t now_ms = clock_wall_ms();
+    const char *bad = "";
+    char *kind_words = check_strdup(kinds ? kinds : "");
+    filter->to_ms = UINT64_MAX;
+    job.out = out_of(format);
+    int code = EXIT_DONE;
+    if (job.out == NULL)
+        code = usage_error(&usage, "--format %s: csv, jsonl and sqlite are known", format);
+    else if (job.out->needs_file && path == NULL)
+        code = usage_error(&usage, "a database needs -o FILE");
+    else if (from != NULL && !when_parse_date(from, now_ms, &filter->from_ms))
+        code = usage_error(&usage, "--from %s is no time like 2026-12-01 or 2026-12-01T09:00:00Z",
+                           from);
+    else if (to != NULL && !when_parse_date(to, now_ms, &filter->to_ms))
+        code =
+            usage_error(&usage, "--to %s is no time like 2026-12-01 or 2026-12-01T09:00:00Z", to);
+    else if (filter->to_ms <= filter->from_ms)
+        code = usage_error(&usage, "--to is not later than --from: no record can be between them");
+    else if (number != NULL && number_parse(span_from_string(number), &filter->number) != ERR_OK)
+        code = usage_error(&usage, "--number %s is no number like +12025550123", number);
+    else if (message != NULL &&
+             (!config_integer(message[0] == '#' ? message + 1 : message, &filter->message) ||
+              filter->message == 0))
+        code = usage_error(&usage, "--message %s is no id", message);
+    else if (!read_kinds(kind_words, filter, &bad))
+        code = usage_error(&usage, "--kind %s: up to %d kinds that `assent watch --json` shows",
+                           bad, KINDS_MAX);
+    else if (filter->brand != NULL && cli->config_path == NULL)
+        code = usage_error(&usage, "--brand needs -c FILE: it says which programs are a brand's");
+    struct config *config = NULL;
+    if (code == EXIT_DONE && filter->brand != NULL) {
+        config = cli_load_config(cli);
+        code = config == NULL ? EXIT_REFUSED : EXIT_DONE;
+    }
+    char *directory = code == EXIT_DONE ? ledger_path(cli, data) : NULL;
+    job.config = config;
+    if (code == EXIT_DONE)
+        code = directory == NULL ? EXIT_REFUSED
+                                 : run(&job, directory, path, progress_wanted(progress));
+    free(directory);
+    free(kind_words);
+    if (config != NULL)
+        config_free(config);
+    return code;
+}
