@@ -62,7 +62,8 @@ struct check_result {
 };
 
 enum consent_write_kind {
-    WRITE_OPT_OUT, /* SADD optout for every scope; HSET days where `day` is given */
+    WRITE_OPT_OUT, /* SADD optout for every scope; HSET days where `day`, ZADD stops where
+                      `taken_wall_ms` is given */
     WRITE_OPT_IN,  /* SADD optin of scopes[0]; DEL pending; HSET days where `day` is given */
     WRITE_PENDING, /* SET pending of scopes[0]; kept CONSENT_EXPIRED_MS longer than it may be answered */
     WRITE_DROP_PENDING, /* decline */
@@ -84,9 +85,10 @@ struct consent_write {
     uint16_t scopes[WRITE_SCOPES_MAX];
     uint8_t scope_count;
     uint16_t day; /* since 1970, kept for scopes[0]: of the consent, or of the new owner; 0: none */
-    uint64_t
-        taken_wall_ms; /* WRITE_OPT_OUT, WRITE_LIFT_OPT_OUT: what came later stands; 0: unordered */
-    uint64_t written_wall_ms;        /* likewise, with `taken_wall_ms`: now */
+    /* When a person's opt-out or START came; 0: an opt-out that any START lifts. What is written later may
+     * have come earlier, at another gateway: what came last counts, and in a tie the opt-out. */
+    uint64_t taken_wall_ms;
+    uint64_t written_wall_ms;        /* with it: now; where all is written in its order, the same */
     uint64_t expires_wall_ms;        /* WRITE_PENDING */
     uint8_t token_sha256[32];        /* WRITE_PENDING */
     uint64_t request;                /* WRITE_PENDING: sequence of the request (survives replay) */

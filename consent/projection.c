@@ -12,6 +12,17 @@ void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t co
         write->scopes[write->scope_count++] = (uint16_t)scopes[i];
 }
 
+static bool taken_from_person(const Assent__V1__Event *event)
+{
+    return event->opted_out->source != ASSENT__V1__CONSENT_SOURCE__IMPORT;
+}
+
+uint64_t again_effect(const Assent__V1__Event *event)
+{
+    uint64_t received_ms = event->opted_in_again->received_wall_ms;
+    return received_ms != 0 ? received_ms : event->wall_ms;
+}
+
 static void write_pending(struct consent_write *write, const Assent__V1__OptInRequested *body)
 {
     write->kind = WRITE_PENDING;
@@ -48,11 +59,13 @@ static bool write_about_person(const Assent__V1__Event *event, struct consent_wr
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         write->kind = WRITE_OPT_OUT;
         write->day = (uint16_t)event->opted_out->day;
+        write->taken_wall_ms = taken_from_person(event) ? event->wall_ms : 0;
         scopes = event->opted_out->scopes;
         count = event->opted_out->n_scopes;
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
         write->kind = WRITE_LIFT_OPT_OUT;
+        write->taken_wall_ms = again_effect(event);
         scopes = event->opted_in_again->scopes;
         count = event->opted_in_again->n_scopes;
         break;
@@ -64,6 +77,7 @@ static bool write_about_person(const Assent__V1__Event *event, struct consent_wr
     default:
         return false;
     }
+    write->written_wall_ms = write->taken_wall_ms;
     write_scopes(write, scopes, count);
     return true;
 }

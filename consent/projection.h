@@ -11,6 +11,9 @@
 /* Adds scopes to a write, as many as it holds. */
 void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t count);
 
+/* When a START came. */
+uint64_t again_effect(const Assent__V1__Event *event);
+
 /* False: it asks for nothing, or the person it was about has been erased. *ret_write must be zero before. */
 MUST_CHECK bool write_of_event(uint64_t sequence, const Assent__V1__Event *event,
                                const Assent__V1__Personal *personal,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "consent/projection.h"
 #include "proto/base/check.h"
 
 /* ---- the table ---- */
@@ -204,6 +205,11 @@ static const char *change_above(struct standing *s, const struct move *move)
         standing_may(standing_state(s, move->at_ms), move->kind, move->source, move->proofs);
     if (why != NULL)
         return why;
+    if (move->kind == MOVE_START && move->at_ms <= s->stopped_ms)
+        return "not newer than the opt-out";
+    if (move->kind == MOVE_STOP && move->source != ASSENT__V1__CONSENT_SOURCE__IMPORT &&
+        move->at_ms > s->stopped_ms)
+        s->stopped_ms = move->at_ms;
     if (!s->denied) {
         s->denied_ms = move->at_ms;
         s->denied_record = move->record;
@@ -277,6 +283,7 @@ size_t standing_moves(uint64_t sequence, const Assent__V1__Event *event,
         return in_scopes(move, event->opted_out->scopes, event->opted_out->n_scopes, out);
     case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
         move.kind = MOVE_START;
+        move.at_ms = again_effect(event);
         move.source = event->opted_in_again->source;
         return in_scopes(move, event->opted_in_again->scopes, event->opted_in_again->n_scopes, out);
     default:

@@ -75,6 +75,7 @@ struct standing {
     uint8_t beneath; /* enum state, never CONSENT_OPTED_OUT */
     bool denied;
     uint64_t since_ms, denied_ms, expires_ms;
+    uint64_t stopped_ms; /* the newest opt-out, but an import's: an older START lifts nothing */
     uint64_t record, denied_record; /* that made it so */
 };
 

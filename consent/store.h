@@ -27,8 +27,9 @@
  *                           number; kept a week longer than it may be answered
  *   cap:{B}:PLACE:KEY       "NODE:MESSAGE" that has this place under a frequency cap, for the window
  *   once:{B}:KIND:KEY       the node that was first, with a time-to-live
- *   stops:{B}:WEEK          sorted set: number by the time of its newest opt-out, of those written in
- *                           that week, kept for another: a late START lifts nothing that came after it
+ *   stops:{B}:WEEK          sorted set: scope << 50 | number by the time of its newest opt-out, of those written
+ *                           in that week (imports have none), kept for another: a late START lifts nothing
+ *                           that came after it
  *   assent:applied          hash: node -> "SEQUENCE MARK", the ledger position of its newest consent write and
  *                           the mark beside which it was written
  *   assent:incarnation      the mark, a random word made when it is missing: tells one set of data from another
@@ -67,8 +68,9 @@ struct store_handlers {
     void (*down)(void *context, const char *why);
     /* Answers to checks, many in one call. */
     void (*checked)(void *context, const struct check_result *results, size_t count);
-    /* A write was applied. `added`: for WRITE_OPT_OUT, at least one scope was new in Redis. */
-    void (*written)(void *context, uint64_t sequence, bool added);
+    /* A write was applied. `changed`: for WRITE_OPT_OUT, at least one scope was new in Redis; for
+     * WRITE_LIFT_OPT_OUT, none of its scopes stands any more. */
+    void (*written)(void *context, uint64_t sequence, bool changed);
     /* Answer to store_lookup(); ok false: away. */
     void (*looked_up)(void *context, uint64_t cookie, bool ok, const struct consent_state *state);
     /* Answer to store_resolve_scope(): number 0 when away. */

@@ -179,18 +179,18 @@ static void tell_written(struct store *store, const struct write_batch *batch,
 {
     const struct resp_value *value = &reply->values[1];
     for (uint16_t i = 0; i < batch->count; i++) {
-        bool added = batch->writes[i].opt_out && value->integer > 0;
+        bool changed = batch->writes[i].counts && value->integer > 0;
         value += batch->writes[i].commands;
-        store->handlers.written(store->context, batch->writes[i].sequence, added);
+        store->handlers.written(store->context, batch->writes[i].sequence, changed);
     }
 }
 
-/* The first command of an opt-out counts what it has added. */
+/* The first command of an opt-out counts what it has added; that of a START says whether it lifted all. */
 static bool counts_are_there(const struct write_batch *batch, const struct resp_reply *reply)
 {
     size_t at = 1;
     for (uint16_t i = 0; i < batch->count; at += batch->writes[i++].commands)
-        if (batch->writes[i].opt_out && reply->values[at].type != RESP_INTEGER)
+        if (batch->writes[i].counts && reply->values[at].type != RESP_INTEGER)
             return false;
     return true;
 }

@@ -255,17 +255,20 @@ static void put_stops_key(struct writer *w, uint32_t bucket, uint64_t week)
     put_number_key(w, "stops", bucket, NULL, week);
 }
 
-/* When the number's newest opt-out was taken, until at least STOP_TIMES_MS after it was written. */
-static unsigned put_stop_time(struct writer *w, const struct consent_write *write, uint32_t bucket)
+/* When the newest opt-out of each scope was taken, until at least STOP_TIMES_MS after it was written. */
+static unsigned put_stop_times(struct writer *w, const struct consent_write *write, uint32_t bucket)
 {
     if (write->taken_wall_ms == 0)
         return 0;
     uint64_t week = write->written_wall_ms / STOP_TIMES_MS;
-    LITERAL(w, "*5\r\n$4\r\nZADD\r\n");
+    put_header(w, '*', 3u + 2u * write->scope_count);
+    LITERAL(w, "$4\r\nZADD\r\n");
     put_stops_key(w, bucket, week);
     LITERAL(w, "$2\r\nGT\r\n");
-    put_decimal(w, write->taken_wall_ms);
-    put_decimal(w, write->number);
+    for (uint8_t i = 0; i < write->scope_count; i++) {
+        put_decimal(w, write->taken_wall_ms);
+        put_members(w, write->number, &write->scopes[i], 1);
+    }
     LITERAL(w, "*3\r\n$7\r\nPEXPIRE\r\n");
     put_stops_key(w, bucket, week);
     put_decimal(w, 2 * STOP_TIMES_MS);
@@ -273,28 +276,32 @@ static unsigned put_stop_time(struct writer *w, const struct consent_write *writ
 }
 
 /* A START may come to Redis long after it was taken, from a gateway that was away, and by then the same
- * person may have said STOP at another one. It lifts nothing that came after it. Where no time is known
- * any more (ARGV[3]: it is old itself), it lifts nothing. */
+ * person may have said STOP at another one. It lifts nothing that came after it, or with it. Where no time is
+ * known any more (ARGV[2]: it is old itself), it lifts nothing. Gives 1 where nothing stands any more. */
 static const char lift_script[] =
-    "local newest = false "
-    "for i = 2, 3 do "
-    "local at = tonumber(redis.call('ZSCORE', KEYS[i], ARGV[1]) or false) "
-    "if at and (not newest or at > newest) then newest = at end "
+    "local lifted = 1 "
+    "for i = 3, #ARGV do "
+    "local stands = ARGV[2] == '1' "
+    "for k = 2, 3 do "
+    "local at = redis.call('ZSCORE', KEYS[k], ARGV[i]) "
+    "if at and tonumber(at) >= tonumber(ARGV[1]) then stands = true break end "
+    "if at then stands = false end "
     "end "
-    "if newest and newest > tonumber(ARGV[2]) or not newest and ARGV[3] == '1' then return 0 end "
-    "return redis.call('SREM', KEYS[1], unpack(ARGV, 4))";
+    "if not stands then redis.call('SREM', KEYS[1], ARGV[i]) "
+    "elseif redis.call('SISMEMBER', KEYS[1], ARGV[i]) == 1 then lifted = 0 end "
+    "end "
+    "return lifted";
 
 static void put_lift(struct writer *w, const struct consent_write *write, uint32_t bucket)
 {
     uint64_t week = write->written_wall_ms / STOP_TIMES_MS;
-    put_header(w, '*', 9u + write->scope_count);
+    put_header(w, '*', 8u + write->scope_count);
     LITERAL(w, "$4\r\nEVAL\r\n");
     put_octets(w, lift_script, sizeof lift_script - 1);
     put_decimal(w, 3);
     put_bucket_key(w, "optout", bucket);
     put_stops_key(w, bucket, week);
-    put_stops_key(w, bucket, week - 1);
-    put_decimal(w, write->number);
+    put_stops_key(w, bucket, week > 0 ? week - 1 : 0);
     put_decimal(w, write->taken_wall_ms);
     put_decimal(w, write->written_wall_ms > write->taken_wall_ms + STOP_TIMES_MS);
     put_members(w, write->number, write->scopes, write->scope_count);
@@ -308,14 +315,9 @@ static unsigned put_write(struct writer *w, const struct consent_write *write, u
     case WRITE_OPT_OUT:
         put_set_command(w, "SADD", "optout", bucket, write->number, write->scopes,
                         write->scope_count);
-        return 1 + put_day(w, write, bucket) + put_stop_time(w, write, bucket);
+        return 1 + put_day(w, write, bucket) + put_stop_times(w, write, bucket);
     case WRITE_LIFT_OPT_OUT:
-        if (write->taken_wall_ms != 0) {
-            put_lift(w, write, bucket);
-            return 1;
-        }
-        put_set_command(w, "SREM", "optout", bucket, write->number, write->scopes,
-                        write->scope_count);
+        put_lift(w, write, bucket);
         return 1;
     case WRITE_OPT_IN:
         put_set_command(w, "SADD", "optin", bucket, write->number, write->scopes, 1);

@@ -63,7 +63,7 @@ struct write_batch {
     struct {
         uint64_t sequence;
         uint8_t commands;
-        bool opt_out; /* its first command adds to the opt-outs */
+        bool counts; /* its first command says whether it changed anything */
     } writes[STORE_BATCH_WRITES];
 };
 

@@ -122,7 +122,8 @@ void store_join_batch(struct store *store, const struct consent_write *write)
     store_command_done(store, &w);
     batch->writes[batch->count].sequence = write->sequence;
     batch->writes[batch->count].commands = (uint8_t)commands;
-    batch->writes[batch->count].opt_out = write->kind == WRITE_OPT_OUT;
+    batch->writes[batch->count].counts =
+        write->kind == WRITE_OPT_OUT || write->kind == WRITE_LIFT_OPT_OUT;
     batch->count++;
     store->writes++;
     batch->commands = (uint16_t)(batch->commands + commands);

@@ -35,10 +35,10 @@ void deny_add(struct engine *e, uint64_t number, uint16_t scope, uint64_t sequen
     denial->sequence = sequence;
 }
 
-void deny_lift(struct engine *e, uint64_t number, uint16_t scope)
+void deny_lift(struct engine *e, uint64_t number, uint16_t scope, uint64_t sequence)
 {
     struct denial *denial = find(e, number, scope);
-    if (denial != NULL)
+    if (denial != NULL && denial->sequence < sequence)
         drop(e, denial);
 }
 
@@ -93,8 +93,8 @@ static bool covers(const struct recent_opt_out *recent, const uint16_t *scopes, 
     for (uint8_t i = 0; i < count; i++) {
         bool found = false;
         for (uint8_t j = 0; j < recent->scope_count; j++)
-            found = found || recent->scopes[j] == scopes[i] ||
-                    recent->scopes[j] == SCOPE_EVERYTHING;
+            found =
+                found || recent->scopes[j] == scopes[i] || recent->scopes[j] == SCOPE_EVERYTHING;
         if (!found)
             return false;
     }
@@ -161,12 +161,13 @@ bool recent_confirmed(const struct engine *e, const struct consent_write *write)
 }
 
 /* It stays, with nothing left to cover: a Redis that forgot it may make it look like news again. */
-void recent_lift(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count)
+void recent_lift(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count,
+                 uint64_t sequence)
 {
     struct recent_opt_out *recent = first_of_number(e, number);
     for (; recent != NULL; recent = recent->next_same_number)
         for (uint8_t i = 0; i < count; i++)
-            if (covers(recent, &scopes[i], 1)) {
+            if (recent->sequence < sequence && covers(recent, &scopes[i], 1)) {
                 recent->scope_count = 0;
                 recent->confirmed = true;
                 break;

@@ -27,6 +27,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     message_store_init(&e->messages);
     e->ended = check_calloc(ENDED_REMEMBERED, sizeof *e->ended);
     TAILQ_INIT(&e->recent_opt_outs);
+    TAILQ_INIT(&e->agains);
     TAILQ_INIT(&e->reviews);
     TAILQ_INIT(&e->denials_leaving);
     projection_init(e);
@@ -56,6 +57,7 @@ void engine_free(struct engine *e)
     projection_release(e);
     imports_release(e);
     denials_release(e);
+    agains_release(e);
     struct table_slot *slot;
     while ((slot = table_next(&e->inquiries, &(size_t){0})) != NULL)
         inquiry_free(e, table_slot_pointer(slot));

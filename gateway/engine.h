@@ -59,7 +59,7 @@ void engine_on_store_up(struct engine *engine, uint64_t applied);
 void engine_on_store_down(struct engine *engine, const char *why);
 void engine_on_checked(struct engine *engine, const struct check_result *results, size_t count,
                        struct instant now);
-void engine_on_written(struct engine *engine, uint64_t sequence, bool added, struct instant now);
+void engine_on_written(struct engine *engine, uint64_t sequence, bool changed, struct instant now);
 void engine_on_looked_up(struct engine *engine, uint64_t cookie, bool ok,
                          const struct consent_state *state, struct instant now);
 void engine_on_scope_resolved(struct engine *engine, uint64_t cookie, uint16_t number,
@@ -248,6 +248,7 @@ enum plant {
     PLANT_NOTICES_IGNORED, /* P2: what waits here stays when the STOP came at another gateway */
     PLANT_MARK_NOT_READ, /* P3: a check is believed that ran on an emptied Redis; planted in its adapter */
     PLANT_CONTENT_NOT_ASKED_AGAIN, /* P1: a text is looked at when it is accepted and never again */
+    PLANT_POSITION_BELIEVED, /* P3: Redis has lost a batch, and its position says otherwise */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -14,6 +14,7 @@
  *   question.c  double opt-in                       imports.c    files of opt-ins and opt-outs
  *   notices.c   opt-outs that came at another gateway
  *   denial.c    the deny set and recent opt-outs        confirmation.c  one for one opt-out
+ *   again.c     what follows a START
  *   opt_out_text.c   the line under marketing        review.c     opt-outs that may have meant less
  *   program_words.c  words that programs add        quiet.c  quiet hours of recipients
  *   content_text.c  what a text must say and may not
@@ -161,12 +162,14 @@ struct projection {
     const char *why;      /* not live: for people */
     const char *warnings; /* about this Redis, in the place of `why` while live */
     char why_text[160];
-    uint64_t applied;                /* Redis has everything up to here */
-    uint64_t cursor;                 /* CATCHING_UP: next ledger record to look at */
-    uint64_t last_consent;           /* newest consent record appended */
-    uint64_t position_sent;          /* newest position handed to Redis */
-    struct projection_list queue;    /* LIVE: waiting to be durable */
-    struct projection_list sent;     /* handed to Redis, not acknowledged */
+    uint64_t applied;             /* Redis has everything up to here */
+    uint64_t cursor;              /* CATCHING_UP: next ledger record to look at */
+    uint64_t last_consent;        /* newest consent record appended */
+    uint64_t position_sent;       /* newest position handed to Redis */
+    struct projection_list queue; /* LIVE: waiting to be durable */
+    struct projection_list sent;  /* handed to Redis, not acknowledged */
+    bool has_acked;               /* `acked` is known: */
+    uint64_t acked; /* Redis has acknowledged everything up to here, to this process or the last */
     uint64_t life_from;              /* the first record of this process */
     struct projection_list doubtful; /* opt-outs that another gateway may have confirmed */
     uint32_t queue_count, sent_count, doubtful_count;
@@ -330,6 +333,8 @@ struct engine {
     struct imports imports;
     TAILQ_HEAD(, recent_opt_out) recent_opt_outs;
     struct table recent_by_number;
+    TAILQ_HEAD(, again) agains; /* STARTs that Redis does not have yet, oldest first */
+    size_t again_count;
     struct table denials; /* consent key to struct denial */
     TAILQ_HEAD(, denial) denials_leaving;
 
@@ -709,12 +714,13 @@ void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
 
 /* A reply from a handset, decoded. */
 struct reply {
-    struct owed owed;    /* command_id 0: nobody waits for an answer */
-    struct part part;    /* PART_NONE: a text for itself */
-    bool incomplete;     /* parts are missing: it may take consent away, not give it */
-    uint64_t number;     /* 0: the source address is no number */
-    const char *address; /* of ours */
-    const char *text;    /* UTF-8 */
+    struct owed owed;      /* command_id 0: nobody waits for an answer */
+    struct part part;      /* PART_NONE: a text for itself */
+    bool incomplete;       /* parts are missing: it may take consent away, not give it */
+    uint64_t number;       /* 0: the source address is no number */
+    uint64_t came_wall_ms; /* 0: now */
+    const char *address;   /* of ours */
+    const char *text;      /* UTF-8 */
     struct span raw;
     uint16_t programs[SENDERS_MAX]; /* that send from this address */
     uint16_t program_count;
@@ -851,9 +857,10 @@ struct inquiry {
     char rule[JOIN_WORD_MAX + 8]; /* "join/acme" */
     bool claimed;                 /* INQUIRY_JOIN, INQUIRY_REQUEST: no other gateway asks */
     bool lifted;                  /* INQUIRY_JOIN: its opt-out */
-    uint64_t came_at;             /* INQUIRY_JOIN: the ledger's next record then */
-    uint32_t open_count;          /* INQUIRY_REPLY: questions that it may answer, */
-    struct consent_state newest;  /* and the one that it does */
+    uint64_t came_wall_ms;
+    uint64_t came_at;            /* INQUIRY_JOIN: the ledger's next record then */
+    uint32_t open_count;         /* INQUIRY_REPLY: questions that it may answer, */
+    struct consent_state newest; /* and the one that it does */
     uint16_t newest_program;
     /* INQUIRY_REQUEST, INQUIRY_CONFIRM, INQUIRY_RECORD */
     uint64_t obtained_wall_ms;
@@ -914,7 +921,8 @@ uint64_t question_confirm(struct engine *e, const struct opt_in_proof *proof);
 
 /* ---- denial.c: the deny set, and recent opt-outs for P4 ---- */
 void deny_add(struct engine *e, uint64_t number, uint16_t scope, uint64_t sequence);
-void deny_lift(struct engine *e, uint64_t number, uint16_t scope);
+/* START: opt-outs of records below this one. */
+void deny_lift(struct engine *e, uint64_t number, uint16_t scope, uint64_t sequence);
 /* Redis has the opt-out of this record (and all before it). */
 void deny_acknowledged(struct engine *e, uint64_t number, uint16_t scope, uint64_t sequence);
 void deny_all_acknowledged(struct engine *e);
@@ -928,10 +936,18 @@ void recent_add(struct engine *e, const struct consent_write *write, uint64_t wa
 void recent_mark(struct engine *e, uint64_t number, uint64_t sequence);
 /* This opt-out, or one that covers it and stands, has had its confirmation. */
 bool recent_confirmed(const struct engine *e, const struct consent_write *write);
-/* START: what covers one of these scopes stands no more, and needs no confirmation any more. */
-void recent_lift(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count);
+/* START: what covers one of these scopes, of records below this one, stands no more, and needs no
+ * confirmation any more. */
+void recent_lift(struct engine *e, uint64_t number, const uint16_t *scopes, uint8_t count,
+                 uint64_t sequence);
 void denials_turn(struct engine *e);
 void denials_release(struct engine *e);
+
+/* ---- again.c: what follows a START ---- */
+/* The text that says so is owed, until Redis has lifted it. */
+void again_owe(struct engine *e, const struct reply *r, const char *language, uint64_t sequence);
+void again_written(struct engine *e, const struct consent_write *write, bool lifted);
+void agains_release(struct engine *e);
 
 /* ---- projection.c ---- */
 void projection_init(struct engine *e);
@@ -950,6 +966,10 @@ static inline bool gate_is_open(const struct engine *e)
 {
     return e->projection.phase == STORE_LIVE;
 }
+/* The gate is shut: the first record that Redis has not acknowledged. 0: it is open, or that is not known.
+ * GateState keeps it, so that Redis' own position is not believed where it is ahead. */
+uint64_t projection_write_from(const struct engine *e);
+void projection_replay_gate(struct engine *e, const Assent__V1__GateState *body);
 /* The gate closes although Redis is there. */
 void projection_close(struct engine *e, const char *why);
 uint64_t projection_next_us(const struct engine *e);

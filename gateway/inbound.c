@@ -257,11 +257,8 @@ void reply_start(struct engine *e, struct reply *r, const struct keyword_match *
     reply_reach(e, r, false, &reach);
     reach_add(&reach, SCOPE_EVERYTHING); /* STOPALL is undone by the same person as well */
     uint32_t wide[WRITE_SCOPES_MAX];
-    for (uint8_t i = 0; i < reach.count; i++) {
+    for (uint8_t i = 0; i < reach.count; i++)
         wide[i] = reach.scopes[i];
-        deny_lift(e, r->number, reach.scopes[i]);
-    }
-    recent_lift(e, r->number, reach.scopes, reach.count);
     reviews_opted_in_again(e, r->number, reach.scopes, reach.count);
     Assent__V1__OptedInAgain body = ASSENT__V1__OPTED_IN_AGAIN__INIT;
     body.n_scopes = reach.count;
@@ -269,6 +266,7 @@ void reply_start(struct engine *e, struct reply *r, const struct keyword_match *
     body.source = ASSENT__V1__CONSENT_SOURCE__REPLY;
     body.rule = UNCONST(match->rule);
     body.language = UNCONST(match->language);
+    body.received_wall_ms = r->came_wall_ms != 0 ? r->came_wall_ms : e->now.wall_ms;
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     personal.number = r->number;
     personal.text = UNCONST(r->text);
@@ -281,9 +279,7 @@ void reply_start(struct engine *e, struct reply *r, const struct keyword_match *
     uint64_t sequence = record_event(e, &event, &personal);
     e->metrics.counters[COUNT_OPT_INS_AGAIN]++;
     if (r->program_count > 0 && answer)
-        admit_service(e, ASSENT__V1__SERVICE_KIND__OPT_IN_AGAIN, r->programs[0], r->sender,
-                      r->number, language_of_reply(match, r->number), sequence, r->owed.carrier,
-                      SERVICE_TTL_MS);
+        again_owe(e, r, language_of_reply(match, r->number), sequence);
 }
 
 static void start(struct engine *e, struct reply *r, const struct keyword_match *match)
@@ -335,6 +331,7 @@ struct inquiry *inquiry_of_reply(struct engine *e, enum inquiry_kind kind, const
     struct inquiry *q = inquiry_new(e, kind);
     q->owed = r->owed;
     q->number = r->number;
+    q->came_wall_ms = e->now.wall_ms;
     q->sender = r->sender;
     q->program_count = r->program_count;
     memcpy(q->programs, r->programs, sizeof q->programs);
@@ -376,6 +373,7 @@ void inbound_looked_up(struct engine *e, struct inquiry *q, bool ok,
     struct reply r = {.owed = q->owed,
                       .part = q->part,
                       .number = q->number,
+                      .came_wall_ms = q->came_wall_ms,
                       .address = q->address,
                       .text = q->text,
                       .raw = span_of(q->raw, q->raw_length),

@@ -125,12 +125,11 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
         entry->write.day = day_kept(e, event);
     if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT) {
         entry->imported = event->opted_out->import != 0;
-        entry->write.taken_wall_ms = entry->imported ? 0 : event->wall_ms;
         entry->write.notice = !entry->imported && notices_wanted(e);
         take_confirmation(e, entry, event);
     }
-    if (entry->write.kind == WRITE_LIFT_OPT_OUT)
-        entry->write.taken_wall_ms = e->plant == PLANT_START_WINS ? UINT64_MAX : event->wall_ms;
+    if (entry->write.kind == WRITE_LIFT_OPT_OUT && e->plant == PLANT_START_WINS)
+        entry->write.taken_wall_ms = UINT64_MAX;
     return true;
 }
 
@@ -272,11 +271,23 @@ void engine_on_scope_resolved(struct engine *e, uint64_t cookie, uint16_t number
 
 /* ---- up and down ---- */
 
+uint64_t projection_write_from(const struct engine *e)
+{
+    return e->projection.has_acked && !gate_is_open(e) ? e->projection.acked + 1 : 0;
+}
+
+void projection_replay_gate(struct engine *e, const Assent__V1__GateState *body)
+{
+    e->projection.has_acked = body->write_from != 0;
+    e->projection.acked = body->write_from != 0 ? body->write_from - 1 : 0;
+}
+
 static void record_gate(struct engine *e, bool open, const char *why)
 {
     Assent__V1__GateState body = ASSENT__V1__GATE_STATE__INIT;
     body.open = open;
     body.why = UNCONST(why);
+    body.write_from = open || !e->projection.has_acked ? 0 : e->projection.acked + 1;
     Assent__V1__Event event = EVENT_INIT(e);
     event.body_case = ASSENT__V1__EVENT__BODY_GATE_STATE;
     event.gate_state = &body;
@@ -296,7 +307,12 @@ void engine_on_store_up(struct engine *e, uint64_t applied)
                  "copy of it";
         return;
     }
-    p->applied = p->position_sent = applied;
+    /* Redis may have refused a batch, and taken the next one, which had left already: its position is
+     * behind both. */
+    if (p->has_acked && p->acked < applied && e->plant != PLANT_POSITION_BELIEVED)
+        applied = p->acked;
+    p->applied = p->position_sent = p->acked = applied;
+    p->has_acked = true;
     nodes_up(e);
     p->phase = STORE_RESOLVING;
     p->why = "scope numbers are being read";
@@ -455,7 +471,7 @@ void projection_turn(struct engine *e)
 
 /* ---- acknowledgements ---- */
 
-void engine_on_written(struct engine *e, uint64_t sequence, bool added, struct instant now)
+void engine_on_written(struct engine *e, uint64_t sequence, bool changed, struct instant now)
 {
     e->now = now;
     struct projection *p = &e->projection;
@@ -463,17 +479,21 @@ void engine_on_written(struct engine *e, uint64_t sequence, bool added, struct i
     CHECK(entry != NULL && entry->write.sequence == sequence);
     TAILQ_REMOVE(&p->sent, entry, link);
     p->sent_count--;
-    p->applied = sequence;
+    p->applied = p->acked = sequence;
+    p->has_acked = true;
     const struct consent_write *write = &entry->write;
-    if (write->kind == WRITE_OPT_OUT) {
+    if (write->kind == WRITE_LIFT_OPT_OUT) {
+        again_written(e, write, changed);
+        free(entry);
+    } else if (write->kind == WRITE_OPT_OUT) {
         for (uint8_t i = 0; i < write->scope_count; i++)
             deny_acknowledged(e, write->number, write->scopes[i], sequence);
-        if (!added && entry->received_us != 0)
+        if (!changed && entry->received_us != 0)
             e->metrics.counters[COUNT_OPT_OUTS_REPEATED]++;
         if (entry->received_us != 0)
             histogram_add(&e->metrics.timings[TIME_STOP_EFFECTIVE],
                           now.mono_us - entry->received_us);
-        confirmation_written(e, entry, added);
+        confirmation_written(e, entry, changed);
     } else {
         free(entry);
     }

@@ -67,6 +67,7 @@ static struct reply reply_of(const struct inquiry *q)
     struct reply r = {.owed = q->owed,
                       .part = q->part,
                       .number = q->number,
+                      .came_wall_ms = q->came_wall_ms,
                       .address = q->address,
                       .text = q->text,
                       .raw = span_of(q->raw, q->raw_length),
@@ -378,6 +379,8 @@ static void decline(struct engine *e, const struct inquiry *q)
     Assent__V1__OptInDeclined body = ASSENT__V1__OPT_IN_DECLINED__INIT;
     body.request = q->newest.request;
     body.node = node;
+    body.asked_wall_ms = q->newest.asked_wall_ms;
+    body.expires_wall_ms = q->newest.expires_wall_ms;
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     personal.number = q->number;
     personal.text = UNCONST(q->text);

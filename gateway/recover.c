@@ -196,12 +196,12 @@ static void replay_opt_out(struct engine *e, uint64_t sequence, const Assent__V1
     reviews_opted_out(e, write.number, write.scopes, write.scope_count);
 }
 
-static void replay_again(struct engine *e, const Assent__V1__Event *event,
+static void replay_again(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
                          const Assent__V1__Personal *personal)
 {
     struct consent_write write = {.number = personal->number};
     write_scopes(&write, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
-    recent_lift(e, write.number, write.scopes, write.scope_count);
+    recent_lift(e, write.number, write.scopes, write.scope_count, sequence);
     reviews_opted_in_again(e, write.number, write.scopes, write.scope_count);
 }
 
@@ -228,7 +228,7 @@ static void replay_with_person(struct engine *e, uint64_t sequence, const Assent
         replay_opt_out(e, sequence, event, personal);
         return;
     case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
-        replay_again(e, event, personal);
+        replay_again(e, sequence, event, personal);
         return;
     case ASSENT__V1__EVENT__BODY_NUMBER_VACANT:
         vacancy_replay_mark(e, personal->number, event->wall_ms);
@@ -269,6 +269,9 @@ static void replay_plain(struct engine *e, const Assent__V1__Event *event)
         return;
     case ASSENT__V1__EVENT__BODY_SENDER_DAY:
         sender_day_replay(e, event->sender_day);
+        return;
+    case ASSENT__V1__EVENT__BODY_GATE_STATE:
+        projection_replay_gate(e, event->gate_state);
         return;
     case ASSENT__V1__EVENT__BODY_NODES_SEEN:
         nodes_replay(e, event->nodes_seen);
@@ -707,6 +710,17 @@ static void put_nodes(struct snapshot *s)
     put(s, &event, NULL);
 }
 
+static void put_gate(struct snapshot *s)
+{
+    Assent__V1__GateState body = ASSENT__V1__GATE_STATE__INIT;
+    body.write_from = projection_write_from(s->e);
+    Assent__V1__Event event = EVENT_INIT(s);
+    event.body_case = ASSENT__V1__EVENT__BODY_GATE_STATE;
+    event.gate_state = &body;
+    if (body.write_from != 0)
+        put(s, &event, NULL);
+}
+
 static void put_sender_days(struct snapshot *s, const struct carrier *c)
 {
     size_t cursor = 0;
@@ -762,6 +776,7 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     for (uint16_t i = 0; i < e->carrier_count; i++)
         put_sender_days(&s, &e->carriers[i]);
     put_nodes(&s);
+    put_gate(&s);
     imports_snapshot(e, now.wall_ms, put_plain, &s);
     put_references(&s);
     put_long_replies(&s);

@@ -31,6 +31,7 @@ struct export
     const char *directories[DIRECTORIES_MAX];
     unsigned count;
     struct table opt_outs, opt_ins; /* member to the record that stands */
+    struct table stop_times;        /* member to the newest opt-out's */
     char *scope_names[SCOPE_MAX + 1];
     uint64_t rows;
 };
@@ -50,6 +51,24 @@ static uint64_t record_name(const struct ledgers_event *event)
 
 /* ---- the first reading: what stands ---- */
 
+static void note_opt_out(struct export *x, uint64_t member, uint64_t record, uint64_t taken_ms)
+{
+    *table_put(&x->opt_outs, member) = record;
+    if (taken_ms == 0)
+        return;
+    uint64_t *newest_ms = table_put(&x->stop_times, member);
+    if (taken_ms > *newest_ms)
+        *newest_ms = taken_ms;
+}
+
+/* Not what came after it, or with it. */
+static void note_lift(struct export *x, uint64_t member, uint64_t taken_ms)
+{
+    const uint64_t *newest_ms = table_find(&x->stop_times, member);
+    if (newest_ms == NULL || taken_ms > *newest_ms)
+        (void)table_remove(&x->opt_outs, member);
+}
+
 static void note_write(struct export *x, const struct ledgers_event *event)
 {
     struct consent_write write = {0};
@@ -58,9 +77,9 @@ static void note_write(struct export *x, const struct ledgers_event *event)
     for (uint8_t i = 0; i < write.scope_count; i++) {
         uint64_t member = consent_key(write.scopes[i], write.number);
         if (write.kind == WRITE_OPT_OUT)
-            *table_put(&x->opt_outs, member) = record_name(event);
+            note_opt_out(x, member, record_name(event), write.taken_wall_ms);
         else if (write.kind == WRITE_LIFT_OPT_OUT)
-            (void)table_remove(&x->opt_outs, member);
+            note_lift(x, member, write.taken_wall_ms);
         else if (write.kind == WRITE_OPT_IN)
             *table_put(&x->opt_ins, member) = record_name(event);
     }
@@ -287,6 +306,7 @@ int consent_export(const struct cli *cli, int argc, char **argv)
     struct export *x = check_calloc(1, sizeof *x);
     size_t words = 0;
     table_init(&x->opt_outs);
+    table_init(&x->stop_times);
     table_init(&x->opt_ins);
     const struct option_row rows[] = {
         {"kind", "K", "what `import --kind K` takes again; else everything", &x->kind_word, NULL},
@@ -311,6 +331,7 @@ int consent_export(const struct cli *cli, int argc, char **argv)
     for (size_t i = 0; i <= SCOPE_MAX; i++)
         free(x->scope_names[i]);
     table_release(&x->opt_outs);
+    table_release(&x->stop_times);
     table_release(&x->opt_ins);
     free(x);
     return code;

@@ -208,6 +208,8 @@ int consent_rebuild(const struct cli *cli, int argc, char **argv)
 /* Bits of a member: what the ledgers say, and two higher what Redis says. */
 #define IN_LEDGER(family) (1u << (family))
 #define IN_REDIS(family)  (4u << (family))
+/* Above them, when the number last opted out: an older START lifts nothing. */
+#define TAKEN_SHIFT 4
 
 struct comparison {
     struct sources sources;
@@ -220,16 +222,24 @@ struct comparison {
     bool whole_numbers;
 };
 
+static void note_opt_out(uint64_t *bits, uint64_t taken_ms)
+{
+    *bits |= IN_LEDGER(SET_OPT_OUT);
+    if (taken_ms > *bits >> TAKEN_SHIFT)
+        *bits = taken_ms << TAKEN_SHIFT | (*bits & ((1u << TAKEN_SHIFT) - 1));
+}
+
 static void fold_write(struct comparison *c, const struct consent_write *write)
 {
     for (uint8_t i = 0; i < write->scope_count; i++) {
         uint64_t member = consent_key(write->scopes[i], write->number);
+        uint64_t *bits = table_put(&c->members, member);
         if (write->kind == WRITE_OPT_OUT)
-            *table_put(&c->members, member) |= IN_LEDGER(SET_OPT_OUT);
-        else if (write->kind == WRITE_LIFT_OPT_OUT)
-            *table_put(&c->members, member) &= ~(uint64_t)IN_LEDGER(SET_OPT_OUT);
+            note_opt_out(bits, write->taken_wall_ms);
+        else if (write->kind == WRITE_LIFT_OPT_OUT && write->taken_wall_ms > *bits >> TAKEN_SHIFT)
+            *bits &= ~(uint64_t)IN_LEDGER(SET_OPT_OUT);
         else if (write->kind == WRITE_OPT_IN)
-            *table_put(&c->members, member) |= IN_LEDGER(SET_OPT_IN);
+            *bits |= IN_LEDGER(SET_OPT_IN);
     }
     if (write->kind == WRITE_SCOPE && write->scopes[0] <= SCOPE_MAX) {
         free(c->scope_names[write->scopes[0]]);

@@ -81,7 +81,8 @@
 #define STOP_HOLD_MS           1000 /* P3: deliver_sm_resp waits this long for Redis */
 #define DENY_GRACE_MS          1000 /* a number stays in the deny set so long after Redis has it */
 #define STOP_TIMES_MS          (7ull * 24 * 3600 * 1000) /* so long Redis knows when an opt-out was taken */
-#define CONFIRMATION_MAX_MS    (5 * 60 * 1000)           /* P4: later than this, never */
+#define AGAINS_MAX             4096 /* STARTs that Redis does not have yet: more are not answered by a text */
+#define CONFIRMATION_MAX_MS    (5 * 60 * 1000)       /* P4: later than this, never */
 #define CONSENT_PENDING_MS     (24ull * 3600 * 1000) /* a question may be answered so long, unless */
 #define CONSENT_PENDING_MS_MIN (60ull * 1000)        /*   its program says otherwise: from here */
 #define CONSENT_PENDING_MS_MAX (30ull * 24 * 3600 * 1000)

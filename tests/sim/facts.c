@@ -82,9 +82,11 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         f->source = event->opted_out->source;
+        f->effect_ms = event->wall_ms;
         read_scopes(f, event->opted_out->scopes, event->opted_out->n_scopes);
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
+        f->effect_ms = event->opted_in_again->received_wall_ms;
         read_scopes(f, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
         break;
     }
@@ -324,9 +326,21 @@ static void trace_record(struct world *w, uint64_t sequence)
           (int)number, f->outcome, f->reason, f->scope_count ? f->scopes[0] : -1);
 }
 
+/* Its confirmation is owed since its STOP was read. */
+static void take_owed(struct world *w, struct fact *f)
+{
+    uint32_t number = f->number != 0 ? people_find_number(w, f->number) : NONE;
+    if (f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT || number == NONE)
+        return;
+    struct told *told = &w->oracle.subscribers[number].at[w->gw->index];
+    f->owed = told->owed;
+    told->owed = false;
+}
+
 void oracle_appended(struct world *w, uint64_t sequence)
 {
     read_record(w, sequence);
+    take_owed(w, &w->gw->disk.records[sequence].fact);
     if (w->trace)
         trace_record(w, sequence);
     fold(w, sequence, false);
@@ -346,11 +360,42 @@ void oracle_recovered(struct world *w)
 
 /* ---- consent ---- */
 
-static void fold_opt_out(const struct fact *f, bool lifts_only, struct set *set)
+static bool names_scope(const struct fact *f, uint16_t scope)
+{
+    for (unsigned s = 0; s < f->scope_count; s++)
+        if (f->scopes[s] == scope)
+            return true;
+    return false;
+}
+
+#define ALL_LEDGERS UINT64_MAX
+
+/* An opt-out that came after this START, or with it, is in this gateway's ledger up to here, or durable in
+ * any. */
+static bool is_outlived(const struct world *w, const struct fact *start, uint16_t scope,
+                        uint64_t until)
+{
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        const struct disk *d = &w->gateways[g].disk;
+        if (until != ALL_LEDGERS && g != w->gw->index)
+            continue;
+        for (uint64_t i = 1; i <= (until != ALL_LEDGERS ? until : d->durable); i++) {
+            const struct fact *f = &d->records[i].fact;
+            if (f->body == ASSENT__V1__EVENT__BODY_OPTED_OUT && f->number == start->number &&
+                f->effect_ms >= start->effect_ms && names_scope(f, scope))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void fold_opt_out(const struct world *w, const struct fact *f, bool lifts_only,
+                         uint64_t until, struct set *set)
 {
     for (unsigned s = 0; s < f->scope_count; s++) {
         uint64_t key = consent_key(f->scopes[s], f->number);
-        if (f->body == ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN)
+        if (f->body == ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN && set_has(set, key) &&
+            !is_outlived(w, f, f->scopes[s], until))
             set_remove(set, key);
         else if (!lifts_only && (f->body == ASSENT__V1__EVENT__BODY_OPTED_OUT ||
                                  f->body == ASSENT__V1__EVENT__BODY_NUMBER_VACANT))
@@ -363,7 +408,7 @@ void facts_opt_outs(const struct world *w, uint64_t until, uint64_t number, stru
     for (uint64_t i = 1; i <= until; i++) {
         const struct fact *f = &w->gw->disk.records[i].fact;
         if (number == 0 || f->number == number)
-            fold_opt_out(f, false, set);
+            fold_opt_out(w, f, false, until, set);
     }
 }
 
@@ -372,7 +417,7 @@ void facts_said(const struct world *w, struct set *set)
     for (uint64_t i = 1; i <= w->gw->disk.durable; i++)
         if (w->gw->disk.records[i].fact.body == ASSENT__V1__EVENT__BODY_OPTED_OUT ||
             w->gw->disk.records[i].fact.body == ASSENT__V1__EVENT__BODY_NUMBER_VACANT)
-            fold_opt_out(&w->gw->disk.records[i].fact, false, set);
+            fold_opt_out(w, &w->gw->disk.records[i].fact, false, ALL_LEDGERS, set);
 }
 
 void facts_lifts(const struct world *w, uint64_t from, struct set *set)
@@ -380,7 +425,7 @@ void facts_lifts(const struct world *w, uint64_t from, struct set *set)
     for (uint32_t g = 0; g < w->plan.gateways; g++) {
         const struct disk *d = &w->gateways[g].disk;
         for (uint64_t i = g == w->gw->index ? from : 1; i < d->next; i++)
-            fold_opt_out(&d->records[i].fact, true, set);
+            fold_opt_out(w, &d->records[i].fact, true, from - 1, set);
     }
 }
 
@@ -400,7 +445,7 @@ void facts_standing(const struct world *w, struct set *set)
         }
         if (next == NULL)
             return;
-        fold_opt_out(&next->fact, false, set);
+        fold_opt_out(w, &next->fact, false, ALL_LEDGERS, set);
         at[of]++;
     }
 }

@@ -66,8 +66,9 @@ static const struct {
     [PLANT_ASKED_TWICE] = {"asked_twice", "P4", false},
     [PLANT_REGISTRATION_NOT_ASKED_AGAIN] = {"registration_not_asked_again", "P1", false},
     [PLANT_CONTENT_NOT_ASKED_AGAIN] = {"content_not_asked_again", "P1", false},
-    [PLANT_START_WINS] = {"start_wins", "P3", true},
+    [PLANT_START_WINS] = {"start_wins", "P1 P2 P3", true},
     [PLANT_MARK_NOT_READ] = {"mark_not_read", "P3", false},
+    [PLANT_POSITION_BELIEVED] = {"position_believed", "P1 P2 P3", false},
 };
 
 /* ---- what the workers share ---- */

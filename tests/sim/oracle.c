@@ -105,8 +105,8 @@ void oracle_release(struct oracle *o)
     free(o->other_gateways.members);
     free(o->moves);
     free(o->sent);
-    for (unsigned i = 0; i < SIM_NUMBERS_MAX; i++)
-        free(o->subscribers[i].opted_out.members);
+    for (unsigned i = 0; i < SIM_NUMBERS_MAX * SIM_GATEWAYS_MAX; i++)
+        free(o->subscribers[i / SIM_GATEWAYS_MAX].at[i % SIM_GATEWAYS_MAX].opted_out.members);
 }
 
 void witness_release(struct witness *s)
@@ -194,11 +194,13 @@ static struct told *told(struct world *w, uint32_t number)
 
 /* ---- P1: what Redis held when it was asked, and what was made of it ---- */
 
-/* P3: a Redis that forgot something is caught up before it is asked anything. */
+/* P3: a Redis that forgot something is caught up before it is asked anything. Where it refuses what it
+ * should catch up with, the answer to what was asked behind is not read. */
 static void check_caught_up(struct world *w)
 {
     struct redis *r = &w->gw->redis;
-    if (r->caught_up_checked || w->server.now.mark != r->mark) /* nothing of it may be believed */
+    bool believed = w->server.now.mark == r->mark && !r->refused;
+    if (r->caught_up_checked || !believed)
         return;
     r->caught_up_checked = true;
     struct set due = {0};
@@ -233,7 +235,7 @@ static void note_move(struct world *w, uint64_t key, uint64_t at_us, bool denied
         m = &o->moves[o->move_count++];
         *m = (struct moved){.key = key};
     }
-    if (at_us >= m->at_us)
+    if (at_us > m->at_us || (at_us == m->at_us && denied))
         *m = (struct moved){key, at_us, denied};
 }
 
@@ -954,17 +956,82 @@ static void note_read(struct world *w, uint32_t number, const struct stop_scopes
     sub->read_life = w->gw->life;
 }
 
+static bool redis_knows(struct world *w, uint32_t number, uint64_t scope)
+{
+    const struct moved *m =
+        find_move(&w->oracle, consent_key((uint16_t)scope, w->people.numbers[number]));
+    return m != NULL && m->denied;
+}
+
+static bool is_in_stop(const struct stop_scopes *stop, uint64_t scope)
+{
+    for (uint8_t i = 0; i < stop->count; i++)
+        if (stop->scopes[i] == scope)
+            return true;
+    return false;
+}
+
+/* Another gateway has read a STOP of a scope that this one is not about, and Redis has not. */
+static bool leaves_news(struct world *w, uint32_t number, const struct stop_scopes *stop)
+{
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        const struct set *others = &w->oracle.subscribers[number].at[g].opted_out;
+        for (size_t i = 0; i < others->count && g != w->gw->index; i++)
+            if (!is_in_stop(stop, others->members[i]) &&
+                !redis_knows(w, number, others->members[i]))
+                return true;
+    }
+    return false;
+}
+
+/* It says something new; or it does when Redis hears of it before it hears of a wider one, which was read at
+ * another gateway and then says something new too. */
+static bool is_news(struct world *w, uint32_t number, const struct stop_scopes *stop)
+{
+    const struct subscriber *sub = &w->oracle.subscribers[number];
+    bool known = true;
+    for (uint8_t i = 0; i < stop->count; i++) {
+        bool heard = false;
+        for (uint32_t g = 0; g < w->plan.gateways; g++)
+            heard = heard || set_has(&sub->at[g].opted_out, stop->scopes[i]);
+        if (!heard)
+            return true;
+        known = known && (set_has(&told(w, number)->opted_out, stop->scopes[i]) ||
+                          redis_knows(w, number, stop->scopes[i]));
+    }
+    return !known && leaves_news(w, number, stop);
+}
+
 /* A STOP that says something new is owed a confirmation. */
 static void note_stop(struct world *w, const struct mo *mo)
 {
     struct subscriber *sub = &w->oracle.subscribers[mo->number];
+    struct told *here = told(w, mo->number);
     struct stop_scopes stop;
-    bool news = false;
     mo_scopes(w, mo, &stop);
+    bool news = is_news(w, mo->number, &stop);
     for (uint8_t i = 0; i < stop.count; i++)
-        news |= set_add(&sub->opted_out, stop.scopes[i]);
+        set_add(&here->opted_out, stop.scopes[i]);
+    here->owed = here->owed || news;
     sub->last_stop_us = w->now_us;
     sub->confirmations_due += news;
+}
+
+/* A STOP of before that Redis does not have yet says something new, when it gets there after the START. */
+static void owe_overtaken(struct world *w, uint32_t number)
+{
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        struct disk *d = &w->gateways[g].disk;
+        for (uint64_t i = 1; i < d->next; i++) {
+            struct fact *f = &d->records[i].fact;
+            if (f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT || f->owed || f->executed ||
+                f->source != ASSENT__V1__CONSENT_SOURCE__REPLY ||
+                f->number != w->people.numbers[number])
+                continue;
+            f->owed = true;
+            w->oracle.subscribers[number].confirmations_due++;
+        }
+    }
 }
 
 /* The carrier says that its subscriber opted out: as good as a STOP, and nothing is confirmed. */
@@ -1031,8 +1098,9 @@ static void start_handed(struct world *w, const struct mo *mo)
     for (unsigned i = 0; i < SIM_GATEWAYS_MAX; i++) {
         memset(sub->at[i].denied, 0, sizeof sub->at[i].denied);
         memset(sub->at[i].read, 0, sizeof sub->at[i].read);
+        sub->at[i].opted_out.count = 0;
     }
-    sub->opted_out.count = 0;
+    owe_overtaken(w, mo->number);
 }
 
 void oracle_handed(struct world *w, uint32_t connection, const struct delivery *d)
@@ -1058,6 +1126,12 @@ void oracle_handed(struct world *w, uint32_t connection, const struct delivery *
 
 /* ---- writes into Redis ---- */
 
+/* When a STOP or a START came, of others when it was recorded. */
+static uint64_t moved_us(const struct record *r)
+{
+    return (r->fact.effect_ms != 0 ? r->fact.effect_ms : r->fact.wall_ms) * US_PER_MS;
+}
+
 void oracle_executed_write(struct world *w, const struct consent_write *write)
 {
     if (write->sequence > w->gw->disk.durable) {
@@ -1065,11 +1139,12 @@ void oracle_executed_write(struct world *w, const struct consent_write *write)
                    (unsigned long long)write->sequence);
         return;
     }
-    const struct record *r = &w->gw->disk.records[write->sequence];
-    const struct fact *f = &r->fact;
+    struct record *r = &w->gw->disk.records[write->sequence];
+    struct fact *f = &r->fact;
+    f->executed = true;
     if (write->kind == WRITE_OPT_OUT || write->kind == WRITE_LIFT_OPT_OUT)
         for (unsigned i = 0; i < write->scope_count; i++)
-            note_move(w, consent_key(write->scopes[i], write->number), r->appended_us,
+            note_move(w, consent_key(write->scopes[i], write->number), moved_us(r),
                       write->kind == WRITE_OPT_OUT);
     if (write->kind == WRITE_OPT_OUT && f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT &&
         f->body != ASSENT__V1__EVENT__BODY_NUMBER_VACANT)

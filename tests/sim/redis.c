@@ -46,8 +46,8 @@ struct command {
     struct verdict_seen seen;
     struct consent_state state;
     uint16_t resolved;
-    bool added;
-    bool stale; /* executed beside another mark than the connection began with */
+    bool changed, refused, leads; /* leads: the first that was sent together */
+    bool stale;                   /* executed beside another mark than the connection began with */
 };
 
 static event_run try_connect, connected, execute, answer, deadline;
@@ -200,23 +200,37 @@ static void execute_check(struct world *w, struct command *c)
     oracle_executed_check(w, check, &c->seen);
 }
 
-/* When the number's newest opt-out was taken; its place is made. */
-static uint64_t *stop_time(struct redis_data *d, uint64_t number)
+static struct stop_time *find_stop_time(struct redis_data *d, uint64_t key)
 {
-    size_t i = 0;
-    while (i < d->stop_count && d->stops[i].number != number)
-        i++;
-    CHECK(i < SIM_NUMBERS_MAX);
-    if (i == d->stop_count) {
-        d->stops[d->stop_count].number = number;
-        d->stops[d->stop_count++].taken_wall_ms = 0;
-    }
-    return &d->stops[i].taken_wall_ms;
+    for (size_t i = 0; i < d->stop_time_count; i++)
+        if (d->stop_times[i].key == key)
+            return &d->stop_times[i];
+    return NULL;
 }
 
-static bool comes_too_late(struct redis_data *d, const struct consent_write *write)
+/* The latest counts. */
+static void note_stop_time(struct redis_data *d, uint64_t key, uint64_t wall_ms)
 {
-    return write->kind == WRITE_LIFT_OPT_OUT && *stop_time(d, write->number) > write->taken_wall_ms;
+    struct stop_time *at = find_stop_time(d, key);
+    if (wall_ms == 0)
+        return;
+    if (at == NULL) {
+        CHECK(d->stop_time_count < sizeof d->stop_times / sizeof d->stop_times[0]);
+        at = &d->stop_times[d->stop_time_count++];
+        *at = (struct stop_time){.key = key};
+    }
+    if (wall_ms > at->wall_ms)
+        at->wall_ms = wall_ms;
+}
+
+/* False: an opt-out that came later, or at the same time, stands. */
+static bool lift(struct redis_data *d, uint64_t key, uint64_t wall_ms)
+{
+    const struct stop_time *at = find_stop_time(d, key);
+    if (at != NULL && at->wall_ms >= wall_ms)
+        return !set_has(&d->opt_out, key);
+    set_remove(&d->opt_out, key);
+    return true;
 }
 
 /* The oldest ones go to make room. */
@@ -245,17 +259,15 @@ static void execute_write(struct world *w, struct command *c)
 {
     const struct consent_write *write = &c->write;
     struct redis_data *d = &w->server.now;
-    bool late = comes_too_late(d, write);
-    if (write->kind == WRITE_OPT_OUT && *stop_time(d, write->number) < write->taken_wall_ms)
-        *stop_time(d, write->number) = write->taken_wall_ms;
-    for (unsigned i = 0; i < write->scope_count && !late; i++) {
+    for (unsigned i = 0; i < write->scope_count; i++) {
         uint64_t key = consent_key(write->scopes[i], write->number);
         switch (write->kind) {
         case WRITE_OPT_OUT:
-            c->added |= set_add(&d->opt_out, key);
+            c->changed |= set_add(&d->opt_out, key);
+            note_stop_time(d, key, write->taken_wall_ms);
             break;
         case WRITE_OPT_IN:
-            c->added |= set_add(&d->opt_in, key);
+            c->changed |= set_add(&d->opt_in, key);
             drop_pending(d, key);
             break;
         case WRITE_PENDING:
@@ -265,7 +277,7 @@ static void execute_write(struct world *w, struct command *c)
             drop_pending(d, key);
             break;
         case WRITE_LIFT_OPT_OUT:
-            set_remove(&d->opt_out, key);
+            c->changed = lift(d, key, write->taken_wall_ms) && (i == 0 || c->changed);
             break;
         case WRITE_SCOPE:
             register_scope(d, write->name, write->scopes[0]);
@@ -358,6 +370,16 @@ static void execute_notices(struct world *w, struct command *c)
     c->more = read == NOTICES_A_READING;
 }
 
+/* Writes that are sent together, one behind the other, share a batch. */
+static bool is_refused(struct world *w, struct redis *r, struct command *c)
+{
+    bool joins = !c->leads && r->executed > 0 && c[-1].kind == COMMAND_WRITE;
+    c->refused = joins ? c[-1].refused : w->server.refuses;
+    w->server.refuses = w->server.refuses && !c->refused;
+    r->refused = r->refused || c->refused;
+    return c->refused;
+}
+
 static void execute_up_to(struct world *w, size_t end)
 {
     struct redis *r = &w->gw->redis;
@@ -369,7 +391,8 @@ static void execute_up_to(struct world *w, size_t end)
             execute_check(w, c);
             break;
         case COMMAND_WRITE:
-            execute_write(w, c);
+            if (!is_refused(w, r, c))
+                execute_write(w, c);
             break;
         case COMMAND_LOOKUP:
             execute_lookup(w, c);
@@ -420,7 +443,7 @@ static void tell(struct world *w, struct command command)
         break;
     case COMMAND_WRITE:
         TRACE(w, "redis", "has consent record %llu", (unsigned long long)c->write.sequence);
-        engine_on_written(w->gw->engine, c->write.sequence, c->added, now);
+        engine_on_written(w->gw->engine, c->write.sequence, c->changed, now);
         break;
     case COMMAND_LOOKUP:
         engine_on_looked_up(w->gw->engine, c->ask.cookie, true, &c->state, now);
@@ -570,7 +593,7 @@ static void connected(struct world *w, struct event *e)
     r->broken = false;
     r->up_since_us = w->now_us;
     r->live_since_us = r->notices_read = 0;
-    r->caught_up_checked = false;
+    r->caught_up_checked = r->refused = false;
     r->up_at_sequence = w->gw->disk.durable;
     r->backoff_us = BACKOFF_MIN_US;
     if (w->server.now.mark == 0)
@@ -681,6 +704,7 @@ void redis_flush(struct world *w)
     struct redis *r = &w->gw->redis;
     if (!r->up || r->broken || r->sent == r->asked)
         return;
+    r->commands[r->sent].leads = true;
     r->sent = r->asked;
     uint64_t reach_us = w->now_us + spread(&w->redis_rng, w->plan.redis_us);
     if (rng_chance(&w->redis_rng, w->plan.redis_slow))
@@ -707,8 +731,9 @@ static void execute(struct world *w, struct event *e)
 /* The mark is read with these. */
 static bool is_doubtful(const struct world *w, const struct command *c)
 {
-    bool marked = (c->kind == COMMAND_CHECK && w->plant != PLANT_MARK_NOT_READ) ||
-                  (c->kind != COMMAND_CHECK && c->kind != COMMAND_RESOLVE && c->kind != COMMAND_NOTICES);
+    bool marked =
+        (c->kind == COMMAND_CHECK && w->plant != PLANT_MARK_NOT_READ) ||
+        (c->kind != COMMAND_CHECK && c->kind != COMMAND_RESOLVE && c->kind != COMMAND_NOTICES);
     return marked && c->stale;
 }
 
@@ -722,6 +747,10 @@ static void answer(struct world *w, struct event *e)
     for (uint64_t i = 0; i < e->b && !w->gw->crashed; i++) {
         if (is_doubtful(w, &r->commands[r->replied])) {
             lose(w, "Redis has been emptied or restored while it ran");
+            return;
+        }
+        if (r->commands[r->replied].kind == COMMAND_WRITE && r->commands[r->replied].refused) {
+            lose(w, "OOM");
             return;
         }
         tell(w, r->commands[r->replied++]);
@@ -768,6 +797,7 @@ enum redis_fault {
     FAULT_ERROR,
     FAULT_SAVE,
     FAULT_FLUSH,
+    FAULT_REFUSE,
     FAULT_KINDS
 };
 
@@ -781,7 +811,8 @@ void redis_fault(struct world *w)
                                         "restarts empty",
                                         "answers with an error",
                                         "saves",
-                                        "is emptied while it runs"};
+                                        "is emptied while it runs",
+                                        "refuses a batch of writes"};
     TRACE(w, "redis", "%s", names[fault]);
     switch (fault) {
     case FAULT_DROP:
@@ -811,6 +842,9 @@ void redis_fault(struct world *w)
         w->server.flushed_us = w->now_us;
         w->server.life++;
         break;
+    case FAULT_REFUSE:
+        w->server.refuses = true;
+        break;
     case FAULT_KINDS:
         break;
     }
@@ -819,6 +853,7 @@ void redis_fault(struct world *w)
 void redis_heal(struct world *w)
 {
     w->server.slow_until_us = 0;
+    w->server.refuses = false;
 }
 
 void redis_opt_out(struct world *w, uint64_t key)

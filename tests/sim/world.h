@@ -121,9 +121,11 @@ struct fact {
     int message_class, service, outcome, reason, source;
     int state; /* of a receipt */
     enum recipient_news news;
-    uint64_t wall_ms;
-    bool moves; /* somebody's consent in a program: `move` */
+    uint64_t wall_ms, effect_ms; /* effect: when a STOP or START came */
+    bool moves;                  /* somebody's consent in a program: `move` */
     struct move move;
+    bool owed;         /* of an opt-out: its confirmation; */
+    bool executed;     /* in Redis */
     uint32_t asked_by; /* of a YES or a NO: the gateway and the record of the question; NONE */
     uint64_t question;
     uint16_t carrier;
@@ -212,10 +214,6 @@ struct redis_data {
     size_t scope_count;
     uint64_t applied[SIM_GATEWAYS_MAX];
     uint64_t applied_beside[SIM_GATEWAYS_MAX]; /* the mark that it was written beside */
-    struct {
-        uint64_t number, taken_wall_ms;
-    } stops[SIM_NUMBERS_MAX]; /* the newest of each number */
-    size_t stop_count;
     struct { /* keys that only the first may take, until they expire */
         uint64_t key, expires_wall_ms;
         enum once_kind kind;
@@ -223,6 +221,10 @@ struct redis_data {
     } onces[SIM_NUMBERS_MAX * (2 * SIM_PROGRAMS + 1) * ONCE_KINDS];
     size_t once_count;
     uint64_t mark; /* 0: none; made at the next handshake */
+    struct stop_time { /* when a number last opted out of a scope */
+        uint64_t key, wall_ms;
+    } stop_times[SIM_NUMBERS_MAX * (2 * SIM_PROGRAMS + 4)];
+    size_t stop_time_count;
     struct node_fact nodes[SIM_GATEWAYS_MAX];
     struct notice notices[SIM_NOTICES_MAX]; /* oldest first; */
     size_t notice_count;
@@ -234,6 +236,7 @@ struct redis_server {
     bool running;
     uint64_t life; /* counts its starts, and how often it was emptied */
     uint64_t slow_until_us, flushed_us;
+    bool refuses; /* the next batch of writes, and takes what is behind it */
 };
 
 struct command;
@@ -246,6 +249,7 @@ struct redis {                /* a gateway's connection */
     uint64_t up_at_sequence; /* what was durable when the connection came up */
     bool up, caught_up_checked;
     bool broken;    /* the server's end of the connection is gone */
+    bool refused;   /* it refused a batch: what it says after that is not read */
     size_t batched; /* commands that have their events */
     uint64_t batches, batches_answered;
     uint64_t backoff_us, up_since_us;
@@ -474,9 +478,10 @@ struct subscriber { /* what a subscriber and the carrier know about their consen
         uint32_t read[2]; /* the same, from the moment its octets were read; void after a crash */
         uint32_t read_life;
         uint32_t service_writes[8]; /* by kind */
+        struct set opted_out;       /* scopes of the STOPs since the last START */
+        bool owed; /* the next opt-out recorded is a STOP that is owed a confirmation */
     } at[SIM_GATEWAYS_MAX];
-    struct set opted_out; /* scopes of the STOPs since the last START */
-    bool doubted;         /* some opt-out of theirs may have meant less */
+    bool doubted; /* some opt-out of theirs may have meant less */
     uint32_t confirmations_due, confirmations;
     uint64_t last_start_us, last_stop_us;
 };

@@ -146,6 +146,26 @@ static void start_returns_to_what_was_before(void **state)
     assert_int_equal(standing_since(&s, 80, &record), 40);
 }
 
+/* Of a STOP and a START in the same millisecond nobody knows which came first. An import has no such time: its
+ * date says when somebody else heard of it. */
+static void a_start_must_be_newer_than_the_stop(void **state)
+{
+    (void)state;
+    struct standing s = {0};
+    assert_null(apply(&s, MOVE_STOP, 50));
+    assert_non_null(apply(&s, MOVE_START, 49));
+    assert_non_null(apply(&s, MOVE_START, 50));
+    assert_int_equal(standing_state(&s, 50), CONSENT_OPTED_OUT);
+    assert_null(apply(&s, MOVE_START, 51));
+    struct move import = {.kind = MOVE_STOP,
+                          .at_ms = 70,
+                          .source = ASSENT__V1__CONSENT_SOURCE__IMPORT,
+                          .proofs = ALL_PROOFS};
+    assert_null(standing_apply(&s, &import));
+    assert_null(apply(&s, MOVE_START, 60));
+    assert_int_equal(standing_state(&s, 70), CONSENT_NONE);
+}
+
 static void a_question_under_an_opt_out_still_ends(void **state)
 {
     (void)state;
@@ -221,6 +241,7 @@ int main(void)
         cmocka_unit_test(every_move_asks_for_its_source_and_evidence),
         cmocka_unit_test(a_question_may_be_answered_until_its_time_is_over),
         cmocka_unit_test(start_returns_to_what_was_before),
+        cmocka_unit_test(a_start_must_be_newer_than_the_stop),
         cmocka_unit_test(a_question_under_an_opt_out_still_ends),
         cmocka_unit_test(order_is_by_when_it_took_effect),
         cmocka_unit_test(an_event_moves_every_scope_that_it_names),

@@ -352,9 +352,44 @@ static void a_start_lifts_nothing_that_came_after_it(void **state)
     for (start.taken_wall_ms = 1999; start.taken_wall_ms <= 2001; start.taken_wall_ms++) {
         start.sequence = ++stop.sequence;
         put(start);
+        assert_int_equal(world.added, start.taken_wall_ms > 2000);
         assert_int_equal(ask(make_check(1, NUMBER, false)),
-                         start.taken_wall_ms >= 2000 ? VERDICT_PASS : VERDICT_OPTED_OUT);
+                         start.taken_wall_ms > 2000 ? VERDICT_PASS : VERDICT_OPTED_OUT);
     }
+    close_world();
+}
+
+/* Each scope has its own time. */
+static void a_start_lifts_the_scopes_that_it_came_after(void **state)
+{
+    (void)state;
+    open_world();
+    struct consent_write stop = {.kind = WRITE_OPT_OUT,
+                                 .sequence = 1,
+                                 .number = NUMBER,
+                                 .scopes = {3},
+                                 .scope_count = 1,
+                                 .taken_wall_ms = 1000,
+                                 .written_wall_ms = 3000};
+    struct consent_write later = stop, start = stop;
+    later.scopes[0] = 4;
+    later.taken_wall_ms = 2000;
+    later.sequence = 2;
+    put(stop);
+    put(later);
+    start.kind = WRITE_LIFT_OPT_OUT;
+    start.scopes[1] = 4;
+    start.scope_count = 2;
+    start.taken_wall_ms = 1500;
+    start.sequence = 3;
+    put(start);
+    assert_false(world.added); /* not all of it */
+    struct check check = make_check(1, NUMBER, false);
+    check.scope_count = 1;
+    check.scopes[0] = 3;
+    assert_int_equal(ask(check), VERDICT_PASS);
+    check.scopes[0] = 4;
+    assert_int_equal(ask(check), VERDICT_OPTED_OUT);
     close_world();
 }
 
@@ -383,6 +418,7 @@ static void an_old_start_lifts_what_is_known_alone(void **state)
     put(stop);
     start.sequence = 4;
     put(start);
+    assert_true(world.added);
     assert_int_equal(ask(make_check(1, NUMBER, false)), VERDICT_PASS);
     close_world();
 }
@@ -1578,6 +1614,7 @@ int main(void)
         WITH_REDIS(writes_are_idempotent_and_say_what_was_new),
         WITH_REDIS(an_opt_out_leaves_the_opt_in_for_start),
         WITH_REDIS(a_start_lifts_nothing_that_came_after_it),
+        WITH_REDIS(a_start_lifts_the_scopes_that_it_came_after),
         WITH_REDIS(an_old_start_lifts_what_is_known_alone),
         WITH_REDIS(writes_share_a_batch),
         WITH_REDIS(a_question_ends_a_batch),
