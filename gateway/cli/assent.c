@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"status", "carriers, queues, rates", command_status},
     {"consent", "show, ask for, record, import and explain consent", command_consent},
     {"trace", "everything that happened to a number or a message, and why", command_trace},
+    {"diagnose", "\"it never came\": why, how sure, what to tell the customer", command_diagnose},
     {"export", "records for auditors: CSV, JSON lines, SQLite", command_export},
     {"verify", "hash the ledger again: is it the one that was signed?", command_verify},
     {"prove", "a proof for one record, or between two checkpoints", command_prove},
@@ -98,11 +99,10 @@ int main(int argc, char **argv)
     };
     const struct usage usage = {
         .synopsis = "assent [-c FILE | -s ADDRESS] [--client NAME] [--key-file FILE] COMMAND",
-        .about =
-            "Talks to an Assent gateway, which sends text messages with consent only.\n"
-            "Commands: send, cancel, query, watch, status, consent, trace, export, verify,\n"
-            "prove, key, carrier, pdu;\n"
-            "`assent help` lists them. Exit codes: 0 done, 1 refused or failed, 2 usage.",
+        .about = "Talks to an Assent gateway, which sends text messages with consent only.\n"
+                 "Commands: send, cancel, query, watch, status, consent, trace, diagnose, export,\n"
+                 "verify, prove, key, carrier, pdu;\n"
+                 "`assent help` lists them. Exit codes: 0 done, 1 refused or failed, 2 usage.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
     };

@@ -40,6 +40,7 @@ int command_watch(const struct cli *cli, int argc, char **argv);
 int command_status(const struct cli *cli, int argc, char **argv);
 int command_consent(const struct cli *cli, int argc, char **argv);
 int command_trace(const struct cli *cli, int argc, char **argv);
+int command_diagnose(const struct cli *cli, int argc, char **argv);
 int command_export(const struct cli *cli, int argc, char **argv);
 int command_verify(const struct cli *cli, int argc, char **argv);
 int command_prove(const struct cli *cli, int argc, char **argv);

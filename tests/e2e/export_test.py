@@ -109,6 +109,20 @@ def twice_is_the_same(world, until):
     say("the same range twice gives the same octets")
 
 
+def diagnoses_name_the_cause(world, ids, refused):
+    for word, cause in ((READERS[0], "delivered"), (f"#{ids[0]}", "delivered"), (STRANGER, "no_consent"),
+                        (f"#{refused}", "no_consent"), ("+12025550177", "never_asked")):
+        said = json.loads(world.cli("diagnose", "--json", word).stdout)
+        assert said["cause"] == cause and set(said["tell"]) == {"en", "fr", "es", "ar", "pt", "de"}, said
+    text = world.cli("diagnose", "--language", "de", READERS[0]).stdout
+    assert "others get theirs" in text and "tell them de" in text and "tell them en" not in text, text
+    assert "others get theirs" in world.cli("diagnose", "--carrier", "alpha").stdout
+    for options, code in (((), 2), (("nonsense",), 2), (("--carrier", "nobody"), 1), (("#999999",), 1),
+                          (("--language", "xx", STRANGER), 2)):
+        assert world.cli("diagnose", *options, check=False).returncode == code, options
+    say("diagnose: delivered, refused, never asked for; one person or many")
+
+
 def what_cannot_be_is_said(world):
     there = world.folder / "1.csv"
     before = there.read_bytes()
@@ -130,6 +144,7 @@ def main():
         views_answer(database, ids, refused)
         filters_select(world, ids, code)
         twice_is_the_same(world, rows_of(world)[-1]["time"])
+        diagnoses_name_the_cause(world, ids, refused)
         what_cannot_be_is_said(world)
 
 
