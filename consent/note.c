@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "consent/note_signer.h"
+#include "consent/signing.h"
 #include "proto/base/base64.h"
 #include "proto/base/check.h"
 

@@ -195,7 +195,7 @@ struct config {
     uint32_t redis_buckets;   /* a power of two; 65536 */
     struct listener_config *listeners;
     uint16_t listener_count;
-    char http_address[256]; /* "" for none */
+    char http_address[256];       /* "" for none */
     char witness_file[4096 - 64]; /* where checkpoints are kept too; "" for none */
     char witness_command[1024];   /* what takes them on its standard input; "" for none */
     struct client_config *clients;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever is done to a ledger is found and named: every octet changed in turn, records left out, put in and
  * put in another order with all their checksums made right, an end cut off, keys that nobody vouches for. */
-#include "ledger_fixture.h"
+#include "tests/unit/ledger_fixture.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ed25519 by OpenSSL. The private key stands in a PEM file (PKCS #8), so that its owner's tools know it. */
-#include "consent/note_signer.h"
+#include "consent/signing.h"
 
 #include <errno.h>
 #include <fcntl.h>

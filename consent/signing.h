@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What note.c needs of note_signer.c. */
-#ifndef CONSENT_NOTE_SIGNER_H
-#define CONSENT_NOTE_SIGNER_H
+/* What note.c needs of signing.c. */
+#ifndef CONSENT_SIGNING_H
+#define CONSENT_SIGNING_H
 
 #include "consent/note.h"
 
