@@ -3,13 +3,17 @@
  * reads over one socket and counts the lines that come back, by turns against one Redis. As many
  * questions stand before Redis on either side.
  *
- *     check-bench SOCKET CHECKS ROUNDS         prints "bare RATE store RATE share SHARE", medians */
+ *     check-bench SOCKET CHECKS ROUNDS
+ *
+ * prints "bare RATE store RATE share SHARE bare_us TIME store_us TIME", medians; the times are this
+ * process's of processor a check. */
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "consent/store.h"
@@ -36,9 +40,21 @@ static struct check make_check(uint64_t i)
 
 #define LINES_EACH (1 + 5 + 1)
 
-static double rate(uint64_t checks, uint64_t begin_us)
+struct cost {
+    double per_second, processor_us;
+};
+
+static uint64_t processor_us(void)
 {
-    return (double)checks * US_PER_S / (double)(clock_mono_us() - begin_us);
+    struct timespec spent;
+    CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent) == 0);
+    return (uint64_t)spent.tv_sec * US_PER_S + (uint64_t)spent.tv_nsec / 1000;
+}
+
+static struct cost cost_since(uint64_t checks, uint64_t begin_us, uint64_t begin_processor_us)
+{
+    return (struct cost){(double)checks * US_PER_S / (double)(clock_mono_us() - begin_us),
+                         (double)(processor_us() - begin_processor_us) / (double)checks};
 }
 
 /* ---- bare ---- */
@@ -65,11 +81,11 @@ static void send_all(int fd, const uint8_t *octets, size_t length)
     }
 }
 
-static double bare_rate(const char *path, uint64_t checks)
+static struct cost bare_cost(const char *path, uint64_t checks)
 {
     static uint8_t commands[BATCH * 512], replies[1u << 16];
     int fd = connect_to(path);
-    uint64_t begin_us = clock_mono_us();
+    uint64_t begin_us = clock_mono_us(), begin_processor_us = processor_us();
     for (uint64_t done = 0; done < checks; done += BATCH) {
         struct writer w = writer_over(commands, sizeof commands);
         for (uint64_t i = 0; i < BATCH; i++) {
@@ -84,7 +100,7 @@ static double bare_rate(const char *path, uint64_t checks)
                 lines += replies[i] == '\n';
         }
     }
-    double result = rate(checks, begin_us);
+    struct cost result = cost_since(checks, begin_us, begin_processor_us);
     close(fd);
     return result;
 }
@@ -118,7 +134,7 @@ static void on_checked(void *context, const struct check_result *results, size_t
     asker->answered += count;
 }
 
-static double store_rate(const char *path, uint64_t checks)
+static struct cost store_cost(const char *path, uint64_t checks)
 {
     char url[256];
     snprintf(url, sizeof url, "unix://%s", path);
@@ -130,7 +146,7 @@ static double store_rate(const char *path, uint64_t checks)
     CHECK(store != NULL);
     while (!asker.up)
         event_base_loop(base, EVLOOP_ONCE);
-    uint64_t begin_us = clock_mono_us();
+    uint64_t begin_us = clock_mono_us(), begin_processor_us = processor_us();
     for (uint64_t asked = 0; asked < checks;) {
         for (uint64_t i = 0; i < BATCH; i++, asked++) {
             struct check check = make_check(asked);
@@ -140,7 +156,7 @@ static double store_rate(const char *path, uint64_t checks)
         while (asker.answered < asked)
             event_base_loop(base, EVLOOP_ONCE);
     }
-    double result = rate(checks, begin_us);
+    struct cost result = cost_since(checks, begin_us, begin_processor_us);
     store_free(store);
     event_base_free(base);
     return result;
@@ -170,13 +186,18 @@ int main(int argc, char **argv)
                 BATCH, ROUNDS_MAX);
         return 2;
     }
-    double bare[ROUNDS_MAX], store[ROUNDS_MAX], share[ROUNDS_MAX];
+    double bare[ROUNDS_MAX], store[ROUNDS_MAX], share[ROUNDS_MAX], bare_us[ROUNDS_MAX],
+        store_us[ROUNDS_MAX];
     for (size_t i = 0; i < rounds; i++) {
-        bare[i] = bare_rate(argv[1], checks);
-        store[i] = store_rate(argv[1], checks);
+        struct cost by_hand = bare_cost(argv[1], checks), by_store = store_cost(argv[1], checks);
+        bare[i] = by_hand.per_second;
+        store[i] = by_store.per_second;
         share[i] = store[i] / bare[i];
+        bare_us[i] = by_hand.processor_us;
+        store_us[i] = by_store.processor_us;
     }
-    printf("bare %.0f store %.0f share %.4f\n", median(bare, rounds), median(store, rounds),
-           median(share, rounds));
+    printf("bare %.0f store %.0f share %.4f bare_us %.3f store_us %.3f\n", median(bare, rounds),
+           median(store, rounds), median(share, rounds), median(bare_us, rounds),
+           median(store_us, rounds));
     return 0;
 }

@@ -11,24 +11,41 @@
 
 #define DECIMAL_MAX 20 /* digits of 2^64 */
 
-/* Digits at the end of `out`; gives where they begin. */
+/* "00" to "99" in a row: two digits by one division. */
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                            "25262728293031323334353637383940414243444546474849"
+                            "50515253545556575859606162636465666768697071727374"
+                            "75767778798081828384858687888990919293949596979899";
+
+/* Digits that end at `end`; gives where they begin. */
+static char *decimal_before(uint64_t value, char *end)
+{
+    while (value >= 100) {
+        end -= 2;
+        memcpy(end, pairs + 2 * (value % 100), 2);
+        value /= 100;
+    }
+    if (value >= 10) {
+        end -= 2;
+        memcpy(end, pairs + 2 * value, 2);
+        return end;
+    }
+    *--end = (char)('0' + value);
+    return end;
+}
+
 static char *decimal(uint64_t value, char out[DECIMAL_MAX])
 {
-    char *at = out + DECIMAL_MAX;
-    do {
-        *--at = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    return at;
+    return decimal_before(value, out + DECIMAL_MAX);
 }
 
 static void put_header(struct writer *w, char type, uint64_t count)
 {
-    char digits[DECIMAL_MAX];
-    char *at = decimal(count, digits);
-    write_u8(w, (uint8_t)type);
-    write_octets(w, at, (size_t)(digits + DECIMAL_MAX - at));
-    LITERAL(w, "\r\n");
+    char text[1 + DECIMAL_MAX + 2], *end = text + sizeof text;
+    memcpy(end - 2, "\r\n", 2);
+    char *at = decimal_before(count, end - 2);
+    *--at = type;
+    write_octets(w, at, (size_t)(end - at));
 }
 
 static void put_octets(struct writer *w, const void *data, size_t length)
@@ -43,11 +60,16 @@ static void put_text(struct writer *w, const char *text)
     put_octets(w, text, strlen(text));
 }
 
+/* Most of what is sent: made from its end on, and written at once. */
 static void put_decimal(struct writer *w, uint64_t value)
 {
-    char digits[DECIMAL_MAX];
-    char *at = decimal(value, digits);
-    put_octets(w, at, (size_t)(digits + DECIMAL_MAX - at));
+    char text[1 + 2 + 2 + DECIMAL_MAX + 2], *end = text + sizeof text;
+    memcpy(end - 2, "\r\n", 2);
+    char *digits = decimal_before(value, end - 2);
+    memcpy(digits - 2, "\r\n", 2);
+    char *at = decimal_before((uint64_t)(end - 2 - digits), digits - 2);
+    *--at = '$';
+    write_octets(w, at, (size_t)(end - at));
 }
 
 /* FAMILY:{BUCKET}, as in "optout:{7}". */

@@ -49,10 +49,16 @@ struct resp_reader;
 struct resp_reader *resp_reader_new(void);
 void resp_reader_free(struct resp_reader *reader);
 
-/* Reads the reply at the front of `octets`; *ret_length octets are done with. */
+/* Reads the reply at the front of `octets`; *ret_length octets are done with. An integer of one digit and an
+ * array of nine of them at most, which are nearly all replies, need no hiredis. */
 MUST_CHECK enum resp resp_take(struct resp_reader *reader, struct span octets,
                                const struct resp_reply **ret_reply, size_t *ret_length,
                                const char **ret_why);
+
+/* The same, always by hiredis. */
+MUST_CHECK enum resp resp_take_any(struct resp_reader *reader, struct span octets,
+                                   const struct resp_reply **ret_reply, size_t *ret_length,
+                                   const char **ret_why);
 
 static inline bool resp_text_is(const struct resp_value *value, const char *text)
 {

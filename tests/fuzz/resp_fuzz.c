@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any octets as replies of Redis: whole, and once more an octet at a time, must give the same. */
+/* Any octets as replies of Redis: whole, once more an octet at a time, and once by hiredis alone, must give
+ * the same. */
 #include "consent/store_reply.h"
 #include "proto/base/check.h"
 
@@ -19,7 +20,11 @@ static uint64_t fold(uint64_t sum, const struct resp_reply *reply, struct span w
     return sum;
 }
 
-static uint64_t run(struct span octets, size_t step, size_t *ret_replies)
+typedef enum resp (*taker)(struct resp_reader *reader, struct span octets,
+                           const struct resp_reply **ret_reply, size_t *ret_length,
+                           const char **ret_why);
+
+static uint64_t run(struct span octets, size_t step, taker take, size_t *ret_replies)
 {
     struct resp_reader *reader = resp_reader_new();
     uint64_t sum = 0;
@@ -32,7 +37,7 @@ static uint64_t run(struct span octets, size_t step, size_t *ret_replies)
         enum resp result;
         struct span window;
         while (window = span_of(octets.data + start, end - start),
-               (result = resp_take(reader, window, &reply, &length, &why)) == RESP_WHOLE) {
+               (result = take(reader, window, &reply, &length, &why)) == RESP_WHOLE) {
             CHECK(length > 0 && length <= window.length);
             sum = fold(sum, reply, window);
             start += length;
@@ -49,9 +54,11 @@ static uint64_t run(struct span octets, size_t step, size_t *ret_replies)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t whole = 0, drip = 0;
-    uint64_t a = run(span_of(data, size), size ? size : 1, &whole);
-    uint64_t b = run(span_of(data, size), 1, &drip);
-    CHECK(a == b && whole == drip);
+    struct span octets = span_of(data, size);
+    size_t all = size ? size : 1, whole = 0, drip = 0, hiredis = 0;
+    uint64_t a = run(octets, all, resp_take, &whole);
+    uint64_t b = run(octets, 1, resp_take, &drip);
+    uint64_t c = run(octets, all, resp_take_any, &hiredis);
+    CHECK(a == b && whole == drip && a == c && whole == hiredis);
     return 0;
 }
