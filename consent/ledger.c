@@ -12,12 +12,16 @@
 #include "consent/ledger_writer.h"
 #include "proto/base/check.h"
 
+#define OFFER_AGAIN 32 /* records added to a batch that was on offer, before it is on offer again */
+
 struct ledger {
     struct ledger_writer writer;
     struct batch batches[2];
     struct batch *gathering;
     bool offered;        /* `gathering` was offered and may be gone: not to be looked into */
     size_t offered_used; /* what it held */
+    bool owed;           /* `gathering` was on offer before more was added to it ... */
+    uint32_t added; /* ... so many records: the thread, done meanwhile, need not wait for a turn */
     uint64_t next;
     int folder;
     int lock;
@@ -158,7 +162,8 @@ static void settle(struct ledger *ledger)
     if (!ledger->offered)
         return;
     ledger->offered = false;
-    if (writer_take_back(&ledger->writer, ledger->gathering))
+    ledger->owed = writer_take_back(&ledger->writer, ledger->gathering);
+    if (ledger->owed)
         return;
     ledger->gathering = &ledger->batches[ledger->gathering == &ledger->batches[0]];
     CHECK(ledger->gathering->used == 0);
@@ -187,6 +192,8 @@ uint64_t ledger_append(struct ledger *ledger, struct span public_part, struct sp
     CHECK(size <= BATCH_SIZE - batch->used);
     record_lay(batch->octets + batch->used, public_part, personal_part);
     batch->used += size;
+    if (ledger->owed && ++ledger->added % OFFER_AGAIN == 0)
+        ledger_flush(ledger);
     return ledger->next++;
 }
 

@@ -283,10 +283,14 @@ void engine_on_link_octets(struct engine *e, uint16_t carrier, uint16_t index, s
     struct carrier_link *link = &e->carriers[carrier].links[index];
     if (link->session == NULL || link->closing)
         return;
+    uint64_t opt_outs = e->projection.queue_count;
     if (!session_receive(link->session, octets, now.mono_us))
         link->closing = true;
     receipts_take(e);
     link->tick_us = now.mono_us; /* its timers may have moved */
+    /* An opt-out does not wait for the turn's other work on its way to the disk. */
+    if (e->projection.queue_count > opt_outs)
+        e->ports->ledger_flush(e->ports->context);
 }
 
 void engine_on_link_down(struct engine *e, uint16_t carrier, uint16_t index, const char *why,
