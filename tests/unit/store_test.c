@@ -1455,7 +1455,7 @@ static void octets_of_any_kind_are_unknown(void **state)
         {NULL, "-CLUSTERDOWN The cluster is down\r\n"},
         {NULL, "-MOVED 3999 127.0.0.1:6381\r\n"},
         {NULL, "-\r\n"},
-        {NULL, "%1\r\n+a\r\n:1\r\n"}, /* RESP3 */
+        {NULL, "%1\r\n+a\r\n:1\r\n"},                      /* RESP3 */
         {NULL, "*3\r\n:0\r\n:0\r\n:0\r\n$5\r\nmarks\r\n"}, /* another mark behind the check */
         {NULL, "*3\r\n:0\r\n:0\r\n:0\r\n$-1\r\n"},         /* none */
         {NULL, "*3\r\n:0\r\n:0\r\n:0\r\n:4\r\n"},
