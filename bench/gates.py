@@ -21,9 +21,9 @@ senders:
   - {number: "12025550101", registrations: [{country: US, classes: [marketing, otp], expires: 2099-12-31}]}
 do_not_originate: do-not-originate.txt
 """
-OFF = "opt_in: single,\n      quiet_hours: off"
 ON = ("opt_in: {opt_in},\n      quiet_hours: auto, consent_max_age: 365d, do_not_call: register,\n"
-      "      frequency_cap: {{count: 4, window: 30d}}")
+      "      frequency_cap: {{count: 4, window: 30d}}, brand_named: require, link_shorteners: refuse")
+OFF = "opt_in: single,\n      quiet_hours: off, brand_named: off, link_shorteners: allow"
 LISTED = 10_000  # numbers of each register and of the list of senders
 LISTED_FROM = 17_000_000_000
 ZONES = ("Pacific/Honolulu", "America/Los_Angeles", "America/New_York", "Atlantic/Azores", "Europe/Paris",
@@ -67,10 +67,9 @@ def prepare(lab, numbers, gates):
     lab.start_redis()
     lab.start_carrier("--subscribers", "none")
     lab.start_gateway()
-    if gates:
-        (lab.folder / "do-not-originate.txt").write_text("".join(f"{LISTED_FROM + i}\n" for i in range(LISTED)))
-        configure(lab, ON.format(opt_in="single"), True)
-        restart(lab)
+    (lab.folder / "do-not-originate.txt").write_text("".join(f"{LISTED_FROM + i}\n" for i in range(LISTED)))
+    configure(lab, ON.format(opt_in="single") if gates else OFF, gates)
+    restart(lab)
     lab.record_opt_ins(numbers)
     if gates:  # what was recorded counts for a program that asks twice, too
         import_register(lab, "do-not-call")
