@@ -9,6 +9,7 @@ import time
 import harness
 from harness import say
 from quiet_test import pick
+from reload_test import load
 
 PROGRAMS = """\
   - name: capped
@@ -160,6 +161,14 @@ def content(world):
         result = send_text("Herald: https://bit.ly/x. Reply STOP to end", *options)
         assert result.returncode == 1 and "link of a public shortener" in result.stderr, result
     say("what is put into a text and what is refused in it is foretold")
+
+    link = "Herald: https://bit.ly/later. Reply STOP to end"
+    load(world, world.config_text.replace("brand: Herald\n", "brand: Herald\n    link_shorteners: allow\n"))
+    waits = json.loads(send_text(link, "--at", "+3s", "--json").stdout)
+    load(world, world.config_text)
+    harness.wait_for("its end", lambda: "content refused" in world.cli("trace", str(waits["id"])).stdout)
+    assert not any("later" in p.text for p in world.pdus() if p.name == "submit_sm")
+    say("a text that waits is looked at again after another configuration")
 
 
 def csv(world):

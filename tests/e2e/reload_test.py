@@ -126,4 +126,5 @@ def main():
         say("the ledger holds each configuration that was loaded")
 
 
-main()
+if __name__ == "__main__":
+    main()
