@@ -248,7 +248,7 @@ enum plant {
     PLANT_NOTICES_IGNORED, /* P2: what waits here stays when the STOP came at another gateway */
     PLANT_MARK_NOT_READ, /* P3: a check is believed that ran on an emptied Redis; planted in its adapter */
     PLANT_CONTENT_NOT_ASKED_AGAIN, /* P1: a text is looked at when it is accepted and never again */
-    PLANT_POSITION_BELIEVED, /* P3: Redis has lost a batch, and its position says otherwise */
+    PLANT_POSITION_BELIEVED,       /* P3: Redis has lost a batch, and its position says otherwise */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

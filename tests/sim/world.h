@@ -220,7 +220,7 @@ struct redis_data {
         uint32_t holder;
     } onces[SIM_NUMBERS_MAX * (2 * SIM_PROGRAMS + 1) * ONCE_KINDS];
     size_t once_count;
-    uint64_t mark; /* 0: none; made at the next handshake */
+    uint64_t mark;     /* 0: none; made at the next handshake */
     struct stop_time { /* when a number last opted out of a scope */
         uint64_t key, wall_ms;
     } stop_times[SIM_NUMBERS_MAX * (2 * SIM_PROGRAMS + 4)];
