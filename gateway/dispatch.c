@@ -15,8 +15,7 @@
 #define ASK_QUEUED_US 1000 /* how long a question may wait before Redis; see adapt_ask_limit() */
 #define ASK_LIMIT_MIN 128
 #define ASK_LIMIT_MAX 512
-#define BULK_MAX      1024 /* of bulk between queue and answer: what a crash may leave in doubt */
-#define QUIET_A_TURN  500  /* messages of a lane that one turn puts aside for quiet hours */
+#define QUIET_A_TURN  500 /* messages of a lane that one turn puts aside for quiet hours */
 
 /* ---- dispatch: tokens, slots, intent ---- */
 
@@ -101,7 +100,7 @@ static void dispatch_one(struct engine *e, struct carrier *c, struct carrier_lin
 static bool pipeline_is_full(const struct engine *e)
 {
     const uint64_t *counts = e->messages.counts;
-    return counts[MESSAGE_INTENT] + counts[MESSAGE_ASKED] >= BULK_MAX;
+    return counts[MESSAGE_INTENT] + counts[MESSAGE_ASKED] >= e->ask_limit;
 }
 
 static uint32_t waits_for(struct ramp *ramp, uint32_t bit, uint32_t cut_bit)
@@ -315,22 +314,18 @@ static void ask_gates(struct engine *e, struct message *m)
         ask(e, m);
 }
 
-/* Bulk waits here while Redis has enough to answer; codes pass it. */
 void gate_turn(struct engine *e)
 {
-    struct message *m, *next = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
+    struct message *m;
     uint64_t last = e->messages.counts[MESSAGE_INTENT];
-    while (last-- > 0 && (m = next) != NULL) {
-        next = TAILQ_NEXT(m, link);
+    while (last-- > 0 && (m = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT])) != NULL) {
         if (m->attempt_sequence > e->durable && e->plant != PLANT_ATTEMPT_NOT_DURABLE)
             return;
-        if (class_is_urgent((Assent__V1__Class)m->message_class) ||
-            e->messages.counts[MESSAGE_ASKED] < e->ask_limit)
-            ask_gates(e, m);
+        ask_gates(e, m);
     }
 }
 
-/* Bulk before Redis is kept to what adds a millisecond to the shortest time in which Redis answers,
+/* Bulk in the pipeline is kept to what adds a millisecond to the shortest time in which Redis answers,
  * be it on this machine or far away: a code's question or the opt-out of a STOP then never stands long
  * behind a campaign's, and verdicts do not grow too old to be used. The shortest time is forgotten by
  * and by, since Redis may move. */
