@@ -64,9 +64,9 @@ struct check_result {
 enum consent_write_kind {
     WRITE_OPT_OUT, /* SADD optout for every scope; HSET days where `day`, ZADD stops where
                       `taken_wall_ms` is given */
-    WRITE_OPT_IN,  /* SADD optin of scopes[0]; DEL pending; HSET days where `day` is given */
+    WRITE_OPT_IN,  /* SADD optin of scopes[0]; the question goes; HSET days where `day` is given */
     WRITE_PENDING, /* SET pending of scopes[0]; kept CONSENT_EXPIRED_MS longer than it may be answered */
-    WRITE_DROP_PENDING, /* decline */
+    WRITE_DROP_PENDING, /* decline: the question goes */
     WRITE_LIFT_OPT_OUT, /* START: SREM optout for every scope, unless a later opt-out is known */
     WRITE_SCOPE,        /* the scope registry: number scopes[0] belongs to `name` */
     WRITE_POSITION,     /* only `sequence` moves */
@@ -88,11 +88,13 @@ struct consent_write {
     /* When a person's opt-out or START came; 0: an opt-out that any START lifts. What is written later may
      * have come earlier, at another gateway: what came last counts, and in a tie the opt-out. */
     uint64_t taken_wall_ms;
-    uint64_t written_wall_ms;        /* with it: now; where all is written in its order, the same */
-    uint64_t expires_wall_ms;        /* WRITE_PENDING */
-    uint8_t token_sha256[32];        /* WRITE_PENDING */
-    uint64_t request;                /* WRITE_PENDING: sequence of the request (survives replay) */
-    uint64_t asked_wall_ms;          /* WRITE_PENDING */
+    uint64_t written_wall_ms; /* with it: now; where all is written in its order, the same */
+    uint64_t expires_wall_ms; /* WRITE_PENDING */
+    uint8_t token_sha256[32]; /* WRITE_PENDING */
+    uint64_t request;         /* WRITE_PENDING: sequence of the request (survives replay) */
+    /* WRITE_PENDING: when it is asked. WRITE_OPT_IN, WRITE_DROP_PENDING: of the question that they end. Each may
+     * be written again after a later question, of another gateway: that one stays. */
+    uint64_t asked_wall_ms;
     char asker[ASKER_SIZE];          /* WRITE_PENDING: node and sender, "gw1 12025550100" */
     char name[NAME_OCTETS_MAX + 16]; /* WRITE_SCOPE */
     bool notice;                     /* WRITE_OPT_OUT: with a notice to the other gateways */

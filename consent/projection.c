@@ -34,6 +34,12 @@ static void write_pending(struct consent_write *write, const Assent__V1__OptInRe
         memcpy(write->token_sha256, body->token_sha256.data, sizeof write->token_sha256);
 }
 
+/* When the question was asked that this answers; records of old do not say so. */
+static uint64_t asked_before(const Assent__V1__Event *event, uint64_t asked_wall_ms)
+{
+    return asked_wall_ms != 0 ? asked_wall_ms : event->wall_ms;
+}
+
 /* Of a person: in the program's scope, or in those that the event names. */
 static bool write_about_person(const Assent__V1__Event *event, struct consent_write *write)
 {
@@ -48,13 +54,16 @@ static bool write_about_person(const Assent__V1__Event *event, struct consent_wr
     case ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED:
         write->kind = WRITE_OPT_IN;
         write->day = (uint16_t)event->opt_in_confirmed->day;
+        write->asked_wall_ms = asked_before(event, event->opt_in_confirmed->asked_wall_ms);
         break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:
         write->kind = WRITE_OPT_IN;
         write->day = (uint16_t)event->opt_in_recorded->day;
+        write->asked_wall_ms = event->wall_ms;
         break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED:
         write->kind = WRITE_DROP_PENDING;
+        write->asked_wall_ms = asked_before(event, event->opt_in_declined->asked_wall_ms);
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         write->kind = WRITE_OPT_OUT;

@@ -24,7 +24,8 @@
  *   optin:{B} optout:{B}    sets of scope << 50 | number
  *   days:{B}                hash: scope << 50 | number -> day since 1970, where a write has one
  *   pending:{B}:KEY         "REQUEST ASKED EXPIRES HEX-SHA256 NODE SENDER", KEY = scope << 50 |
- *                           number; kept a week longer than it may be answered
+ *                           number; kept a week longer than it may be answered. One that was asked earlier
+ *                           never takes its place, nor does the answer to one
  *   cap:{B}:PLACE:KEY       "NODE:MESSAGE" that has this place under a frequency cap, for the window
  *   once:{B}:KIND:KEY       the node that was first, with a time-to-live
  *   stops:{B}:WEEK          sorted set: scope << 50 | number by the time of its newest opt-out, of those written

@@ -237,18 +237,31 @@ static void put_pending_value(struct writer *w, const struct consent_write *writ
     put_octets(w, value, writer_length(&text));
 }
 
-static void put_del_pending(struct writer *w, const struct consent_write *write, uint32_t bucket)
+/* Unless a question that was asked later stands there. */
+#define PENDING_SCRIPT(then)                                                                       \
+    "local asked = string.match(redis.call('GET', KEYS[1]) or '', '^%d+ (%d+) ') "                 \
+    "if asked and tonumber(asked) > tonumber(ARGV[1]) then return 0 end " then " return 1"
+static const char end_script[] = PENDING_SCRIPT("redis.call('DEL', KEYS[1])");
+static const char ask_script[] =
+    PENDING_SCRIPT("redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])");
+
+static void put_end_pending(struct writer *w, const struct consent_write *write, uint32_t bucket)
 {
-    LITERAL(w, "*2\r\n$3\r\nDEL\r\n");
+    LITERAL(w, "*5\r\n$4\r\nEVAL\r\n");
+    put_octets(w, end_script, sizeof end_script - 1);
+    put_decimal(w, 1);
     put_pending_key(w, bucket, consent_key(write->scopes[0], write->number));
+    put_decimal(w, write->asked_wall_ms);
 }
 
 static void put_set_pending(struct writer *w, const struct consent_write *write, uint32_t bucket)
 {
-    LITERAL(w, "*5\r\n$3\r\nSET\r\n");
+    LITERAL(w, "*7\r\n$4\r\nEVAL\r\n");
+    put_octets(w, ask_script, sizeof ask_script - 1);
+    put_decimal(w, 1);
     put_pending_key(w, bucket, consent_key(write->scopes[0], write->number));
+    put_decimal(w, write->asked_wall_ms);
     put_pending_value(w, write);
-    put_text(w, "PXAT");
     put_decimal(w, write->expires_wall_ms + CONSENT_EXPIRED_MS);
 }
 
@@ -343,13 +356,13 @@ static unsigned put_write(struct writer *w, const struct consent_write *write, u
         return 1;
     case WRITE_OPT_IN:
         put_set_command(w, "SADD", "optin", bucket, write->number, write->scopes, 1);
-        put_del_pending(w, write, bucket);
+        put_end_pending(w, write, bucket);
         return 2 + put_day(w, write, bucket);
     case WRITE_PENDING:
         put_set_pending(w, write, bucket);
         return 1;
     case WRITE_DROP_PENDING:
-        put_del_pending(w, write, bucket);
+        put_end_pending(w, write, bucket);
         return 1;
     case WRITE_SCOPE:
         put_scope_name(w, write);

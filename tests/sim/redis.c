@@ -126,6 +126,8 @@ static void set_pending(struct world *w, struct redis_data *d, uint64_t key,
                         const struct consent_write *write)
 {
     struct pending *p = find_pending(d, key);
+    if (p != NULL && p->asked_wall_ms > write->asked_wall_ms)
+        return;
     if (p == NULL) {
         if (d->pending_count == sizeof d->pending / sizeof d->pending[0]) {
             world_fail(w, "P10", "more pending opt-ins than numbers and programs");
@@ -140,10 +142,11 @@ static void set_pending(struct world *w, struct redis_data *d, uint64_t key,
     memcpy(p->token_sha256, write->token_sha256, sizeof p->token_sha256);
 }
 
-static void drop_pending(struct redis_data *d, uint64_t key)
+/* A question that was asked after `asked_wall_ms` stays. */
+static void drop_pending(struct redis_data *d, uint64_t key, uint64_t asked_wall_ms)
 {
     struct pending *p = find_pending(d, key);
-    if (p != NULL)
+    if (p != NULL && p->asked_wall_ms <= asked_wall_ms)
         *p = d->pending[--d->pending_count];
 }
 
@@ -268,13 +271,13 @@ static void execute_write(struct world *w, struct command *c)
             break;
         case WRITE_OPT_IN:
             c->changed |= set_add(&d->opt_in, key);
-            drop_pending(d, key);
+            drop_pending(d, key, write->asked_wall_ms);
             break;
         case WRITE_PENDING:
             set_pending(w, d, key, write);
             break;
         case WRITE_DROP_PENDING:
-            drop_pending(d, key);
+            drop_pending(d, key, write->asked_wall_ms);
             break;
         case WRITE_LIFT_OPT_OUT:
             c->changed = lift(d, key, write->taken_wall_ms) && (i == 0 || c->changed);

@@ -906,6 +906,48 @@ static void a_pending_question_is_kept_for_its_time(void **state)
     close_world();
 }
 
+/* After a failover each gateway writes its records again, and those of one may be older than a question that the
+ * other has asked since. */
+static void what_was_asked_later_stays(void **state)
+{
+    (void)state;
+    open_world();
+    struct consent_write question = {.kind = WRITE_PENDING,
+                                     .sequence = 1,
+                                     .number = NUMBER,
+                                     .scopes = {9},
+                                     .scope_count = 1,
+                                     .request = 7,
+                                     .asked_wall_ms = 2000,
+                                     .asker = "gw2 12025550100",
+                                     .expires_wall_ms = clock_wall_ms() + 60000};
+    struct consent_write older = question, end = question;
+    older.request = 6;
+    older.asked_wall_ms = 1999;
+    put(question);
+    older.sequence = ++question.sequence;
+    put(older);
+    look_up();
+    assert_int_equal(world.state.request, 7);
+    static const enum consent_write_kind ends[] = {WRITE_DROP_PENDING, WRITE_OPT_IN};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        end.kind = ends[i];
+        end.asked_wall_ms = 1999;
+        end.sequence = ++question.sequence;
+        put(end);
+        look_up();
+        assert_true(world.state.pending);
+        end.asked_wall_ms = 2000;
+        end.sequence = ++question.sequence;
+        put(end);
+        look_up();
+        assert_false(world.state.pending);
+        question.sequence++;
+        put(question);
+    }
+    close_world();
+}
+
 static void a_pending_value_of_somebody_else_is_not_understood(void **state)
 {
     (void)state;
@@ -1631,6 +1673,7 @@ int main(void)
         WITH_REDIS(no_write_is_acknowledged_by_an_emptied_redis),
         WITH_REDIS(flushed_under_load),
         WITH_REDIS(a_pending_question_is_kept_for_its_time),
+        WITH_REDIS(what_was_asked_later_stays),
         WITH_REDIS(a_pending_value_of_somebody_else_is_not_understood),
         WITH_REDIS(scope_numbers_stay_and_never_meet),
         WITH_REDIS(a_killed_redis_answers_every_check_once),
