@@ -12,11 +12,6 @@ void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t co
         write->scopes[write->scope_count++] = (uint16_t)scopes[i];
 }
 
-static bool taken_from_person(const Assent__V1__Event *event)
-{
-    return event->opted_out->source != ASSENT__V1__CONSENT_SOURCE__IMPORT;
-}
-
 uint64_t again_effect(const Assent__V1__Event *event)
 {
     uint64_t received_ms = event->opted_in_again->received_wall_ms;
@@ -40,8 +35,33 @@ static uint64_t asked_before(const Assent__V1__Event *event, uint64_t asked_wall
     return asked_wall_ms != 0 ? asked_wall_ms : event->wall_ms;
 }
 
+static uint16_t day_of_consent(const Assent__V1__Event *event, uint32_t recorded,
+                               uint64_t obtained_wall_ms, const struct projection_rules *rules)
+{
+    uint64_t wall_ms = obtained_wall_ms != 0 ? obtained_wall_ms : event->wall_ms;
+    if (recorded != 0 || !rules->keeps_days(rules->context, event->program))
+        return (uint16_t)recorded;
+    return (uint16_t)(wall_ms / DAY_MS);
+}
+
+static bool is_register(uint32_t scope)
+{
+    return scope == SCOPE_DO_NOT_CALL || scope == SCOPE_REASSIGNED;
+}
+
+/* From when on an opt-out stands, whatever older date its row has: no START from before it lifts it. 0: Redis
+ * keeps no time of it, since no START lifts it, or since a long import would fill it. */
+static uint64_t taken(const Assent__V1__Event *event)
+{
+    const Assent__V1__OptedOut *body = event->opted_out;
+    if (body->n_scopes > 0 && is_register(body->scopes[0]))
+        return 0;
+    return body->import != 0 && body->row > IMPORT_TIMED_ROWS ? 0 : event->wall_ms;
+}
+
 /* Of a person: in the program's scope, or in those that the event names. */
-static bool write_about_person(const Assent__V1__Event *event, struct consent_write *write)
+static bool write_about_person(const Assent__V1__Event *event, const struct projection_rules *rules,
+                               struct consent_write *write)
 {
     static const uint32_t reassigned = SCOPE_REASSIGNED;
     const uint32_t *scopes = &event->program;
@@ -53,12 +73,13 @@ static bool write_about_person(const Assent__V1__Event *event, struct consent_wr
         break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED:
         write->kind = WRITE_OPT_IN;
-        write->day = (uint16_t)event->opt_in_confirmed->day;
+        write->day = day_of_consent(event, event->opt_in_confirmed->day, 0, rules);
         write->asked_wall_ms = asked_before(event, event->opt_in_confirmed->asked_wall_ms);
         break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:
         write->kind = WRITE_OPT_IN;
-        write->day = (uint16_t)event->opt_in_recorded->day;
+        write->day = day_of_consent(event, event->opt_in_recorded->day,
+                                    event->opt_in_recorded->obtained_wall_ms, rules);
         write->asked_wall_ms = event->wall_ms;
         break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED:
@@ -68,7 +89,7 @@ static bool write_about_person(const Assent__V1__Event *event, struct consent_wr
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         write->kind = WRITE_OPT_OUT;
         write->day = (uint16_t)event->opted_out->day;
-        write->taken_wall_ms = taken_from_person(event) ? event->wall_ms : 0;
+        write->taken_wall_ms = taken(event);
         scopes = event->opted_out->scopes;
         count = event->opted_out->n_scopes;
         break;
@@ -92,7 +113,8 @@ static bool write_about_person(const Assent__V1__Event *event, struct consent_wr
 }
 
 bool write_of_event(uint64_t sequence, const Assent__V1__Event *event,
-                    const Assent__V1__Personal *personal, struct consent_write *write)
+                    const Assent__V1__Personal *personal, const struct projection_rules *rules,
+                    struct consent_write *write)
 {
     write->sequence = sequence;
     if (event->body_case == ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED) {
@@ -104,5 +126,5 @@ bool write_of_event(uint64_t sequence, const Assent__V1__Event *event,
     if (personal == NULL || personal->number == 0)
         return false;
     write->number = personal->number;
-    return write_about_person(event, write);
+    return write_about_person(event, rules, write);
 }

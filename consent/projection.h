@@ -14,9 +14,16 @@ void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t co
 /* When a START came. */
 uint64_t again_effect(const Assent__V1__Event *event);
 
+/* The days of a program's consents are kept where it asks for them: where it has a consent_max_age. */
+struct projection_rules {
+    bool (*keeps_days)(const void *context, uint32_t program_scope);
+    const void *context;
+};
+
 /* False: it asks for nothing, or the person it was about has been erased. *ret_write must be zero before. */
 MUST_CHECK bool write_of_event(uint64_t sequence, const Assent__V1__Event *event,
                                const Assent__V1__Personal *personal,
+                               const struct projection_rules *rules,
                                struct consent_write *ret_write);
 
 #endif

@@ -315,16 +315,48 @@ static bool clear_pending(struct sets *sets)
     return true;
 }
 
-bool sets_clear(struct sets *sets)
+#define KEY_SIZE 64
+#define WEEKS    2 /* of times of opt-outs: this one and the one before */
+
+static void set_key(char out[KEY_SIZE], enum set_family family, uint32_t bucket)
 {
-    static const char *const names[] = {"optout", "optin", "days"};
-    for (uint32_t bucket = 0; bucket < sets->buckets; bucket++)
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-            char key[32];
-            snprintf(key, sizeof key, "%s:{%" PRIu32 "}", names[i], bucket);
-            if (!gather_words(sets, (const char *const[]){"UNLINK", key, NULL}))
+    snprintf(out, KEY_SIZE, "%s:{%" PRIu32 "}", families[family], bucket);
+}
+
+/* `part`: below side_parts[family]. */
+static const unsigned side_parts[SIDE_FAMILIES] = {[SIDE_DAYS] = 1, [SIDE_STOPS] = WEEKS};
+
+static void side_key(char out[KEY_SIZE], enum side_family family, uint32_t bucket, unsigned part,
+                     uint64_t now_wall_ms)
+{
+    if (family == SIDE_DAYS)
+        snprintf(out, KEY_SIZE, "days:{%" PRIu32 "}", bucket);
+    else
+        snprintf(out, KEY_SIZE, "stops:{%" PRIu32 "}:%" PRIu64, bucket,
+                 (uint64_t)(now_wall_ms / STOP_TIMES_MS) - part);
+}
+
+static bool unlink_key(struct sets *sets, const char *key)
+{
+    return gather_words(sets, (const char *const[]){"UNLINK", key, NULL});
+}
+
+bool sets_clear(struct sets *sets, uint64_t now_wall_ms)
+{
+    char key[KEY_SIZE];
+    for (uint32_t bucket = 0; bucket < sets->buckets; bucket++) {
+        for (enum set_family family = 0; family < SET_FAMILIES; family++) {
+            set_key(key, family, bucket);
+            if (!unlink_key(sets, key))
                 return false;
         }
+        for (enum side_family family = 0; family < SIDE_FAMILIES; family++)
+            for (unsigned part = 0; part < side_parts[family]; part++) {
+                side_key(key, family, bucket, part, now_wall_ms);
+                if (!unlink_key(sets, key))
+                    return false;
+            }
+    }
     return clear_pending(sets) && settle(sets);
 }
 
@@ -402,8 +434,8 @@ bool sets_read(struct sets *sets, enum set_family family,
     for (uint32_t bucket = 0; bucket < sets->buckets;) {
         unsigned asked = 0;
         for (; asked < PIPELINED - 1 && bucket < sets->buckets; asked++, bucket++) {
-            char key[32];
-            snprintf(key, sizeof key, "%s:{%" PRIu32 "}", families[family], bucket);
+            char key[KEY_SIZE];
+            set_key(key, family, bucket);
             if (!gather_words(sets, (const char *const[]){"SMEMBERS", key, NULL}))
                 return false;
         }
@@ -419,12 +451,87 @@ bool sets_read(struct sets *sets, enum set_family family,
 
 bool sets_has(struct sets *sets, enum set_family family, uint64_t member, bool *ret_has)
 {
-    char key[32], text[LINE_SIZE], number[24];
-    snprintf(key, sizeof key, "%s:{%" PRIu32 "}", families[family],
-             store_bucket(member & NUMBER_MASK, sets->buckets));
+    char key[KEY_SIZE], text[LINE_SIZE], number[24];
+    set_key(key, family, store_bucket(member & NUMBER_MASK, sets->buckets));
     snprintf(number, sizeof number, "%" PRIu64, member);
     if (!ask(sets, (const char *const[]){"SISMEMBER", key, number, NULL}, text))
         return false;
     *ret_has = strcmp(text, "1") == 0;
+    return true;
+}
+
+/* ---- what stands beside them ---- */
+
+/* Keys and values by turns. */
+static bool read_pairs(struct sets *sets, void (*each)(void *context, uint64_t key, uint64_t value),
+                       void *context)
+{
+    char text[LINE_SIZE];
+    long count, none;
+    if (!read_answer(sets, text, &count))
+        return false;
+    if (count % 2 != 0)
+        return fail(sets, "Redis gave an answer that was not understood", "");
+    for (long i = 0; i < count; i += 2) {
+        char *end[2];
+        uint64_t pair[2];
+        for (unsigned j = 0; j < 2; j++) {
+            if (!read_answer(sets, text, &none))
+                return false;
+            pair[j] = strtoull(text, &end[j], 10);
+            if (end[j] == text || *end[j] != '\0')
+                return fail(sets, "days or times of opt-outs hold what is no number", "");
+        }
+        each(context, pair[0], pair[1]);
+    }
+    return true;
+}
+
+bool sets_read_side(struct sets *sets, enum side_family family, uint64_t now_wall_ms,
+                    void (*each)(void *context, uint64_t key, uint64_t value), void *context)
+{
+    static const char *const days[] = {"HGETALL", NULL};
+    static const char *const stops[] = {"ZRANGE", "0", "-1", "WITHSCORES", NULL};
+    const char *const *words = family == SIDE_DAYS ? days : stops;
+    if (!settle(sets))
+        return false;
+    for (uint32_t bucket = 0; bucket < sets->buckets; bucket++)
+        for (unsigned part = 0; part < side_parts[family]; part++) {
+            char key[KEY_SIZE];
+            side_key(key, family, bucket, part, now_wall_ms);
+            const char *command[6] = {words[0], key};
+            for (unsigned i = 1; words[i] != NULL; i++)
+                command[i + 1] = words[i];
+            if (!gather_words(sets, command))
+                return false;
+            bool last = bucket + 1 == sets->buckets && part + 1 == side_parts[family];
+            if (sets->unanswered < PIPELINED - 1 && !last)
+                continue;
+            unsigned asked = sets->unanswered;
+            sets->unanswered = 0;
+            if (!send_all(sets))
+                return false;
+            while (asked-- > 0)
+                if (!read_pairs(sets, each, context))
+                    return false;
+        }
+    return true;
+}
+
+bool sets_side_of(struct sets *sets, enum side_family family, uint64_t now_wall_ms, uint64_t key,
+                  uint64_t *ret_value)
+{
+    char name[KEY_SIZE], text[LINE_SIZE], member[24];
+    snprintf(member, sizeof member, "%" PRIu64, key);
+    uint64_t newest = 0;
+    for (unsigned part = 0; part < side_parts[family]; part++) {
+        side_key(name, family, store_bucket(key & NUMBER_MASK, sets->buckets), part, now_wall_ms);
+        const char *command = family == SIDE_DAYS ? "HGET" : "ZSCORE";
+        if (!ask(sets, (const char *const[]){command, name, member, NULL}, text))
+            return false;
+        uint64_t value = strtoull(text, NULL, 10);
+        newest = value > newest ? value : newest;
+    }
+    *ret_value = newest;
     return true;
 }

@@ -99,6 +99,11 @@ static const struct row {
                     PROOF_RAW,
                     {NO(not_denied), NO(not_denied), NO(not_denied), NO(not_denied), TO(TO_BEFORE),
                      NO(not_denied), NO(not_denied), NO(not_denied)}},
+    [MOVE_RELEASE] = {"release",
+                      FROM(OPERATOR),
+                      PROOF_EVIDENCE,
+                      {NO(not_denied), NO(not_denied), NO(not_denied), NO(not_denied),
+                       TO(TO_BEFORE), NO(not_denied), NO(not_denied), NO(not_denied)}},
     [MOVE_AGE] = {"grow old",
                   FROM_TIME,
                   0,
@@ -220,7 +225,7 @@ static const char *change_above(struct standing *s, const struct move *move)
 
 const char *standing_apply(struct standing *s, const struct move *move)
 {
-    if (move->kind == MOVE_STOP || move->kind == MOVE_START)
+    if (move->kind == MOVE_STOP || move->kind == MOVE_START || move->kind == MOVE_RELEASE)
         return change_above(s, move);
     const struct cell *hidden = &rows[move->kind].cells[CONSENT_OPTED_OUT];
     if (s->denied && move->at_ms >= s->denied_ms && hidden->outcome == REFUSED)
@@ -280,11 +285,16 @@ size_t standing_moves(uint64_t sequence, const Assent__V1__Event *event,
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         move.kind = MOVE_STOP;
         move.source = event->opted_out->source;
+        if (event->opted_out->effective_wall_ms != 0 &&
+            event->opted_out->effective_wall_ms < move.at_ms)
+            move.at_ms = event->opted_out->effective_wall_ms;
         return in_scopes(move, event->opted_out->scopes, event->opted_out->n_scopes, out);
     case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
-        move.kind = MOVE_START;
         move.at_ms = again_effect(event);
         move.source = event->opted_in_again->source;
+        move.kind = move.source == ASSENT__V1__CONSENT_SOURCE__OPERATOR ? MOVE_RELEASE : MOVE_START;
+        if (personal != NULL && personal->evidence[0] != '\0')
+            move.proofs |= PROOF_EVIDENCE;
         return in_scopes(move, event->opted_in_again->scopes, event->opted_in_again->n_scopes, out);
     default:
         return 0;

@@ -6,12 +6,12 @@
  *
  * - Two layers. Beneath: what the number has agreed to in a program. Above: an opt-out of the scope, which
  *   hides what is beneath and leaves it as it is; START takes the upper layer away and so returns to what
- *   was before. Deny wins: a program's standing is opted_out when any scope that denies it is
+ *   was before; a hold's is taken away by a release alone. Deny wins: a program's standing is opted_out when any scope that denies it is
  *   (everything, hold, brand, program), else what is beneath in the program's own scope.
  * - Order is by when a move took effect (move.at_ms), not by when it was recorded: a consent that was given
  *   before the STOP goes beneath it, one from before the number was reassigned or erased brings nothing
- *   back. STOP and START take effect when they are recorded, whatever date comes with them: deny wins over
- *   every import.
+ *   back. An imported STOP took effect when its row says; a START that came before it was recorded does not
+ *   take it away, though the date be older: deny wins over every import.
  * - What the table refuses changes nothing. The one exception to "refused at the door" is time: a question
  *   that nobody answered is over when its time is, with or without a record. */
 #ifndef CONSENT_STANDING_H
@@ -46,7 +46,8 @@ enum move_kind {
     MOVE_RECORD,   /* consent in one step */
     MOVE_STOP,
     MOVE_START,
-    MOVE_AGE, /* the consent is too old */
+    MOVE_RELEASE, /* of a hold, by an operator */
+    MOVE_AGE,     /* the consent is too old */
     MOVE_REASSIGN,
     MOVE_ERASE,
     MOVES

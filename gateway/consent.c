@@ -405,6 +405,41 @@ void engine_opt_out(struct engine *e, uint16_t client, uint64_t call,
     reply_state(e, call, "opted_out", opt_out_apply(e, &o));
 }
 
+/* What the person has ended themselves stays ended: the hold's own scope alone is lifted. */
+void engine_release_hold(struct engine *e, uint16_t client, uint64_t call,
+                         const Assent__V1__ReleaseRequest *in, struct instant now)
+{
+    e->now = now;
+    uint64_t number;
+    uint32_t wide = SCOPE_HOLD;
+    if (!accepts_calls(e, call))
+        return;
+    if (client != CLIENT_OPERATOR) {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_PERMISSION_DENIED,
+                      "only the gateway's operator may release a hold");
+        return;
+    }
+    if (in->reason[0] == '\0') {
+        reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+                      "reason: a release needs it, as the hold needed its evidence");
+        return;
+    }
+    if (!resolve_number(e, call, in->number, &number) || too_long(e, call, in->who, in->reason))
+        return;
+    Assent__V1__OptedInAgain body = ASSENT__V1__OPTED_IN_AGAIN__INIT;
+    body.n_scopes = 1;
+    body.scopes = &wide;
+    body.source = ASSENT__V1__CONSENT_SOURCE__OPERATOR;
+    body.how = in->who;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = number;
+    personal.evidence = in->reason;
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.body_case = ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN;
+    event.opted_in_again = &body;
+    reply_state(e, call, "released", record_event(e, &event, &personal));
+}
+
 /* ---- showing it ---- */
 
 void engine_show_consent(struct engine *e, uint16_t client, uint64_t call,

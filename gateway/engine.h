@@ -122,6 +122,9 @@ void engine_record_opt_in(struct engine *engine, uint16_t client, uint64_t call,
                           const Assent__V1__RecordRequest *request, struct instant now);
 void engine_opt_out(struct engine *engine, uint16_t client, uint64_t call,
                     const Assent__V1__OptOutRequest *request, struct instant now);
+/* Operators only. */
+void engine_release_hold(struct engine *engine, uint16_t client, uint64_t call,
+                         const Assent__V1__ReleaseRequest *request, struct instant now);
 void engine_show_consent(struct engine *engine, uint16_t client, uint64_t call,
                          const Assent__V1__ShowRequest *request, struct instant now);
 /* Another gateway on this Redis will never come back. Answered as a consent call. */

@@ -166,7 +166,10 @@ static void record_opt_out(struct engine *e, const struct import *import, uint64
     body.how = UNCONST(in->source);
     body.import = import->id;
     body.row = row;
-    body.day = (uint32_t)(in->when_wall_ms / MS_PER_DAY);
+    if (import_kind(import->kind)->date) /* of a new owner */
+        body.day = (uint32_t)(in->when_wall_ms / MS_PER_DAY);
+    else
+        body.effective_wall_ms = in->when_wall_ms;
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     personal.number = in->number;
     personal.evidence = UNCONST(in->evidence);

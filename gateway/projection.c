@@ -99,30 +99,23 @@ static void take_confirmation(const struct engine *e, struct projection_entry *e
     snprintf(entry->language, sizeof entry->language, "%s", body->language);
 }
 
-/* False when the event asks for no write. */
-/* The day of a consent is kept where somebody asks for it. */
-static uint16_t day_kept(const struct engine *e, const Assent__V1__Event *event)
+static bool keeps_days(const void *context, uint32_t program_scope)
 {
-    int program = engine_program_of_scope(e, event->program);
-    if (program < 0 || e->config->programs[program].consent_max_age_ms == 0)
-        return 0;
-    uint64_t wall_ms = event->wall_ms;
-    if (event->body_case == ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED &&
-        event->opt_in_recorded->obtained_wall_ms != 0)
-        wall_ms = event->opt_in_recorded->obtained_wall_ms;
-    return (uint16_t)(wall_ms / (24ull * 3600 * MS_PER_S));
+    const struct engine *e = context;
+    int program = engine_program_of_scope(e, program_scope);
+    return program >= 0 && e->config->programs[program].consent_max_age_ms != 0;
 }
 
+/* False when the event asks for no write. */
 static bool entry_from_event(const struct engine *e, struct projection_entry *entry,
                              uint64_t sequence, const Assent__V1__Event *event,
                              const Assent__V1__Personal *personal)
 {
-    if (!write_of_event(sequence, event, personal, &entry->write))
+    const struct projection_rules rules = {.keeps_days = keeps_days, .context = e};
+    if (!write_of_event(sequence, event, personal, &rules, &entry->write))
         return false;
     if (entry->write.kind == WRITE_PENDING && entry->write.expires_wall_ms <= e->now.wall_ms)
         return false; /* replayed: it must not hide a newer one of another gateway */
-    if (entry->write.kind == WRITE_OPT_IN && entry->write.day == 0)
-        entry->write.day = day_kept(e, event);
     if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT) {
         entry->imported = event->opted_out->import != 0;
         entry->write.notice = !entry->imported && notices_wanted(e);

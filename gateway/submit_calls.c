@@ -327,6 +327,12 @@ static void opt_out(const struct call *call, uint64_t cookie)
                    call->frame->opt_out, call->now);
 }
 
+static void release_hold(const struct call *call, uint64_t cookie)
+{
+    engine_release_hold(call->connection->server->engine, call->connection->client, cookie,
+                        call->frame->release, call->now);
+}
+
 static void show_consent(const struct call *call, uint64_t cookie)
 {
     engine_show_consent(call->connection->server->engine, call->connection->client, cookie,
@@ -424,6 +430,7 @@ static const struct row rows[] = {
     [ASSENT__V1__FRAME__BODY_CONFIRM_OPT_IN] = {.consent = confirm_opt_in},
     [ASSENT__V1__FRAME__BODY_RECORD_OPT_IN] = {.consent = record_opt_in},
     [ASSENT__V1__FRAME__BODY_OPT_OUT] = {.consent = opt_out},
+    [ASSENT__V1__FRAME__BODY_RELEASE] = {.consent = release_hold},
     [ASSENT__V1__FRAME__BODY_SHOW_CONSENT] = {.consent = show_consent},
     [ASSENT__V1__FRAME__BODY_FORGET_NODE] = {.consent = forget_node},
     [ASSENT__V1__FRAME__BODY_IMPORT] = {.serve = serve_import},

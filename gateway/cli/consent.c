@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* assent consent: the calls that change something about one number. The others have files of their own. */
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gateway/cli/client.h"
 #include "gateway/cli/json.h"
@@ -215,8 +217,8 @@ static int consent_optout(const struct cli *cli, int argc, char **argv)
         .about =
             "Opts a number out at once; what waits for it is cancelled. The person's own START "
             "may\n"
-            "lift it, no call and no import does. A hold stays whatever the person says or joins:\n"
-            "there is no command that releases one.",
+            "lift it, no call and no import does. A hold stays whatever the person says or joins,\n"
+            "until `assent consent release`.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
     };
@@ -235,6 +237,43 @@ static int consent_optout(const struct cli *cli, int argc, char **argv)
     request.source = or_empty(o.source);
     request.evidence = or_empty(o.evidence);
     return call_and_print(cli, &o, ASSENT__V1__FRAME__BODY_OPT_OUT, &request.base);
+}
+
+/* Who says so, by this machine: a name for the ledger, and no proof. */
+static char *user_name(void)
+{
+    static struct passwd user;
+    static char text[1024];
+    struct passwd *found = NULL;
+    bool known = getpwuid_r(getuid(), &user, text, sizeof text, &found) == 0 && found != NULL;
+    return known ? user.pw_name : or_empty(NULL);
+}
+
+static int consent_release(const struct cli *cli, int argc, char **argv)
+{
+    struct consent_options o = {0};
+    const struct option_row rows[] = {
+        {"reason", "TEXT", "needed; kept in the ledger, with who says so", &o.evidence, NULL},
+        {"json", NULL, "one JSON object, for programs", NULL, &o.json},
+    };
+    const struct usage usage = {
+        .synopsis = "assent consent release --reason TEXT NUMBER",
+        .about =
+            "Takes a hold back (`assent consent optout --hold`); operators only. What the person\n"
+            "has ended themselves stays ended.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0],
+    };
+    int code = read_line(&usage, argc, argv, &o, false);
+    if (code < 0 && or_empty(o.evidence)[0] == '\0')
+        code = usage_error(&usage, "--reason is needed: why the hold is over");
+    if (code >= 0)
+        return code;
+    Assent__V1__ReleaseRequest request = ASSENT__V1__RELEASE_REQUEST__INIT;
+    request.number = (char *)o.number;
+    request.reason = or_empty(o.evidence);
+    request.who = user_name();
+    return call_and_print(cli, &o, ASSENT__V1__FRAME__BODY_RELEASE, &request.base);
 }
 
 static int consent_forget_node(const struct cli *cli, int argc, char **argv)
@@ -267,6 +306,7 @@ int command_consent(const struct cli *cli, int argc, char **argv)
         {"confirm", "confirm with the one-time token", consent_confirm},
         {"record", "record consent that was given elsewhere", consent_record},
         {"optout", "opt a number out", consent_optout},
+        {"release", "take a hold back", consent_release},
         {"import", "many opt-ins or opt-outs from a CSV file, or a register", consent_import},
         {"export", "who has agreed to and refused what, with the evidence", consent_export},
         {"rebuild", "make the sets in Redis again, from the ledgers", consent_rebuild},

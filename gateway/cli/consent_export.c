@@ -51,6 +51,13 @@ static uint64_t record_name(const struct ledgers_event *event)
 
 /* ---- the first reading: what stands ---- */
 
+static bool keeps_no_days(const void *context, uint32_t program_scope)
+{
+    (void)context;
+    (void)program_scope;
+    return false;
+}
+
 static void note_opt_out(struct export *x, uint64_t member, uint64_t record, uint64_t taken_ms)
 {
     *table_put(&x->opt_outs, member) = record;
@@ -72,7 +79,8 @@ static void note_lift(struct export *x, uint64_t member, uint64_t taken_ms)
 static void note_write(struct export *x, const struct ledgers_event *event)
 {
     struct consent_write write = {0};
-    if (!write_of_event(event->sequence, event->event, event->personal, &write))
+    const struct projection_rules rules = {.keeps_days = keeps_no_days};
+    if (!write_of_event(event->sequence, event->event, event->personal, &rules, &write))
         return;
     for (uint8_t i = 0; i < write.scope_count; i++) {
         uint64_t member = consent_key(write.scopes[i], write.number);
@@ -181,7 +189,8 @@ static void tell_opt_out(struct export *x, const struct ledgers_event *event, st
     row->state = "opted_out";
     row->source = replied ? "reply" : out->how;
     row->evidence = replied ? event->personal->text : event->personal->evidence;
-    row->obtained_wall_ms = (uint64_t)out->day * MS_PER_DAY;
+    row->obtained_wall_ms =
+        out->effective_wall_ms != 0 ? out->effective_wall_ms : (uint64_t)out->day * MS_PER_DAY;
     for (size_t i = 0; i < out->n_scopes; i++) {
         row->scope = (uint16_t)out->scopes[i];
         if (stands(&x->opt_outs, row->scope, event))

@@ -13,13 +13,17 @@
 #include "gateway/cli/cli.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/print.h"
+#include "gateway/cli/when.h"
 #include "gateway/config.h"
 #include "proto/base/check.h"
+#include "proto/base/clock.h"
 #include "proto/base/table.h"
 #include "proto/number.h"
 
 #define DIRECTORIES_MAX 16
 #define SETTLE_S        2 /* what is on its way into Redis is there by then */
+#define MS_PER_DAY      (24ull * 3600 * 1000)
+#define NUMBER_MASK     ((1ull << 50) - 1)
 
 /* What both work on. */
 struct sources {
@@ -28,6 +32,9 @@ struct sources {
     unsigned count;
     struct ledgers *ledgers;
     struct sets *sets;
+    struct table stopped;              /* rebuild: member to the time of its newest opt-out */
+    uint64_t now_wall_ms;              /* when it began */
+    uint8_t keeps_days[SCOPE_MAX + 1]; /* scopes of programs with a consent_max_age */
 };
 
 static void sources_close(struct sources *s)
@@ -36,6 +43,41 @@ static void sources_close(struct sources *s)
         ledgers_free(s->ledgers);
     sets_free(s->sets);
     config_free(s->config);
+    table_release(&s->stopped);
+}
+
+static bool keeps_days(const void *context, uint32_t program_scope)
+{
+    const struct sources *s = context;
+    return program_scope <= SCOPE_MAX && s->keeps_days[program_scope];
+}
+
+/* A program's scope is told before anybody consents in it. */
+static void learn_scope(struct sources *s, const struct consent_write *write)
+{
+    int program = strncmp(write->name, "program:", 8) == 0
+                      ? config_find_program(s->config, write->name + 8)
+                      : -1;
+    if (write->scopes[0] <= SCOPE_MAX)
+        s->keeps_days[write->scopes[0]] =
+            program >= 0 && s->config->programs[program].consent_max_age_ms != 0;
+}
+
+static bool take_event(struct sources *s, const struct ledgers_event *event,
+                       struct consent_write *write)
+{
+    const struct projection_rules rules = {.keeps_days = keeps_days, .context = s};
+    if (!write_of_event(event->sequence, event->event, event->personal, &rules, write))
+        return false;
+    if (write->kind == WRITE_SCOPE)
+        learn_scope(s, write);
+    return true;
+}
+
+static void keep_newest(struct table *table, uint64_t key, uint64_t value)
+{
+    uint64_t *newest = table_put(table, key);
+    *newest = value > *newest ? value : *newest;
 }
 
 static bool open_ledgers(struct sources *s)
@@ -50,6 +92,8 @@ static bool open_ledgers(struct sources *s)
 static bool sources_open(struct sources *s, const struct cli *cli, char *const *words, size_t count)
 {
     const char *why = "";
+    s->now_wall_ms = clock_wall_ms();
+    table_init(&s->stopped);
     s->config = cli_load_config(cli);
     if (s->config == NULL)
         return false;
@@ -131,13 +175,52 @@ static bool read_names(struct sources *s)
     return open_ledgers(s);
 }
 
+static bool is_recent(const struct sources *s, uint64_t taken_wall_ms)
+{
+    return taken_wall_ms + STOP_TIMES_MS > s->now_wall_ms;
+}
+
+static void note_opt_out_time(struct sources *s, struct consent_write *write)
+{
+    for (uint8_t i = 0; i < write->scope_count; i++)
+        keep_newest(&s->stopped, consent_key(write->scopes[i], write->number),
+                    write->taken_wall_ms);
+    if (!is_recent(s, write->taken_wall_ms))
+        write->taken_wall_ms = 0;
+    write->written_wall_ms = s->now_wall_ms;
+}
+
+/* A START leaves what came after it, or with it. */
+static void leave_later(const struct sources *s, struct consent_write *write)
+{
+    uint8_t lifted = 0;
+    for (uint8_t i = 0; i < write->scope_count; i++) {
+        const uint64_t *newest =
+            table_find(&s->stopped, consent_key(write->scopes[i], write->number));
+        if (newest == NULL || *newest < write->taken_wall_ms)
+            write->scopes[lifted++] = write->scopes[i];
+    }
+    write->scope_count = lifted;
+}
+
+/* Redis is to know the times of those opt-outs alone that a START may still come before, which a gateway has
+ * not brought yet; what the ledgers hold is put in its order here. */
+static bool is_asked_now(struct sources *s, struct consent_write *write)
+{
+    if (write->kind == WRITE_OPT_OUT && write->taken_wall_ms != 0)
+        note_opt_out_time(s, write);
+    if (write->kind == WRITE_LIFT_OPT_OUT)
+        leave_later(s, write);
+    return write->kind != WRITE_LIFT_OPT_OUT || write->scope_count > 0;
+}
+
 static bool write_all(struct sources *s, uint64_t *ret_writes)
 {
     struct ledgers_event event;
     enum err err;
     while ((err = ledgers_next(s->ledgers, &event)) == ERR_OK) {
         struct consent_write write = {0};
-        if (!write_of_event(event.sequence, event.event, event.personal, &write))
+        if (!take_event(s, &event, &write) || !is_asked_now(s, &write))
             continue;
         ++*ret_writes;
         if (!sets_write(s->sets, &write)) {
@@ -167,7 +250,7 @@ static int rebuild(struct sources *s)
     char text[COUNT_TEXT_SIZE];
     if (!read_names(s))
         return EXIT_REFUSED;
-    if (!sets_hold(s->sets) || !sets_clear(s->sets))
+    if (!sets_hold(s->sets) || !sets_clear(s->sets, s->now_wall_ms))
         return complain_of_sets(s);
     if (!write_all(s, &writes))
         return EXIT_REFUSED;
@@ -215,10 +298,17 @@ struct comparison {
     struct sources sources;
     struct table members;
     char *scope_names[SCOPE_MAX + 1];
+    struct table sides[SIDE_FAMILIES][2]; /* by key; [0] as the ledgers say, [1] as Redis says */
     uint64_t *doubtful;
     size_t doubtful_count;
+    struct doubtful_side {
+        enum side_family family;
+        uint64_t key;
+    } * doubtful_sides;
+    size_t doubtful_side_count;
     uint64_t counts[SET_FAMILIES];
     enum set_family reading;
+    enum side_family reading_side;
     bool whole_numbers;
 };
 
@@ -241,6 +331,12 @@ static void fold_write(struct comparison *c, const struct consent_write *write)
         else if (write->kind == WRITE_OPT_IN)
             *bits |= IN_LEDGER(SET_OPT_IN);
     }
+    if (write->day != 0)
+        *table_put(&c->sides[SIDE_DAYS][0], consent_key(write->scopes[0], write->number)) =
+            write->day;
+    for (uint8_t i = 0; i < write->scope_count && write->kind == WRITE_OPT_OUT; i++)
+        keep_newest(&c->sides[SIDE_STOPS][0], consent_key(write->scopes[i], write->number),
+                    write->taken_wall_ms);
     if (write->kind == WRITE_SCOPE && write->scopes[0] <= SCOPE_MAX) {
         free(c->scope_names[write->scopes[0]]);
         c->scope_names[write->scopes[0]] = check_strdup(write->name);
@@ -254,7 +350,7 @@ static bool fold(struct comparison *c)
     enum err err;
     while ((err = ledgers_next(c->sources.ledgers, &event)) == ERR_OK) {
         struct consent_write write = {0};
-        if (write_of_event(event.sequence, event.event, event.personal, &write))
+        if (take_event(&c->sources, &event, &write))
             fold_write(c, &write);
     }
     if (err != ERR_AGAIN)
@@ -269,10 +365,22 @@ static void note_in_redis(void *context, uint64_t member)
     c->counts[c->reading]++;
 }
 
+static void note_side(void *context, uint64_t key, uint64_t value)
+{
+    struct comparison *c = context;
+    keep_newest(&c->sides[c->reading_side][1], key, value);
+}
+
 static bool read_redis(struct comparison *c)
 {
     for (c->reading = 0; c->reading < SET_FAMILIES; c->reading++)
         if (!sets_read(c->sources.sets, c->reading, note_in_redis, c)) {
+            complain_of_sets(&c->sources);
+            return false;
+        }
+    for (c->reading_side = 0; c->reading_side < SIDE_FAMILIES; c->reading_side++)
+        if (!sets_read_side(c->sources.sets, c->reading_side, c->sources.now_wall_ms, note_side,
+                            c)) {
             complain_of_sets(&c->sources);
             return false;
         }
@@ -295,10 +403,52 @@ static void collect_doubtful(struct comparison *c)
         }
 }
 
+static uint64_t side_value(const struct comparison *c, enum side_family family, unsigned of,
+                           uint64_t key)
+{
+    const uint64_t *found = table_find(&c->sides[family][of], key);
+    return found != NULL ? *found : 0;
+}
+
+/* The time of an opt-out need not be kept any more, and may stand there all the same. */
+static bool side_differs(const struct comparison *c, enum side_family family, uint64_t key)
+{
+    uint64_t said = side_value(c, family, 0, key), stands = side_value(c, family, 1, key);
+    bool over = family == SIDE_STOPS && stands == 0 && !is_recent(&c->sources, said);
+    return said != stands && !over;
+}
+
+static void collect_sides(struct comparison *c, enum side_family family, unsigned of)
+{
+    size_t cursor = 0;
+    const struct table_slot *slot;
+    while ((slot = table_next(&c->sides[family][of], &cursor)) != NULL) {
+        bool told = of == 1 && table_find(&c->sides[family][0], slot->key) != NULL;
+        if (told || !side_differs(c, family, slot->key))
+            continue;
+        c->doubtful_sides = check_realloc(c->doubtful_sides,
+                                          (c->doubtful_side_count + 1) * sizeof *c->doubtful_sides);
+        c->doubtful_sides[c->doubtful_side_count++] = (struct doubtful_side){family, slot->key};
+    }
+}
+
+static bool look_at_sides_again(struct comparison *c)
+{
+    for (size_t i = 0; i < c->doubtful_side_count; i++) {
+        const struct doubtful_side *d = &c->doubtful_sides[i];
+        if (!sets_side_of(c->sources.sets, d->family, c->sources.now_wall_ms, d->key,
+                          table_put(&c->sides[d->family][1], d->key))) {
+            complain_of_sets(&c->sources);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What a gateway has written meanwhile is no difference: each is looked at again. */
 static bool look_again(struct comparison *c)
 {
-    if (c->doubtful_count == 0)
+    if (c->doubtful_count == 0 && c->doubtful_side_count == 0)
         return true;
     sleep(SETTLE_S);
     if (!fold(c))
@@ -314,7 +464,7 @@ static bool look_again(struct comparison *c)
             *bits = (*bits & ~(uint64_t)IN_REDIS(family)) | (has ? IN_REDIS(family) : 0u);
         }
     }
-    return true;
+    return look_at_sides_again(c);
 }
 
 static const char *scope_text(const struct comparison *c, uint16_t scope)
@@ -348,6 +498,48 @@ static uint64_t print_differences(const struct comparison *c)
     return found;
 }
 
+/* A day as a date; the time of an opt-out to the millisecond. */
+static void value_text(enum side_family family, uint64_t value, char out[WHEN_TEXT_SIZE + 8])
+{
+    char text[WHEN_TEXT_SIZE];
+    when_text(family == SIDE_DAYS ? value * MS_PER_DAY : value, text);
+    if (family == SIDE_DAYS)
+        snprintf(out, WHEN_TEXT_SIZE + 8, "%.10s", text);
+    else
+        snprintf(out, WHEN_TEXT_SIZE + 8, "%s.%03u", text, (unsigned)(value % 1000));
+}
+
+static void print_side(const struct comparison *c, const struct doubtful_side *d)
+{
+    char number[NUMBER_TEXT_SIZE], said[WHEN_TEXT_SIZE + 8], stands[WHEN_TEXT_SIZE + 8];
+    uint64_t values[] = {side_value(c, d->family, 0, d->key), side_value(c, d->family, 1, d->key)};
+    number_format(d->key & NUMBER_MASK, number);
+    value_text(d->family, values[0], said);
+    value_text(d->family, values[1], stands);
+    printf("%s of %s%s in %s", d->family == SIDE_DAYS ? "day" : "time of the opt-out",
+           c->whole_numbers ? "+" : "..", c->whole_numbers ? number : number + strlen(number) - 2,
+           scope_text(c, (uint16_t)(d->key >> 50)));
+    if (values[0] == 0)
+        printf(": %s in Redis, and in no ledger\n", stands);
+    else if (values[1] == 0)
+        printf(": %s in the ledger, and not in Redis\n", said);
+    else
+        printf(": %s in the ledger, %s in Redis\n", said, stands);
+}
+
+static uint64_t print_sides(const struct comparison *c)
+{
+    uint64_t found = 0;
+    for (size_t i = 0; i < c->doubtful_side_count; i++) {
+        const struct doubtful_side *d = &c->doubtful_sides[i];
+        if (!side_differs(c, d->family, d->key))
+            continue;
+        found++;
+        print_side(c, d);
+    }
+    return found;
+}
+
 static int check(struct comparison *c)
 {
     struct missing missing;
@@ -355,13 +547,16 @@ static int check(struct comparison *c)
     if (!read_redis(c) || !fold(c))
         return EXIT_REFUSED;
     collect_doubtful(c);
+    for (enum side_family family = 0; family < SIDE_FAMILIES; family++)
+        for (unsigned of = 0; of < 2; of++)
+            collect_sides(c, family, of);
     if (!look_again(c) || !find_missing(&c->sources, &missing))
         return EXIT_REFUSED;
     if (missing.names[0] != '\0')
         complain("%s has written into this Redis too, and its ledger was not given: what it wrote "
                  "is told as a difference",
                  missing.names);
-    uint64_t found = print_differences(c);
+    uint64_t found = print_differences(c) + print_sides(c);
     printf("%s opt-outs and %s opt-ins in Redis, %s differences\n",
            count_text(c->counts[SET_OPT_OUT], opt_outs), count_text(c->counts[SET_OPT_IN], opt_ins),
            count_text(found, differences));
@@ -374,6 +569,9 @@ static void comparison_free(struct comparison *c)
     table_release(&c->members);
     for (size_t i = 0; i <= SCOPE_MAX; i++)
         free(c->scope_names[i]);
+    for (unsigned i = 0; i < SIDE_FAMILIES * 2; i++)
+        table_release(&c->sides[i / 2][i % 2]);
+    free(c->doubtful_sides);
     free(c->doubtful);
     free(c);
 }
@@ -384,13 +582,16 @@ int consent_check(const struct cli *cli, int argc, char **argv)
     const char *words[DIRECTORIES_MAX - 1];
     size_t count;
     table_init(&c->members);
+    for (unsigned i = 0; i < SIDE_FAMILIES * 2; i++)
+        table_init(&c->sides[i / 2][i % 2]);
     const struct option_row rows[] = {
         {"numbers", NULL, "whole numbers, not their last two digits", NULL, &c->whole_numbers},
     };
     const struct usage usage = {
         .synopsis = "assent -c FILE consent check [--numbers] [DATA-DIR...]",
         .about =
-            "Compares the opt-outs and opt-ins in Redis with what the ledger of FILE's gateway\n"
+            "Compares the opt-outs and opt-ins in Redis, their days where a program has a\n"
+            "consent_max_age and the times of opt-outs, with what the ledger of FILE's gateway\n"
             "and those of other gateways, by their data directories, say; names each difference.\n"
             "Exit code 1 where there is one. Gateways may run.",
         .rows = rows,

@@ -128,7 +128,8 @@ static void fold(struct show *s, const struct ledgers_event *event)
         struct place *place = place_of(s, moves[i].scope, true);
         if (place == NULL || standing_apply(&place->standing, &moves[i]) != NULL)
             continue;
-        bool above = moves[i].kind == MOVE_STOP || moves[i].kind == MOVE_START;
+        bool above = moves[i].kind == MOVE_STOP || moves[i].kind == MOVE_START ||
+                     moves[i].kind == MOVE_RELEASE;
         if (!above)
             place->beneath = record_of(s, &moves[i], event);
         else if (moves[i].kind == MOVE_STOP && place->standing.denied_record == event->sequence)

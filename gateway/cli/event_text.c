@@ -362,6 +362,7 @@ static void say_declined(struct sentence *s, const Assent__V1__Event *event)
 static void say_opted_out(struct sentence *s, const Assent__V1__Event *event)
 {
     const Assent__V1__OptedOut *out = event->opted_out;
+    char when[WHEN_TEXT_SIZE];
     say(s, "opted out of ");
     say_scopes(s, out->scopes, out->n_scopes);
     say(s, " %s", source_words(out->source));
@@ -370,6 +371,8 @@ static void say_opted_out(struct sentence *s, const Assent__V1__Event *event)
     if (out->source != ASSENT__V1__CONSENT_SOURCE__REPLY)
         say_if(s, ", source: ", out->how);
     say_import(s, out->import, out->row);
+    if (out->effective_wall_ms != 0)
+        say(s, ", since %s", when_text(out->effective_wall_ms, when));
     say(s, "; %u waiting cancelled", out->cancelled);
     for (size_t i = 0; i < out->n_in_flight; i++)
         say(s, "%s%" PRIu64, i == 0 ? "; already on the wire: " : ", ", out->in_flight[i]);
@@ -378,9 +381,11 @@ static void say_opted_out(struct sentence *s, const Assent__V1__Event *event)
 static void say_again(struct sentence *s, const Assent__V1__Event *event)
 {
     const Assent__V1__OptedInAgain *again = event->opted_in_again;
-    say(s, "opted in again to ");
+    bool released = again->source == ASSENT__V1__CONSENT_SOURCE__OPERATOR;
+    say(s, "%s", released ? "released from " : "opted in again to ");
     say_scopes(s, again->scopes, again->n_scopes);
     say(s, " %s", source_words(again->source));
+    say_if(s, " ", again->how);
     say_if(s, ", rule ", again->rule);
 }
 

@@ -81,6 +81,7 @@
 #define STOP_HOLD_MS           1000 /* P3: deliver_sm_resp waits this long for Redis */
 #define DENY_GRACE_MS          1000 /* a number stays in the deny set so long after Redis has it */
 #define STOP_TIMES_MS          (7ull * 24 * 3600 * 1000) /* so long Redis knows when an opt-out was taken */
+#define IMPORT_TIMED_ROWS      16384 /* opt-outs of an import whose time Redis keeps */
 #define AGAINS_MAX             4096 /* STARTs that Redis does not have yet: more are not answered by a text */
 #define CONFIRMATION_MAX_MS    (5 * 60 * 1000)       /* P4: later than this, never */
 #define CONSENT_PENDING_MS     (24ull * 3600 * 1000) /* a question may be answered so long, unless */

@@ -186,11 +186,45 @@ def operators_deny(world, number):
     say("an operator denies everything, which START lifts; a hold with its evidence, which nothing lifts")
 
 
+def can_show(cli, number):
+    try:
+        return bool(cli("consent", "show", "--json", f"+{number}").stdout)
+    except AssertionError:
+        return False
+
+
+def released(world, number):
+    """By the operator alone and with a reason; what the person has ended since stays ended."""
+    refused = world.cli("consent", "release", f"+{number}", check=False)
+    assert refused.returncode == 2 and "--reason" in refused.stderr, refused
+    refused = world.cli("-s", f"tcp://127.0.0.1:{world.port}", "--client", "shop", "--key-file",
+                        world.folder / "client.key", "consent", "release", "--reason", "x", f"+{number}", check=False)
+    assert refused.returncode == 1 and "PERMISSION_DENIED" in refused.stderr, refused
+    world.handset.says(SECOND, number, OFFERS, "STOP")
+    harness.wait_for("both stand", lambda: world.shown(number)["denied_by"] == ["hold", "brand Acme", "program offers"])
+    world.second.cli("consent", "release", "--reason", "letter of 9 May", f"+{number}")
+    harness.wait_for("the hold is over", lambda: world.shown(number)["denied_by"] == ["brand Acme", "program offers"])
+    world.becomes(number, "opted_out")
+    world.handset.says(SECOND, number, OFFERS, "START")
+    world.becomes(number, "confirmed")
+    world.cli("consent", "rebuild", world.folder / "data2")
+    for cli in (world.cli, world.second.cli):
+        harness.wait_for("the sets are back", lambda cli=cli: can_show(cli, number))
+    world.becomes(number, "confirmed")
+    said = world.cli("consent", "check", world.folder / "data2").stdout
+    assert " 0 differences" in said, said
+    world.cli("consent", "optout", "--hold", "--evidence", "letter of 11 May", f"+{number}")
+    world.becomes(number, "opted_out")
+    assert world.shown(number)["denied_by"] == ["hold"]
+    say("an operator releases a hold, with a reason; the person's own STOP stays; a rebuild has it so")
+
+
 def tells_the_story(world, number):
     told = world.cli("consent", "show", "--history", f"+{number}", world.folder / "data2").stdout
     for words in ("consent was asked for", "consent was confirmed by a reply", "opted out of brand Acme, program offers",
                   "opted in again", "opted out of everything by the operator", "opted out of hold by the operator",
-                  "letter of 3 May", "operator: law, evidence kept, test #", "second #"):
+                  "letter of 3 May", "released from hold by the operator", "letter of 9 May", "letter of 11 May",
+                  "second #"):
         assert words in told, (words, told)
     history = json.loads(world.cli("consent", "show", "--history", "--json", f"+{number}").stdout)["history"]
     assert {"opt_in_requested", "opted_out"} <= {event["kind"] for event in history}, history
@@ -227,6 +261,7 @@ def main():
         a_token_lifts_nothing(world)
         start_goes_back(world, number)
         operators_deny(world, number)
+        released(world, number)
         tells_the_story(world, number)
         over_in_time(world, late, asked_at)
 

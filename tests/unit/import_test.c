@@ -67,6 +67,67 @@ static void limits_hold_at_their_edges(void **state)
 }
 
 /* An erased person's record asks for nothing; a register's opt-out keeps its day. */
+static bool keeps_days(const void *context, uint32_t program_scope)
+{
+    return program_scope == *(const uint32_t *)context;
+}
+
+static const uint32_t aging = 77;
+static const struct projection_rules rules = {.keeps_days = keeps_days, .context = &aging};
+
+static struct consent_write written(const Assent__V1__Event *event)
+{
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = NUMBER;
+    struct consent_write write = {0};
+    assert_true(write_of_event(5, event, &personal, &rules, &write));
+    return write;
+}
+
+/* Where the program asks how old a consent is: of the day on which it was given. */
+static void the_day_of_a_consent_is_kept_where_it_is_asked_for(void **state)
+{
+    (void)state;
+    Assent__V1__OptInRecorded recorded = ASSENT__V1__OPT_IN_RECORDED__INIT;
+    Assent__V1__Event event = ASSENT__V1__EVENT__INIT;
+    event.wall_ms = 20000 * DAY_MS + 5;
+    event.program = 78;
+    event.body_case = ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED;
+    event.opt_in_recorded = &recorded;
+    assert_int_equal(written(&event).day, 0);
+    event.program = aging;
+    assert_int_equal(written(&event).day, 20000);
+    recorded.obtained_wall_ms = 19990 * DAY_MS;
+    assert_int_equal(written(&event).day, 19990);
+    recorded.day = 19995;
+    assert_int_equal(written(&event).day, 19995);
+    Assent__V1__OptInConfirmed confirmed = ASSENT__V1__OPT_IN_CONFIRMED__INIT;
+    event.body_case = ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED;
+    event.opt_in_confirmed = &confirmed;
+    assert_int_equal(written(&event).day, 20000);
+}
+
+/* So that no START from before it lifts it; not of all rows of a long import. */
+static void an_imported_opt_out_has_its_time(void **state)
+{
+    (void)state;
+    uint32_t scope = 17;
+    Assent__V1__OptedOut out = ASSENT__V1__OPTED_OUT__INIT;
+    out.scopes = &scope;
+    out.n_scopes = 1;
+    out.import = 4;
+    Assent__V1__Event event = ASSENT__V1__EVENT__INIT;
+    event.wall_ms = 20000 * DAY_MS;
+    event.body_case = ASSENT__V1__EVENT__BODY_OPTED_OUT;
+    event.opted_out = &out;
+    out.row = IMPORT_TIMED_ROWS;
+    assert_int_equal(written(&event).taken_wall_ms, event.wall_ms);
+    out.effective_wall_ms = event.wall_ms - DAY_MS;
+    assert_int_equal(written(&event).taken_wall_ms, event.wall_ms);
+    out.row++;
+    assert_int_equal(written(&event).taken_wall_ms, 0);
+}
+
 static void a_record_asks_of_redis_what_it_says(void **state)
 {
     (void)state;
@@ -80,11 +141,11 @@ static void a_record_asks_of_redis_what_it_says(void **state)
     event.opted_out = &out;
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     struct consent_write write = {0};
-    assert_false(write_of_event(5, &event, NULL, &write));
-    assert_false(write_of_event(5, &event, &personal, &write));
+    assert_false(write_of_event(5, &event, NULL, &rules, &write));
+    assert_false(write_of_event(5, &event, &personal, &rules, &write));
     personal.number = NUMBER;
     write = (struct consent_write){0};
-    assert_true(write_of_event(5, &event, &personal, &write));
+    assert_true(write_of_event(5, &event, &personal, &rules, &write));
     assert_int_equal(write.kind, WRITE_OPT_OUT);
     assert_int_equal(write.sequence, 5);
     assert_int_equal(write.day, 20487);
@@ -99,6 +160,8 @@ int main(void)
         cmocka_unit_test(every_kind_has_its_needs),
         cmocka_unit_test(limits_hold_at_their_edges),
         cmocka_unit_test(a_record_asks_of_redis_what_it_says),
+        cmocka_unit_test(the_day_of_a_consent_is_kept_where_it_is_asked_for),
+        cmocka_unit_test(an_imported_opt_out_has_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,7 @@ static const Assent__V1__ConsentSource a_source[MOVES] = {
     [MOVE_RECORD] = ASSENT__V1__CONSENT_SOURCE__IMPORT,
     [MOVE_STOP] = ASSENT__V1__CONSENT_SOURCE__REPLY,
     [MOVE_START] = ASSENT__V1__CONSENT_SOURCE__REPLY,
+    [MOVE_RELEASE] = ASSENT__V1__CONSENT_SOURCE__OPERATOR,
     [MOVE_REASSIGN] = ASSENT__V1__CONSENT_SOURCE__IMPORT,
     [MOVE_ERASE] = ASSENT__V1__CONSENT_SOURCE__OPERATOR,
 };
@@ -31,10 +32,10 @@ static const Assent__V1__ConsentSource a_source[MOVES] = {
  * X erased; - refused, b as it was before, = an opt-out that hides what changes beneath it. */
 static const char states_of[] = "NPCSOERX";
 static const char *const expected[MOVES] = {
-    [MOVE_ASK] = "P----PPP",      [MOVE_YES] = "-C------",      [MOVE_TOKEN] = "-C------",
-    [MOVE_NO] = "-N--=---",       [MOVE_TIME_OUT] = "-E--=---", [MOVE_RECORD] = "SSCS-SSS",
-    [MOVE_STOP] = "OOOOOOOO",     [MOVE_START] = "----b---",    [MOVE_AGE] = "--EE=---",
-    [MOVE_REASSIGN] = "RRRR=RRR", [MOVE_ERASE] = "XXXX=XXX",
+    [MOVE_RELEASE] = "----b---", [MOVE_ASK] = "P----PPP",      [MOVE_YES] = "-C------",
+    [MOVE_TOKEN] = "-C------",   [MOVE_NO] = "-N--=---",       [MOVE_TIME_OUT] = "-E--=---",
+    [MOVE_RECORD] = "SSCS-SSS",  [MOVE_STOP] = "OOOOOOOO",     [MOVE_START] = "----b---",
+    [MOVE_AGE] = "--EE=---",     [MOVE_REASSIGN] = "RRRR=RRR", [MOVE_ERASE] = "XXXX=XXX",
 };
 
 static void every_cell_says_what_it_should(void **state)
@@ -76,6 +77,7 @@ static void every_move_asks_for_its_source_and_evidence(void **state)
         {CONSENT_NONE, MOVE_RECORD, PROOF_EVIDENCE, "SIO"},
         {CONSENT_NONE, MOVE_STOP, 0, "RSICO"},
         {CONSENT_OPTED_OUT, MOVE_START, PROOF_RAW, "R"},
+        {CONSENT_OPTED_OUT, MOVE_RELEASE, PROOF_EVIDENCE, "O"},
         {CONSENT_SINGLE, MOVE_AGE, 0, "-"},
         {CONSENT_SINGLE, MOVE_REASSIGN, 0, "ICO"},
         {CONSENT_SINGLE, MOVE_ERASE, 0, "O"},

@@ -137,6 +137,13 @@ void engine_opt_out(struct engine *engine, uint16_t client, uint64_t call,
     remember(call);
 }
 
+void engine_release_hold(struct engine *engine, uint16_t client, uint64_t call,
+                         const Assent__V1__ReleaseRequest *request, struct instant now)
+{
+    (void)engine, (void)client, (void)request, (void)now;
+    remember(call);
+}
+
 void engine_show_consent(struct engine *engine, uint16_t client, uint64_t call,
                          const Assent__V1__ShowRequest *request, struct instant now)
 {
