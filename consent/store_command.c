@@ -396,10 +396,23 @@ static void put_position(struct writer *w, uint64_t sequence, const char *mark)
     put_octets(w, value, writer_length(&text));
 }
 
-void command_batch_end(struct writer *w, const char *node, uint64_t sequence, const char *mark)
+/* Redis may refuse a batch and take the next, which has left already: the position stays behind both. */
+static const char position_script[] = "if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then "
+                                      "redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end return 0";
+
+void command_batch_end(struct writer *w, const char *node, uint64_t sequence, uint64_t before,
+                       const char *mark)
 {
-    LITERAL(w, "*4\r\n$4\r\nHSET\r\n$14\r\nassent:applied\r\n");
-    put_text(w, node);
+    if (before == 0) {
+        LITERAL(w, "*4\r\n$4\r\nHSET\r\n$14\r\nassent:applied\r\n");
+        put_text(w, node);
+    } else {
+        LITERAL(w, "*7\r\n$4\r\nEVAL\r\n");
+        put_octets(w, position_script, sizeof position_script - 1);
+        LITERAL(w, "$1\r\n1\r\n$14\r\nassent:applied\r\n");
+        put_text(w, node);
+        put_position(w, before, mark);
+    }
     put_position(w, sequence, mark);
     LITERAL(w, "*2\r\n$3\r\nGET\r\n$18\r\nassent:incarnation\r\n*1\r\n$4\r\nEXEC\r\n");
 }

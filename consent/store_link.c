@@ -68,7 +68,9 @@ static void close_batch(struct store *store)
     struct writer w = writer_of_command(store);
     if (batch->notices)
         batch->commands = (uint16_t)(batch->commands + command_notices_end(&w));
-    command_batch_end(&w, store->node, batch->writes[batch->count - 1].sequence, store->mark);
+    uint64_t sequence = batch->writes[batch->count - 1].sequence;
+    command_batch_end(&w, store->node, sequence, store->handed, store->mark);
+    store->handed = sequence;
     store_command_done(store, &w);
     newest(store)->wire_end = store->asked_octets;
 }
@@ -568,6 +570,7 @@ void store_on_retry(evutil_socket_t fd, short what, void *context)
 void store_become_up(struct store *store)
 {
     store->state = STORE_UP;
+    store->handed = 0;
     snprintf(store->notice_id, sizeof store->notice_id, "0-0");
     store->since_us = clock_mono_us();
     store->told[0] = '\0';

@@ -258,6 +258,20 @@ static void put_notice(struct world *w, const struct consent_write *write)
     oracle_opt_out_noticed(w, write);
 }
 
+/* Behind a write that was refused it stays, unless the adapter has this bug planted. */
+static void move_position(struct world *w, uint64_t sequence, bool taken)
+{
+    struct redis_data *d = &w->server.now;
+    struct redis *r = &w->gw->redis;
+    bool follows = r->handed == 0 || d->applied[w->gw->index] == r->handed ||
+                   w->plant == PLANT_POSITION_BELIEVED;
+    r->handed = sequence;
+    if (!taken || !follows)
+        return;
+    d->applied[w->gw->index] = sequence;
+    d->applied_beside[w->gw->index] = r->mark;
+}
+
 static void execute_write(struct world *w, struct command *c)
 {
     const struct consent_write *write = &c->write;
@@ -289,8 +303,7 @@ static void execute_write(struct world *w, struct command *c)
             break;
         }
     }
-    d->applied[w->gw->index] = write->sequence;
-    d->applied_beside[w->gw->index] = w->gw->redis.mark;
+    move_position(w, write->sequence, true);
     oracle_executed_write(w, write);
     if (write->kind == WRITE_OPT_OUT && w->plan.gateways > 1)
         put_notice(w, write);
@@ -394,7 +407,9 @@ static void execute_up_to(struct world *w, size_t end)
             execute_check(w, c);
             break;
         case COMMAND_WRITE:
-            if (!is_refused(w, r, c))
+            if (is_refused(w, r, c))
+                move_position(w, c->write.sequence, false);
+            else
                 execute_write(w, c);
             break;
         case COMMAND_LOOKUP:
@@ -595,7 +610,7 @@ static void connected(struct world *w, struct event *e)
     r->up = true;
     r->broken = false;
     r->up_since_us = w->now_us;
-    r->live_since_us = r->notices_read = 0;
+    r->live_since_us = r->notices_read = r->handed = 0;
     r->caught_up_checked = r->refused = false;
     r->up_at_sequence = w->gw->disk.durable;
     r->backoff_us = BACKOFF_MIN_US;

@@ -248,9 +248,10 @@ struct redis {                /* a gateway's connection */
     uint64_t connection;     /* events of an earlier connection are void */
     uint64_t up_at_sequence; /* what was durable when the connection came up */
     bool up, caught_up_checked;
-    bool broken;    /* the server's end of the connection is gone */
-    bool refused;   /* it refused a batch: what it says after that is not read */
-    size_t batched; /* commands that have their events */
+    bool broken;     /* the server's end of the connection is gone */
+    uint64_t handed; /* the newest write that came on it */
+    bool refused;    /* it refused a batch: what it says after that is not read */
+    size_t batched;  /* commands that have their events */
     uint64_t batches, batches_answered;
     uint64_t backoff_us, up_since_us;
     uint64_t live_since_us; /* its beats say so; 0: they do not */
