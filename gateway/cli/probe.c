@@ -47,7 +47,7 @@ struct leg {
     enum session_mode mode;
     bool bound, closed;
     uint64_t bind_us, enquired_us;
-    uint32_t enquire_sequence;
+    uint32_t enquire_sequence; /* of the enquire_link that is measured; 0: none */
 };
 
 struct parked {
@@ -318,7 +318,8 @@ static void note_bind_resp(struct leg *leg, struct span pdu)
     probe_times_add(&facts->bind, leg->probe->now_us - leg->bind_us);
 }
 
-/* Every PDU, both ways, as it leaves or comes. */
+/* Every PDU, both ways, as it leaves or comes. A peer that asks something itself before it answers has our next
+ * enquire_link sent before the answer to this one is there. */
 static void on_pdu(void *context, struct session *session, bool outgoing, struct span pdu)
 {
     (void)session;
@@ -326,12 +327,13 @@ static void on_pdu(void *context, struct session *session, bool outgoing, struct
     struct pdu_header header;
     if (decode_frame(pdu, PDU_MAX, &header) != FRAME_WHOLE)
         return;
-    if (outgoing && header.command_id == SMPP_ENQUIRE_LINK) {
+    if (outgoing && header.command_id == SMPP_ENQUIRE_LINK && leg->enquire_sequence == 0) {
         leg->enquire_sequence = header.sequence_number;
         leg->enquired_us = clock_mono_us();
     } else if (!outgoing && header.command_id == (SMPP_ENQUIRE_LINK | SMPP_RESPONSE) &&
                header.sequence_number == leg->enquire_sequence) {
-        probe_times_add(&leg->probe->facts.enquire, leg->probe->now_us - leg->enquired_us);
+        probe_times_add(&leg->probe->facts.enquire, clock_mono_us() - leg->enquired_us);
+        leg->enquire_sequence = 0;
     } else if (!outgoing && !leg->bound && (header.command_id & SMPP_RESPONSE) != 0 &&
                header.command_status == ESME_ROK) {
         note_bind_resp(leg, pdu);

@@ -5,7 +5,8 @@
 //
 //     node message_centre.js PORT NUMBER-THAT-SAYS-STOP [unmarked]
 //
-// "unmarked": receipts by text alone, which nothing but their text tells from a reply.
+// "unmarked": receipts by text alone, which nothing but their text tells from a reply; and it asks enquire_link
+// itself before it answers one.
 'use strict';
 const smpp = require('smpp');
 
@@ -70,7 +71,10 @@ function serve(session) {
     });
     session.on('enquire_link', (question) => {
         tell('enquire_link');
-        session.send(question.response());
+        if (!unmarked)
+            return session.send(question.response());
+        session.enquire_link(); // overtakes the answer
+        setTimeout(() => session.send(question.response()), 20);
     });
     session.on('submit_sm', (submit) => take(session, submit));
     session.on('unbind', (unbind) => {
