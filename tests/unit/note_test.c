@@ -31,7 +31,7 @@ static struct note_signer *signer, *other;
 static struct note_signer *make(const char *name, const char *owner)
 {
     const char *why = "";
-    struct note_signer *made;
+    struct note_signer *made = NULL;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     if (note_signer_make(path, &why) != ERR_OK ||
         note_signer_read(path, owner, &made, &why) != ERR_OK)
