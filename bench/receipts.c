@@ -353,6 +353,7 @@ static void configure(struct bench *b)
     program_defaults(&b->program);
     b->program.quiet_hours = QUIET_OFF;
     strcpy(b->program.name, "parcels");
+    strcpy(b->program.brand, "parcels");
     strcpy(b->program.senders[0], "12025550100");
     b->program.sender_count = 1;
     b->program.classes[ASSENT__V1__CLASS__TRANSACTIONAL] = true;
