@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The mark: a random word that stands in Redis beside the sets and goes when they go. It is read at the
  * handshake, and again behind each batch of checks, inside each batch of writes and with all else that is asked
- * of somebody's consent, so that nothing is believed that a Redis said after it had been emptied under a living connection: checks keep their results
- * back until the mark behind them is the one that was there when the connection began. A position in
- * assent:applied names the mark it was written under, and counts beside that one alone. */
+ * of somebody's consent, so that nothing is believed that a Redis said after it had been emptied under a living
+ * connection: checks keep their results back until the mark behind them is the one that was there when the
+ * connection began. A position in assent:applied names the mark it was written under, and counts beside that one
+ * alone. */
 #include "consent/store_internal.h"
 
 #include <inttypes.h>

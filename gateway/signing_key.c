@@ -133,10 +133,30 @@ static bool has_checkpoints(const char *data_dir)
     return checkpoint_newest(data_dir, note, &length, &checkpoint) != ERR_NOT_FOUND;
 }
 
+/* A crash between the checkpoint that both keys signed and the new key's name: from that checkpoint on, only the
+ * new one is believed. */
+static enum err finish_rotation(const char *data_dir, const char *node, const char **ret_why)
+{
+    char path[PATH_SIZE], name[NOTE_NAME_SIZE], note[NOTE_SIZE];
+    size_t length;
+    struct checkpoint checkpoint;
+    struct note_signer *next;
+    enum err err =
+        note_signer_read(path_of(path, data_dir, ".next"), name_of(name, node), &next, ret_why);
+    if (err != ERR_OK)
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    bool reigns = checkpoint_newest(data_dir, note, &length, &checkpoint) == ERR_OK &&
+                  note_is_signed(span_of(note, length), note_signer_key(next));
+    note_signer_free(next);
+    return reigns ? take_over(data_dir, ret_why) : ERR_OK;
+}
+
 enum err signing_key_open(const char *data_dir, const char *node, struct ledger *ledger,
                           struct note_signer **ret_signer, const char **ret_why)
 {
-    enum err err = signing_key_read(data_dir, node, ret_signer, ret_why);
+    enum err err = finish_rotation(data_dir, node, ret_why);
+    if (err == ERR_OK)
+        err = signing_key_read(data_dir, node, ret_signer, ret_why);
     if (err == ERR_OK) {
         err = ledger_sign(ledger, data_dir, *ret_signer, NULL, ret_why);
     } else if (err == ERR_NOT_FOUND && has_checkpoints(data_dir)) {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "gateway/cli/cli.h"
+#include "gateway/cli/ledger_path.h"
 #include "gateway/cli/options.h"
 #include "gateway/signing_key.h"
 #include "proto/base/base64.h"
@@ -66,16 +66,6 @@ static int show(const struct cli *cli, int argc, char **argv)
     return err == ERR_OK ? EXIT_DONE : EXIT_REFUSED;
 }
 
-/* What root writes here, the gateway could not read. */
-static bool is_owner(const char *directory)
-{
-    struct stat status;
-    if (stat(directory, &status) != 0 || status.st_uid == geteuid())
-        return true;
-    complain("%s belongs to another user: run this as the one that the gateway runs as", directory);
-    return false;
-}
-
 static enum err rotate_in(const struct config *config, bool lost, struct note_signer **previous,
                           struct note_signer **ret_next, const char **ret_why)
 {
@@ -118,7 +108,7 @@ static int rotate(const struct cli *cli, int argc, char **argv)
     if (config == NULL)
         return EXIT_REFUSED;
     enum err err = ERR_DENIED;
-    if (is_owner(config->data_dir)) {
+    if (ledger_is_ours(config->data_dir)) {
         umask(077);
         err = rotate_in(config, lost, &previous, &next, &why);
         if (err != ERR_OK)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "proto/base/check.h"
 
@@ -21,6 +23,15 @@ char *ledger_path(const struct cli *cli, const char *directory)
     if (config != NULL)
         config_free(config);
     return path;
+}
+
+bool ledger_is_ours(const char *directory)
+{
+    struct stat status;
+    if (stat(directory, &status) != 0 || status.st_uid == geteuid())
+        return true; /* what else is wrong, the ledger tells */
+    complain("%s belongs to another user: run this as the one that the gateway runs as", directory);
+    return false;
 }
 
 char *read_file(const char *path, size_t limit, size_t *ret_length)

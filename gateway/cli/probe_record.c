@@ -3,11 +3,10 @@
  * nothing that a gateway decides: they are there to be read. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "consent/ledger.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/ledger_path.h"
 #include "gateway/cli/probe.h"
 #include "proto/base/arena.h"
 #include "proto/base/check.h"
@@ -22,22 +21,12 @@ struct probe_record {
     uint64_t begun;        /* sequence number; 0: nothing was going to be sent */
 };
 
-/* What root writes here, the gateway could not open. */
-static bool is_owner(const char *directory)
-{
-    struct stat status;
-    if (stat(directory, &status) != 0 || status.st_uid == geteuid())
-        return true; /* what else is wrong, the ledger tells */
-    complain("%s belongs to another user: probe as the one that the gateway runs as", directory);
-    return false;
-}
-
 struct probe_record *probe_record_open(const struct probe_order *order)
 {
     const char *why = "";
     struct ledger *ledger = NULL;
     enum err err = ERR_OK;
-    if (!order->beside && !is_owner(order->config->data_dir))
+    if (!order->beside && !ledger_is_ours(order->config->data_dir))
         return NULL;
     if (!order->beside)
         err = ledger_open(order->config->data_dir, &ledger, &why);

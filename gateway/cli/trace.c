@@ -10,6 +10,7 @@
 #include "gateway/cli/cli.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/json.h"
+#include "gateway/cli/ledger_path.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/when.h"
 #include "gateway/config_text.h"
@@ -205,12 +206,10 @@ int command_trace(const struct cli *cli, int argc, char **argv)
         return usage_error(&usage, "which NUMBER or MESSAGE-ID?");
     if (data == NULL && cli->config_path == NULL)
         return usage_error(&usage, "-c FILE or --data DIR says where the ledger is");
-    if (data != NULL)
-        return run(&trace, data, word);
-    struct config *config = cli_load_config(cli);
-    if (config == NULL)
+    char *directory = ledger_path(cli, data);
+    if (directory == NULL)
         return EXIT_REFUSED;
-    int code = run(&trace, config->data_dir, word);
-    config_free(config);
+    int code = run(&trace, directory, word);
+    free(directory);
     return code;
 }

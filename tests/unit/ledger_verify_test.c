@@ -350,6 +350,28 @@ static void a_rotation_that_was_interrupted_does_no_harm(void **state)
     assert_int_equal(verify().count, 0);
 }
 
+/* The new key has signed, and the process died before the key got its name. */
+static void a_rotation_that_was_nearly_over_is_finished(void **state)
+{
+    (void)state;
+    size_t old_size, new_size;
+    struct verify_report report;
+    write_signed(RECORDS - 1);
+    uint8_t *old_key = load("ledger.key", &old_size);
+    rotate(false);
+    uint8_t *new_key = load("ledger.key", &new_size);
+    store("ledger.key", old_key, old_size);
+    store("ledger.key.next", new_key, new_size);
+    write_signed(3);
+    assert_int_equal(access(path_of("ledger.key.next"), F_OK), -1);
+    struct seen seen = verify_with(NULL, span_of(NULL, 0), &report);
+    if (seen.count > 0)
+        fail_msg("%s", seen.all);
+    assert_int_equal(report.keys, 2);
+    free(old_key);
+    free(new_key);
+}
+
 static void files_that_are_gone_are_named(void **state)
 {
     (void)state;
@@ -488,6 +510,7 @@ int main(void)
         test(a_key_that_nobody_vouches_for_is_found),
         test(a_lost_key_is_not_replaced_in_silence),
         test(a_rotation_that_was_interrupted_does_no_harm),
+        test(a_rotation_that_was_nearly_over_is_finished),
         test(files_that_are_gone_are_named),
         test(a_segment_with_zeros_behind_its_end_opens),
         test(proofs_from_files_hold),
