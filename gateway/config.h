@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration as the program uses it: every string set (maybe ""), every default filled in,
  * every reference resolved to an index, every contradiction refused. Read once at start; owned by
- * the caller of config_load(); constant afterwards. The YAML schema is a table in config_schema.c. */
+ * the caller of config_load(); constant afterwards. The YAML schema is the tables in config_schema*.c. */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
 
