@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks proofs of `assent prove` with the standard library and the openssl command alone.
 
-usage: verify.py --key KEY PROOF.json...
+usage: verify.py --key KEY PROOFS...
 
-KEY is what `assent key show` printed, and reached you on a way that you trust. Each PROOF.json is an inclusion
-proof (this record is in the ledger) or a consistency proof (the ledger has only grown). Prints a line a proof;
-exit code 0 when all hold. The formats: RFC 6962 hashing, proofs as RFC 9162 checks them, C2SP tlog-checkpoint and
+KEY is what `assent key show` printed, and reached you on a way that you trust. A proof is one of inclusion (this
+record is in the ledger) or of consistency (the ledger has only grown): one in a file, or in a file named .jsonl one
+a line. Prints a line a proof; exit code 0 when all hold. The formats: RFC 6962 hashing, proofs as RFC 9162 checks them, C2SP tlog-checkpoint and
 signed-note, Ed25519.
 """
 import argparse
@@ -135,9 +135,16 @@ def check_consistency(proof, key):
     return "the ledger of %d records begins with the %d of the earlier checkpoint" % (second, first)
 
 
-def check(path, key):
+def read_proofs(path):
+    """Name and text of each"""
     with open(path, encoding="utf-8") as file:
-        proof = json.load(file)
+        if not path.endswith(".jsonl"):
+            return [(path, file.read())]
+        return [("%s:%d" % (path, number), line) for number, line in enumerate(file, 1)]
+
+
+def check(text, key):
+    proof = json.loads(text)
     kinds = {"inclusion": check_inclusion, "consistency": check_consistency}
     if proof.get("proof") not in kinds:
         raise Wrong("it is no proof")
@@ -147,15 +154,22 @@ def check(path, key):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--key", required=True, help="the public key, as `assent key show` prints it")
-    parser.add_argument("proofs", nargs="+", metavar="PROOF.json")
+    parser.add_argument("proofs", nargs="+", metavar="PROOFS", help="files of `assent prove`, or the proofs.jsonl of a case")
     options = parser.parse_args()
     good = True
     for path in options.proofs:
         try:
-            print("%s: holds: %s" % (path, check(path, read_key(options.key))))
-        except (Wrong, OSError, ValueError, KeyError, IndexError, TypeError) as fault:
-            good = False
-            print("%s: DOES NOT HOLD: %s" % (path, fault))
+            proofs = read_proofs(path)
+        except (OSError, ValueError) as fault:
+            proofs = []
+            print("%s: CANNOT BE READ: %s" % (path, fault))
+        good = good and bool(proofs)
+        for name, text in proofs:
+            try:
+                print("%s: holds: %s" % (name, check(text, read_key(options.key))))
+            except (Wrong, OSError, ValueError, KeyError, IndexError, TypeError) as fault:
+                good = False
+                print("%s: DOES NOT HOLD: %s" % (name, fault))
     return 0 if good else 1
 
 

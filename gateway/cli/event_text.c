@@ -131,6 +131,15 @@ static void say_scopes(struct sentence *sentence, const uint32_t *scopes, size_t
     }
 }
 
+char *scope_text(uint32_t scope, char out[SCOPE_TEXT_SIZE])
+{
+    char text[EVENT_TEXT_SIZE];
+    struct sentence sentence = {text, 0};
+    say_scope(&sentence, scope);
+    snprintf(out, SCOPE_TEXT_SIZE, "%.*s", SCOPE_TEXT_SIZE - 1, text);
+    return out;
+}
+
 /* Events --------------------------------------------------------------------------------------- */
 
 static const char *source_words(Assent__V1__ConsentSource source)

@@ -4,6 +4,7 @@
 #define GATEWAY_CLI_EVENT_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proto/event.pb-c.h"
 
@@ -17,6 +18,10 @@ void event_learn(const Assent__V1__Event *event);
 #define EVENT_TEXT_SIZE 1024
 char *event_text(const Assent__V1__Event *event, const Assent__V1__Personal *personal,
                  char out[EVENT_TEXT_SIZE]);
+
+/* "everything", "program offers". */
+#define SCOPE_TEXT_SIZE 128
+char *scope_text(uint32_t scope, char out[SCOPE_TEXT_SIZE]);
 
 /* "delivered", "no_receipt"; "opted out". For people: spaces instead of underscores. */
 char *outcome_text(Assent__V1__Outcome outcome, Assent__V1__Reason reason, char out[96]);

@@ -13,6 +13,7 @@
 #include "consent/record_peek.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/event_text.h"
+#include "gateway/cli/export_case.h"
 #include "gateway/cli/export_out.h"
 #include "gateway/cli/ledger_path.h"
 #include "gateway/cli/options.h"
@@ -272,35 +273,120 @@ static bool read_kinds(char *words, struct filter *filter, const char **ret_bad)
     return true;
 }
 
+/* The options as they were written. */
+struct export_words {
+    const char *data, *from, *to, *number, *message, *kinds, *format, *path, *person;
+    bool progress;
+};
+
+/* Makes the filter of the words; the exit code of a complaint otherwise. `kinds` stays in the filter. */
+static int read_filter(const struct usage *usage, const struct export_words *words, char *kinds,
+                       struct filter *filter)
+{
+    const char *bad = "";
+    uint64_t now_ms = clock_wall_ms();
+    filter->to_ms = UINT64_MAX;
+    if (words->from != NULL && !when_parse_date(words->from, now_ms, &filter->from_ms))
+        return usage_error(usage, "--from %s is no time like 2026-12-01 or 2026-12-01T09:00:00Z",
+                           words->from);
+    if (words->to != NULL && !when_parse_date(words->to, now_ms, &filter->to_ms))
+        return usage_error(usage, "--to %s is no time like 2026-12-01 or 2026-12-01T09:00:00Z",
+                           words->to);
+    if (filter->to_ms <= filter->from_ms)
+        return usage_error(usage, "--to is not later than --from: no record can be between them");
+    if (words->number != NULL &&
+        number_parse(span_from_string(words->number), &filter->number) != ERR_OK)
+        return usage_error(usage, "--number %s is no number like +12025550123", words->number);
+    if (words->message != NULL &&
+        (!config_integer(words->message[0] == '#' ? words->message + 1 : words->message,
+                         &filter->message) ||
+         filter->message == 0))
+        return usage_error(usage, "--message %s is no id", words->message);
+    if (!read_kinds(kinds, filter, &bad))
+        return usage_error(usage, "--kind %s: up to %d kinds that `assent watch --json` shows", bad,
+                           KINDS_MAX);
+    return EXIT_DONE;
+}
+
+static int export_records(const struct cli *cli, const struct usage *usage,
+                          const struct export_words *words, struct export_job *job)
+{
+    struct config *config = NULL;
+    job->out = out_of(words->format);
+    if (job->out == NULL)
+        return usage_error(usage, "--format %s: csv, jsonl and sqlite are known", words->format);
+    if (job->out->needs_file && words->path == NULL)
+        return usage_error(usage, "a database needs -o FILE");
+    if (job->filter.brand != NULL && cli->config_path == NULL)
+        return usage_error(usage, "--brand needs -c FILE: it says which programs are a brand's");
+    char *kinds = check_strdup(words->kinds ? words->kinds : ""), *directory = NULL;
+    int code = read_filter(usage, words, kinds, &job->filter);
+    if (code == EXIT_DONE && job->filter.brand != NULL &&
+        (job->config = config = cli_load_config(cli)) == NULL)
+        code = EXIT_REFUSED;
+    if (code == EXIT_DONE && (directory = ledger_path(cli, words->data)) == NULL)
+        code = EXIT_REFUSED;
+    if (code == EXIT_DONE)
+        code = run(job, directory, words->path, progress_wanted(words->progress));
+    free(directory);
+    free(kinds);
+    if (config != NULL)
+        config_free(config);
+    return code;
+}
+
+static int export_person(const struct cli *cli, const struct usage *usage,
+                         const struct export_words *words, const struct filter *filter)
+{
+    uint64_t number;
+    if (words->from || words->to || words->number || words->message || words->kinds ||
+        filter->program || filter->brand || filter->client)
+        return usage_error(usage, "--case has all on one person: no filter goes with it");
+    if (words->path == NULL)
+        return usage_error(usage, "--case needs -o FILE: a zip file");
+    if (number_parse(span_from_string(words->person), &number) != ERR_OK)
+        return usage_error(usage, "--case %s is no number like +12025550123", words->person);
+    char *directory = ledger_path(cli, words->data);
+    if (directory == NULL)
+        return EXIT_REFUSED;
+    int code = export_case(directory, number, words->path, progress_wanted(words->progress));
+    free(directory);
+    return code;
+}
+
 int command_export(const struct cli *cli, int argc, char **argv)
 {
     static struct export_job job;
     struct filter *filter = &job.filter;
-    const char *data = NULL, *from = NULL, *to = NULL, *number = NULL, *message = NULL,
-               *kinds = NULL, *format = "csv", *path = NULL;
-    bool progress = false;
+    struct export_words words = {.format = "csv"};
     const struct option_row rows[] = {
-        {"data", "DIR", "the gateway's data directory; else from -c", &data, NULL},
-        {"from", "TIME", "records from then on; 2026-12-01 or 2026-12-01T09:00:00Z", &from, NULL},
-        {"to", "TIME", "records before then", &to, NULL},
+        {"data", "DIR", "the gateway's data directory; else from -c", &words.data, NULL},
+        {"from", "TIME", "records from then on; 2026-12-01 or 2026-12-01T09:00:00Z", &words.from,
+         NULL},
+        {"to", "TIME", "records before then", &words.to, NULL},
         {"program", "NAME", "of this program", &filter->program, NULL},
         {"brand", "NAME", "of this brand's programs; needs -c", &filter->brand, NULL},
         {"client", "NAME", "what this client submitted, and what became of it", &filter->client,
          NULL},
-        {"number", "NUMBER", "of this person", &number, NULL},
-        {"message", "ID", "of this message", &message, NULL},
+        {"number", "NUMBER", "of this person", &words.number, NULL},
+        {"message", "ID", "of this message", &words.message, NULL},
         {"kind", "KIND,...",
          "of these kinds, up to eight: accepted, sent, opted_out, ... as\n"
          "                        the column `kind` says",
-         &kinds, NULL},
-        {"format", "FORMAT", "csv, jsonl or sqlite; csv", &format, NULL},
-        {"o", "FILE", "write there, mode 0600; it must not be there. Else standard output", &path,
-         NULL},
-        {"progress", NULL, "show progress also when stderr is no terminal", NULL, &progress},
+         &words.kinds, NULL},
+        {"format", "FORMAT", "csv, jsonl or sqlite; csv", &words.format, NULL},
+        {"case", "NUMBER",
+         "all on this person for an auditor, a zip file: a page to read,\n"
+         "                        the records, a proof of each, and what checks them",
+         &words.person, NULL},
+        {"o", "FILE", "write there, mode 0600; it must not be there. Else standard output",
+         &words.path, NULL},
+        {"progress", NULL, "show progress also when stderr is no terminal", NULL, &words.progress},
     };
     const struct usage usage = {
         .synopsis =
-            "assent {-c FILE export | export --data DIR} [FILTERS] [--format FORMAT] [-o FILE]",
+            "assent {-c FILE export | export --data DIR} [FILTERS] [--format FORMAT] [-o FILE]\n"
+            "       assent {-c FILE export | export --data DIR} --case NUMBER -o FILE",
         .about =
             "Writes the ledger's records, a row each, with what is the same for all kinds in "
             "columns\n"
@@ -310,52 +396,10 @@ int command_export(const struct cli *cli, int argc, char **argv)
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
     };
-    size_t words;
-    enum options_result result = options_read(&usage, argc, argv, NULL, 0, &words);
+    size_t count;
+    enum options_result result = options_read(&usage, argc, argv, NULL, 0, &count);
     if (result != OPTIONS_READ)
         return options_exit(result);
-    uint64_t now_ms = clock_wall_ms();
-    const char *bad = "";
-    char *kind_words = check_strdup(kinds ? kinds : "");
-    filter->to_ms = UINT64_MAX;
-    job.out = out_of(format);
-    int code = EXIT_DONE;
-    if (job.out == NULL)
-        code = usage_error(&usage, "--format %s: csv, jsonl and sqlite are known", format);
-    else if (job.out->needs_file && path == NULL)
-        code = usage_error(&usage, "a database needs -o FILE");
-    else if (from != NULL && !when_parse_date(from, now_ms, &filter->from_ms))
-        code = usage_error(&usage, "--from %s is no time like 2026-12-01 or 2026-12-01T09:00:00Z",
-                           from);
-    else if (to != NULL && !when_parse_date(to, now_ms, &filter->to_ms))
-        code =
-            usage_error(&usage, "--to %s is no time like 2026-12-01 or 2026-12-01T09:00:00Z", to);
-    else if (filter->to_ms <= filter->from_ms)
-        code = usage_error(&usage, "--to is not later than --from: no record can be between them");
-    else if (number != NULL && number_parse(span_from_string(number), &filter->number) != ERR_OK)
-        code = usage_error(&usage, "--number %s is no number like +12025550123", number);
-    else if (message != NULL &&
-             (!config_integer(message[0] == '#' ? message + 1 : message, &filter->message) ||
-              filter->message == 0))
-        code = usage_error(&usage, "--message %s is no id", message);
-    else if (!read_kinds(kind_words, filter, &bad))
-        code = usage_error(&usage, "--kind %s: up to %d kinds that `assent watch --json` shows",
-                           bad, KINDS_MAX);
-    else if (filter->brand != NULL && cli->config_path == NULL)
-        code = usage_error(&usage, "--brand needs -c FILE: it says which programs are a brand's");
-    struct config *config = NULL;
-    if (code == EXIT_DONE && filter->brand != NULL) {
-        config = cli_load_config(cli);
-        code = config == NULL ? EXIT_REFUSED : EXIT_DONE;
-    }
-    char *directory = code == EXIT_DONE ? ledger_path(cli, data) : NULL;
-    job.config = config;
-    if (code == EXIT_DONE)
-        code = directory == NULL ? EXIT_REFUSED
-                                 : run(&job, directory, path, progress_wanted(progress));
-    free(directory);
-    free(kind_words);
-    if (config != NULL)
-        config_free(config);
-    return code;
+    return words.person != NULL ? export_person(cli, &usage, &words, filter)
+                                : export_records(cli, &usage, &words, &job);
 }

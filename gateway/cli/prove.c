@@ -10,15 +10,11 @@
 #include "consent/ledger_checkpoint.h"
 #include "consent/ledger_nodes.h"
 #include "gateway/cli/cli.h"
-#include "gateway/cli/json.h"
 #include "gateway/cli/ledger_path.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/print.h"
+#include "gateway/cli/proof_json.h"
 #include "gateway/config_text.h"
-#include "proto/base/arena.h"
-#include "proto/base/base64.h"
-#include "proto/base/bytes.h"
-#include "proto/base/check.h"
 
 struct prove {
     const char *directory;
@@ -26,45 +22,12 @@ struct prove {
     bool personal; /* with the person's part and what opens its commitment */
 };
 
-static json_t *octets_json(struct span octets)
-{
-    char *text = check_malloc(BASE64_SIZE(octets.length) + 1);
-    json_t *json = json_string(base64_encode(octets, text));
-    free(text);
-    return json;
-}
-
-static json_t *nodes_json(const struct proof *proof)
-{
-    json_t *list = json_array();
-    for (unsigned i = 0; i < proof->count; i++)
-        json_array_append_new(list, octets_json(span_of(proof->node[i].octets, DIGEST_SIZE)));
-    return list;
-}
-
 static int print_json(json_t *object)
 {
     json_dumpf(object, stdout, JSON_INDENT(2));
     printf("\n");
     json_decref(object);
     return EXIT_DONE;
-}
-
-/* The proof is of our files, the checkpoint of their writer: where they differ, it would prove nothing. */
-static bool matches(const struct prove *prove, const struct checkpoint *checkpoint)
-{
-    struct digest root;
-    struct tree_source source = ledger_nodes_source(prove->nodes);
-    if (proof_root(&source, checkpoint->size, &root) != ERR_OK) {
-        complain("%s", ledger_nodes_why(prove->nodes));
-        return false;
-    }
-    if (memcmp(root.octets, checkpoint->root.octets, DIGEST_SIZE) == 0)
-        return true;
-    complain("the ledger's first %" PRIu64 " records are not those that the checkpoint covers: "
-             "assent verify says more",
-             checkpoint->size);
-    return false;
 }
 
 /* Inclusion ----------------------------------------------------------------------------------- */
@@ -84,72 +47,23 @@ static bool read_record(const struct prove *prove, uint64_t sequence, struct led
     return false;
 }
 
-/* What its leaf hash is over, behind the 00: u24 length, public part, commitment. */
-static json_t *entry_json(const struct ledger_record *record)
-{
-    size_t length = 3 + record->public_part.length + record->commitment.length;
-    uint8_t *entry = check_malloc(length);
-    entry[0] = (uint8_t)(record->public_part.length >> 16);
-    entry[1] = (uint8_t)(record->public_part.length >> 8);
-    entry[2] = (uint8_t)record->public_part.length;
-    memcpy(entry + 3, record->public_part.data, record->public_part.length);
-    if (record->commitment.length > 0)
-        memcpy(entry + 3 + record->public_part.length, record->commitment.data,
-               record->commitment.length);
-    json_t *json = octets_json(span_of(entry, length));
-    free(entry);
-    return json;
-}
-
-static void add_event(const struct prove *prove, json_t *object, const struct ledger_record *record)
-{
-    struct arena arena;
-    arena_init(&arena, 4 * LEDGER_RECORD_MAX);
-    Assent__V1__Event *event = assent__v1__event__unpack(
-        &arena.allocator, record->public_part.length, record->public_part.data);
-    Assent__V1__Personal *personal =
-        prove->personal && record->personal_part.length > 0
-            ? assent__v1__personal__unpack(&arena.allocator, record->personal_part.length,
-                                           record->personal_part.data)
-            : NULL;
-    if (event != NULL)
-        json_object_set_new(object, "event", event_json(record->sequence, event, personal));
-    if (prove->personal && record->personal_part.length > 0) {
-        json_object_set_new(object, "personal", octets_json(record->personal_part));
-        json_object_set_new(object, "salt", octets_json(record->salt));
-    }
-    arena_release(&arena);
-}
-
 static int prove_inclusion(const struct prove *prove, uint64_t sequence, struct span note,
                            const struct checkpoint *checkpoint)
 {
-    struct proof proof;
     struct ledger_reader *reader;
     struct ledger_record record;
-    struct tree_source source = ledger_nodes_source(prove->nodes);
     if (sequence == 0 || sequence > checkpoint->size) {
         complain("the newest checkpoint covers records 1 to %" PRIu64 "%s", checkpoint->size,
                  sequence > checkpoint->size ? "; a newer one comes within a second of the record"
                                              : "");
         return EXIT_REFUSED;
     }
-    if (!matches(prove, checkpoint))
+    if (!checkpoint_matches(prove->nodes, checkpoint) ||
+        !read_record(prove, sequence, &reader, &record))
         return EXIT_REFUSED;
-    if (proof_of_inclusion(&source, sequence - 1, checkpoint->size, &proof) != ERR_OK) {
-        complain("%s", ledger_nodes_why(prove->nodes));
-        return EXIT_REFUSED;
-    }
-    if (!read_record(prove, sequence, &reader, &record))
-        return EXIT_REFUSED;
-    json_t *object =
-        json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:s%}", "proof", "inclusion", "sequence",
-                  (json_int_t)sequence, "leaf_index", (json_int_t)(sequence - 1), "tree_size",
-                  (json_int_t)checkpoint->size, "entry", entry_json(&record), "nodes",
-                  nodes_json(&proof), "checkpoint", (const char *)note.data, note.length);
-    add_event(prove, object, &record);
+    json_t *object = inclusion_json(prove->nodes, &record, note, checkpoint, prove->personal);
     ledger_reader_free(reader);
-    return print_json(object);
+    return object == NULL ? EXIT_REFUSED : print_json(object);
 }
 
 /* Consistency --------------------------------------------------------------------------------- */
@@ -196,7 +110,7 @@ static int prove_consistency(const struct prove *prove, const char *from_path, c
                  from.size, to.size);
         return EXIT_REFUSED;
     }
-    if (!matches(prove, &from) || !matches(prove, &to))
+    if (!checkpoint_matches(prove->nodes, &from) || !checkpoint_matches(prove->nodes, &to))
         return EXIT_REFUSED;
     if (proof_of_consistency(&source, from.size, to.size, &proof) != ERR_OK) {
         complain("%s", ledger_nodes_why(prove->nodes));
@@ -204,8 +118,8 @@ static int prove_consistency(const struct prove *prove, const char *from_path, c
     }
     return print_json(json_pack("{s:s, s:I, s:I, s:o, s:s%, s:s%}", "proof", "consistency",
                                 "from_size", (json_int_t)from.size, "to_size", (json_int_t)to.size,
-                                "nodes", nodes_json(&proof), "from", from_note, from_length, "to",
-                                to_note, to_length));
+                                "nodes", proof_nodes_json(&proof), "from", from_note, from_length,
+                                "to", to_note, to_length));
 }
 
 static int run(struct prove *prove, uint64_t sequence, const char *from, const char *to)

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What an auditor takes away: assent export in its three forms tells the same, by every filter, twice the same octets;
-an SQLite database answers with its views; what cannot be is said, and nothing is overwritten."""
+an SQLite database answers with its views; the file on one person is checked by what comes with it; what cannot be is
+said, and nothing is overwritten."""
 import csv
 import io
 import json
 import sqlite3
+import subprocess
+import sys
+import zipfile
 
 import harness
 from harness import say, wait_for
@@ -109,6 +113,50 @@ def twice_is_the_same(world, until):
     say("the same range twice gives the same octets")
 
 
+def a_case_checks_itself(world):
+    world.await_checkpoint()
+    key = world.cli("key", "show").stdout.strip()
+    files = [world.folder / f"case{n}.zip" for n in (1, 2)]
+    for file in files:
+        export(world, "--case", READERS[0], "-o", str(file))
+    assert files[0].read_bytes() == files[1].read_bytes() and (files[0].stat().st_mode & 0o777) == 0o600
+    folder = world.folder / "case"
+    with zipfile.ZipFile(files[0]) as archive:
+        archive.extractall(folder)
+    assert {file.name for file in folder.iterdir()} == {
+        "index.html", "README.txt", "records.jsonl", "consent.jsonl", "proofs.jsonl", "checkpoint.note", "key.txt",
+        "verify.py"}
+    records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+    theirs = {int(row["sequence"]) for row in rows_of(world, "--number", READERS[0])}
+    assert theirs <= {record["sequence"] for record in records}, (theirs, records)
+    assert {record["kind"] for record in records if record["sequence"] not in theirs} <= \
+        {"scope_registered", "signing_key"}, "of nobody else"
+    assert {json.loads(line)["kind"] for line in (folder / "consent.jsonl").read_text().splitlines()} == {"opt_in_recorded"}
+    assert (folder / "key.txt").read_text().strip() == key and key in (folder / "README.txt").read_text()
+    page = (folder / "index.html").read_text()
+    assert READERS[0] in page and "single" in page and "delivered" in page and "&#34;quoted&#34;" in page, page
+    assert not any(number in page for number in READERS[1:])
+
+    def judge(name="proofs.jsonl"):
+        return subprocess.run([sys.executable, "verify.py", "--key", key, name], cwd=folder, capture_output=True,
+                              text=True, timeout=60, check=False)
+    result = judge()
+    assert result.returncode == 0 and result.stdout.count(": holds: record") == len(records), result
+    proofs = (folder / "proofs.jsonl").read_text().splitlines()
+    bent = json.loads(proofs[-1])
+    bent["sequence"] += 1
+    (folder / "bent.jsonl").write_text("\n".join([*proofs[:-1], json.dumps(bent)]))
+    result = judge("bent.jsonl")
+    assert result.returncode == 1 and f"bent.jsonl:{len(proofs)}: DOES NOT HOLD" in result.stdout, result
+    for options, code, words in ((("--case", READERS[0]), 2, "needs -o"), (("--case", "12x", "-o", "x"), 2, "no number like"),
+                                 (("--case", READERS[0], "-o", str(files[0])), 1, "nothing is overwritten"),
+                                 (("--case", READERS[0], "--kind", "sent", "-o", "x"), 2, "no filter"),
+                                 (("--case", "+12025550178", "-o", str(world.folder / "none.zip")), 1, "knows nothing")):
+        assert words in export(world, *options, code=code).stderr, options
+    assert not (world.folder / "none.zip").exists()
+    say(f"the case of one person: {len(records)} records, each proven by the verifier in the file")
+
+
 def diagnoses_name_the_cause(world, ids, refused):
     for word, cause in ((READERS[0], "delivered"), (f"#{ids[0]}", "delivered"), (STRANGER, "no_consent"),
                         (f"#{refused}", "no_consent"), ("+12025550177", "never_asked")):
@@ -144,6 +192,7 @@ def main():
         views_answer(database, ids, refused)
         filters_select(world, ids, code)
         twice_is_the_same(world, rows_of(world)[-1]["time"])
+        a_case_checks_itself(world)
         diagnoses_name_the_cause(world, ids, refused)
         what_cannot_be_is_said(world)
 

@@ -322,6 +322,14 @@ class World:
         return sum(value for key, value in self.metrics().items()
                    if key.split("{")[0] == name and label in key)
 
+    def newest_checkpoint(self):
+        return max((self.folder / "data" / "checkpoints").glob("*.note"))
+
+    def await_checkpoint(self):
+        """Until all records that are written now have one."""
+        records = self.metric("assent_ledger_sequence")
+        wait_for("a checkpoint of everything", lambda: int(self.newest_checkpoint().stem) >= records)
+
     def cli(self, *arguments, check=True, seconds=PATIENCE, **options):
         result = subprocess.run([str(BUILD / "assent"), "-c", str(self.config_file), *map(str, arguments)],
                                 capture_output=True, text=True, timeout=seconds, **options)

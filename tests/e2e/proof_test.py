@@ -25,16 +25,6 @@ def judge(world, key, proof, name="proof.json"):
     return result.returncode, result.stdout
 
 
-def newest_checkpoint(world):
-    return max((world.folder / "data" / "checkpoints").glob("*.note"))
-
-
-def covered(world):
-    """All durable records have a checkpoint."""
-    durable = world.metric("assent_ledger_sequence")
-    return wait_for("a checkpoint of everything", lambda: int(newest_checkpoint(world).stem) >= durable)
-
-
 def verify(world, *options, code=0):
     result = world.cli("verify", *options, check=False)
     assert result.returncode == code, result
@@ -50,7 +40,7 @@ def a_witness_keeps_what_was_signed(world):
     kept = world.folder / "witness"
     wait_for("the witness to have the newest checkpoint",
              lambda: world.metric("assent_ledger_witnessed_sequence") >= world.metric("assent_ledger_sequence") and
-             kept.exists() and newest_checkpoint(world).read_text() in kept.read_text())
+             kept.exists() and world.newest_checkpoint().read_text() in kept.read_text())
     assert "Nothing was changed" in verify(world, "--checkpoints", str(kept))
     # One that is away is told of, and holds up nothing.
     world.config_file.write_text(world.config_text.replace(f'file: "{kept}"', 'command: "exit 3"'))
@@ -70,7 +60,7 @@ def a_running_gateway_is_verified(world, key):
 
 
 def records_are_proven(world, key):
-    size = int(newest_checkpoint(world).stem)
+    size = int(world.newest_checkpoint().stem)
     for sequence in sorted({1, 2, size // 2, size - 1, size}):
         proof = json.loads(world.cli("prove", str(sequence)).stdout)
         code, line = judge(world, key, proof)
@@ -90,9 +80,9 @@ def records_are_proven(world, key):
 
 def growth_is_proven(world, key):
     old = world.folder / "old.note"
-    shutil.copy(newest_checkpoint(world), old)
+    shutil.copy(world.newest_checkpoint(), old)
     send_some(world, 20)
-    covered(world)
+    world.await_checkpoint()
     proof = json.loads(world.cli("prove", "--from", str(old)).stdout)
     code, line = judge(world, key, proof)
     assert code == 0 and "begins with" in line, line
@@ -110,7 +100,7 @@ def a_new_key_takes_over(world, old_key):
     assert "BEGIN PUBLIC KEY" in world.cli("key", "show", "--pem").stdout
     world.start_gateway()
     send_some(world, 3)
-    covered(world)
+    world.await_checkpoint()
     for key in (old_key, new_key):
         assert "Nothing was changed" in verify(world, "--key", key)
     assert judge(world, new_key, world.cli("prove", "1").stdout)[0] == 0
@@ -143,7 +133,7 @@ def main():
     with harness.World(config=harness.CONFIG + 'witness: {{file: "{folder}/witness"}}\n') as world:
         world.record_opt_ins("news", OPTED_IN)
         send_some(world, 10)
-        covered(world)
+        world.await_checkpoint()
         key = world.cli("key", "show").stdout.strip()
         a_witness_keeps_what_was_signed(world)
         a_running_gateway_is_verified(world, key)
