@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "consent/ledger_files.h"
+#include "consent/ledger_file.h"
+#include "consent/ledger_seal.h"
 #include "consent/ledger_writer.h"
 #include "proto/base/check.h"
 
@@ -65,11 +66,16 @@ static enum err open_segment(int folder, struct segment *ret_segment, struct tre
 {
     uint64_t *numbers, newest = 0;
     size_t count;
-    if (!folder_list(folder, SEGMENT_SUFFIX, &numbers, &count)) {
+    if (segments_settle(folder) != ERR_OK) {
+        *ret_why =
+            ledger_why("ledger/ cannot be cleared of what a crash has left: %s.", strerror(errno));
+        return ERR_IO;
+    }
+    if (!segments_list(folder, &numbers, &count)) {
         *ret_why = ledger_why("ledger/ cannot be listed: %s.", strerror(errno));
         return ERR_IO;
     }
-    enum err err = segments_check(numbers, count, ret_why);
+    enum err err = segments_check(folder, numbers, count, ret_why);
     if (err == ERR_OK)
         err = segments_tree(folder, numbers, count, ret_sealed, ret_why);
     if (count > 0)

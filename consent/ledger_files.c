@@ -15,7 +15,6 @@
 #include "proto/base/check.h"
 
 #define NAME_DIGITS 20
-#define NEW_SUFFIX  ".new"
 #define WHY_SIZE    512
 
 static int open_file(int folder, const char *name, int flags, mode_t mode)
@@ -31,6 +30,7 @@ struct ledger_io ledger_io = {
     .fdatasync = fdatasync,
     .fsync = fsync,
     .rename = renameat,
+    .unlink = unlinkat,
 };
 
 char *file_name(char out[FILE_NAME_SIZE], uint64_t number, const char *suffix)
@@ -138,6 +138,30 @@ void file_abandon(int folder, uint64_t number, const char *suffix)
 {
     char name[FILE_NAME_SIZE];
     unlinkat(folder, new_name(name, number, suffix), 0);
+}
+
+enum err file_remove(int folder, uint64_t number, const char *suffix)
+{
+    char name[FILE_NAME_SIZE];
+    if (ledger_io.unlink(folder, file_name(name, number, suffix), 0) == 0 || errno == ENOENT)
+        return ERR_OK;
+    return ERR_IO;
+}
+
+ssize_t read_at(int fd, void *out, size_t length, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < length) {
+        ssize_t n = pread(fd, (uint8_t *)out + done, length - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
 }
 
 enum err write_at(int fd, struct span data, uint64_t offset)

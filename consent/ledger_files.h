@@ -3,6 +3,7 @@
  *
  *     DIRECTORY/lock                            held by the one process that writes
  *     DIRECTORY/ledger/NNNNNNNNNNNNNNNNNNNN.seg  named by the sequence number of the first record
+ *     DIRECTORY/ledger/NNNNNNNNNNNNNNNNNNNN.sealed  the same segment, compressed
  *     DIRECTORY/checkpoints/NNNNNNNNNNNNNNNNNNNN.note  by the records it covers
  *     DIRECTORY/snapshots/NNNNNNNNNNNNNNNNNNNN.snap  by the first record not folded into it
  *     *.new                                     being made; worth nothing before it is renamed
@@ -26,11 +27,14 @@ struct ledger_io {
     int (*fdatasync)(int fd);
     int (*fsync)(int folder);
     int (*rename)(int from_folder, const char *from, int to_folder, const char *to);
+    int (*unlink)(int folder, const char *name, int flags);
 };
 extern struct ledger_io ledger_io;
 
-#define FILE_NAME_SIZE  32
+#define FILE_NAME_SIZE  48
 #define SEGMENT_SUFFIX  ".seg"
+#define SEALED_SUFFIX   ".sealed"
+#define NEW_SUFFIX      ".new" /* behind another one */
 #define SNAPSHOT_SUFFIX ".snap"
 
 char *file_name(char out[FILE_NAME_SIZE], uint64_t number, const char *suffix);
@@ -49,6 +53,11 @@ MUST_CHECK enum err file_publish(int folder, uint64_t number, const char *suffix
 /* The same without syncing the folder: the name may be lost with the power. */
 MUST_CHECK enum err file_rename(int folder, uint64_t number, const char *suffix);
 void file_abandon(int folder, uint64_t number, const char *suffix);
+/* ERR_OK too where it is not there. The folder is not synced. */
+MUST_CHECK enum err file_remove(int folder, uint64_t number, const char *suffix);
+
+/* Reads `length` octets at `offset`; fewer at the end of the file. Negative: errno. */
+ssize_t read_at(int fd, void *out, size_t length, uint64_t offset);
 
 /* All or ERR_NO_SPACE or ERR_IO; may be called again with the same after ERR_NO_SPACE. */
 MUST_CHECK enum err write_at(int fd, struct span data, uint64_t offset);

@@ -10,7 +10,10 @@
 
 static_assert(LEDGER_RECORD_MAX <= LENGTHS_MASK, "a length must fit its field");
 
-static const char head_magic[8] = {'A', 'S', 'N', 'T', 'L', 'D', 'G', '\n'};
+static const char head_magic[][8] = {
+    [FILE_RAW] = {'A', 'S', 'N', 'T', 'L', 'D', 'G', '\n'},
+    [FILE_SEALED] = {'A', 'S', 'N', 'T', 'S', 'L', 'D', '\n'},
+};
 static const char end_magic[8] = {'A', 'S', 'N', 'T', 'E', 'N', 'D', '\n'};
 
 static uint32_t load_u32(const uint8_t *at)
@@ -101,6 +104,25 @@ void record_finish(uint8_t *at, uint64_t sequence, bool barrier, const uint8_t s
     store_u32(at + 4, public_checksum(at, sequence, leaf_size(public_length, personal_length)));
 }
 
+void record_make_erased(uint8_t *at, uint64_t sequence, bool barrier, struct span public_part,
+                        size_t personal_length, const uint8_t commitment[DIGEST_SIZE])
+{
+    memset(at, 0, record_size(public_part.length, personal_length));
+    store_u32(at,
+              RECORD_ERASED << 24 | (barrier ? LENGTHS_BARRIER : 0) | (uint32_t)personal_length);
+    store_u32(at + 8, (uint32_t)public_part.length);
+    if (public_part.length > 0)
+        memcpy(at + RECORD_HEAD, public_part.data, public_part.length);
+    memcpy(at + RECORD_HEAD + public_part.length, commitment, DIGEST_SIZE);
+    store_u32(at + 4,
+              public_checksum(at, sequence, leaf_size(public_part.length, personal_length)));
+}
+
+size_t record_personal_length(const uint8_t *octets)
+{
+    return laid_personal_length(octets);
+}
+
 bool record_plausible(struct span octets)
 {
     const uint8_t *at = octets.data;
@@ -155,20 +177,20 @@ enum record_result record_decode(struct span octets, uint64_t sequence, struct r
     return RECORD_OK;
 }
 
-void file_head_encode(uint8_t out[FILE_HEAD], const struct file_head *head)
+void file_head_encode(uint8_t out[FILE_HEAD], enum file_form form, const struct file_head *head)
 {
     memset(out, 0, FILE_HEAD);
-    memcpy(out, head_magic, sizeof head_magic);
+    memcpy(out, head_magic[form], sizeof head_magic[form]);
     store_u32(out + 8, head->version);
     store_u32(out + 12, head->flags);
     store_u64(out + 16, head->first);
     store_u32(out + FILE_HEAD - 4, crc32c(0, out, FILE_HEAD - 4));
 }
 
-enum err file_head_decode(struct span octets, struct file_head *ret_head)
+enum err file_head_decode(struct span octets, enum file_form form, struct file_head *ret_head)
 {
     const uint8_t *at = octets.data;
-    if (octets.length < FILE_HEAD || memcmp(at, head_magic, sizeof head_magic) != 0 ||
+    if (octets.length < FILE_HEAD || memcmp(at, head_magic[form], sizeof head_magic[form]) != 0 ||
         load_u32(at + FILE_HEAD - 4) != crc32c(0, at, FILE_HEAD - 4))
         return ERR_CORRUPT;
     struct file_head head = {load_u32(at + 8), load_u32(at + 12), load_u64(at + 16)};

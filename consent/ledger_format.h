@@ -38,6 +38,11 @@ struct span record_laid_leaf(const uint8_t *at);
  * at without a personal part. */
 void record_finish(uint8_t *at, uint64_t sequence, bool barrier, const uint8_t salt[SALT_SIZE]);
 
+/* The octets of a record whose personal part of `personal_length` octets, 1 or more, is destroyed: all but
+ * the commitment to it. */
+void record_make_erased(uint8_t *at, uint64_t sequence, bool barrier, struct span public_part,
+                        size_t personal_length, const uint8_t commitment[DIGEST_SIZE]);
+
 struct record {
     size_t size;
     bool barrier;
@@ -62,10 +67,18 @@ MUST_CHECK enum record_result record_decode(struct span octets, uint64_t sequenc
 /* Whether a record could start here, by its mark and lengths alone. */
 bool record_plausible(struct span octets);
 
+/* A record's octets are `octets`: how many its personal part has or had. */
+size_t record_personal_length(const uint8_t *octets);
+
 /* Head of a file. */
 #define FILE_HEAD        64u
 #define FILE_VERSION     1u
 #define FILE_IS_SNAPSHOT 1u /* flag */
+
+enum file_form {
+    FILE_RAW,
+    FILE_SEALED, /* consent/ledger_sealed.h */
+};
 
 struct file_head {
     uint32_t version;
@@ -73,9 +86,10 @@ struct file_head {
     uint64_t first; /* sequence number of a segment's first record; first not in a snapshot */
 };
 
-void file_head_encode(uint8_t out[FILE_HEAD], const struct file_head *head);
+void file_head_encode(uint8_t out[FILE_HEAD], enum file_form form, const struct file_head *head);
 /* ERR_CORRUPT, or ERR_VERSION for a sound head of another version or with flags not known here. */
-MUST_CHECK enum err file_head_decode(struct span octets, struct file_head *ret_head);
+MUST_CHECK enum err file_head_decode(struct span octets, enum file_form form,
+                                     struct file_head *ret_head);
 
 /* End of a file. */
 #define FILE_END 64u

@@ -2,7 +2,6 @@
 #include "consent/ledger_nodes.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -66,34 +65,35 @@ const char *ledger_nodes_why(const struct ledger_nodes *nodes)
     return nodes->why;
 }
 
-static int open_segment(struct ledger_nodes *nodes, uint64_t index)
+static enum err open_segment(struct ledger_nodes *nodes, uint64_t index, struct ledger_file *file)
 {
-    char name[FILE_NAME_SIZE];
-    int fd =
-        openat(nodes->folder, file_name(name, index * LEDGER_SEGMENT_RECORDS + 1, SEGMENT_SUFFIX),
-               O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        snprintf(nodes->why, sizeof nodes->why, "ledger/%s cannot be opened: %s.", name,
-                 strerror(errno));
-    return fd;
+    enum err err = ledger_file_open(nodes->folder, index * LEDGER_SEGMENT_RECORDS + 1, file);
+    if (err == ERR_CORRUPT)
+        snprintf(nodes->why, sizeof nodes->why,
+                 "ledger/%s has a damaged head or directory: run assent verify.", file->name);
+    else if (err != ERR_OK)
+        snprintf(nodes->why, sizeof nodes->why, "ledger/%s cannot be opened: %s.", file->name,
+                 err == ERR_VERSION ? "another version wrote it" : strerror(errno));
+    return err;
 }
 
 static enum err fault(struct ledger_nodes *nodes, uint64_t index, enum err err, const char *what)
 {
     char name[FILE_NAME_SIZE];
     snprintf(nodes->why, sizeof nodes->why, "ledger/%s %s: run assent verify.",
-             file_name(name, index * LEDGER_SEGMENT_RECORDS + 1, SEGMENT_SUFFIX), what);
+             segment_name(nodes->folder, index * LEDGER_SEGMENT_RECORDS + 1, name), what);
     return err;
 }
 
 static enum err root_of_sealed(struct ledger_nodes *nodes, uint64_t index, struct digest *ret_root)
 {
     struct file_end end;
-    int fd = open_segment(nodes, index);
-    if (fd < 0)
-        return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-    enum err err = segment_end(fd, &end);
-    close(fd);
+    struct ledger_file file;
+    enum err err = open_segment(nodes, index, &file);
+    if (err != ERR_OK)
+        return err;
+    err = ledger_file_end(&file, &end);
+    ledger_file_close(&file);
     if (err != ERR_OK)
         return fault(nodes, index, err, "has no sound end");
     *ret_root = end.root;
@@ -105,20 +105,23 @@ static enum err hash_segment(struct ledger_nodes *nodes, struct hashed *hashed, 
     struct ledger_scan scan;
     struct record record;
     enum scan_result result = SCAN_END;
-    int fd = open_segment(nodes, index);
-    if (fd < 0)
-        return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+    struct ledger_file file;
+    enum err err = open_segment(nodes, index, &file);
+    if (err != ERR_OK)
+        return err;
     hashed->index = index;
     hashed->count = 0;
     scan_init(&scan);
-    scan_start(&scan, fd, index * LEDGER_SEGMENT_RECORDS + 1);
+    scan_start(&scan, &file, index * LEDGER_SEGMENT_RECORDS + 1);
     while (hashed->count < LEDGER_SEGMENT_RECORDS &&
            (result = scan_next(&scan, &record)) == SCAN_RECORD)
         hashed->levels[0][hashed->count++] = sha256(record.leaf);
     scan_release(&scan);
-    close(fd);
     if (result == SCAN_ERROR)
-        return fault(nodes, index, ERR_IO, strerror(errno));
+        err = fault(nodes, index, ERR_IO, strerror(errno));
+    ledger_file_close(&file);
+    if (err != ERR_OK)
+        return err;
     for (unsigned level = 1; level < SEGMENT_LEVEL; level++)
         for (uint32_t i = 0; i < hashed->count >> level; i++)
             hashed->levels[level][i] = tree_parent(&hashed->levels[level - 1][2 * i],

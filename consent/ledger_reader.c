@@ -18,6 +18,7 @@
 
 struct ledger_reader {
     int folder;
+    struct ledger_file file;
     struct ledger_scan scan;
     uint64_t segment; /* its first record; names the file */
     uint64_t from;    /* records before it are passed over */
@@ -32,71 +33,82 @@ static enum err fail(struct ledger_reader *reader, enum err err, const char *why
     return err;
 }
 
-/* Goes to the start of segment `first`. ERR_AGAIN when there is no such file. */
-static enum err enter_segment(struct ledger_reader *reader, uint64_t first)
+/* The head of a raw one; that of a sealed one was read already. */
+static enum err check_head(struct ledger_file *file, uint64_t first)
 {
-    char name[FILE_NAME_SIZE];
     uint8_t octets[FILE_HEAD];
     struct file_head head;
-    int fd = openat(reader->folder, file_name(name, first, SEGMENT_SUFFIX), O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return ERR_AGAIN;
-    ssize_t n = fd < 0 ? -1 : read_at(fd, octets, sizeof octets, 0);
-    enum err err = n < 0 ? ERR_IO : file_head_decode(span_of(octets, (size_t)n), &head);
+    ssize_t n = ledger_file_read(file, octets, sizeof octets, 0);
+    enum err err = n < 0 ? ERR_IO : file_head_decode(span_of(octets, (size_t)n), FILE_RAW, &head);
     if (err == ERR_OK && (head.first != first || head.flags != 0))
         err = ERR_CORRUPT;
+    return err;
+}
+
+static const char *why_not_entered(const struct ledger_file *file, enum err err)
+{
+    const char *dot = strrchr(file->name, '.');
+    if (err == ERR_IO)
+        return ledger_why("ledger/%s cannot be read: %s.", file->name, strerror(errno));
+    if (err == ERR_VERSION)
+        return ledger_why("ledger/%s was written by another version of this program.", file->name);
+    if (dot != NULL && strcmp(dot, SEALED_SUFFIX) == 0)
+        return ledger_why("ledger/%s has a damaged head or directory.", file->name);
+    return ledger_why("ledger/%s has a damaged head (octets 0 to %u).", file->name, FILE_HEAD - 1);
+}
+
+/* Goes to record `sequence` of its segment: to its block, or in a raw segment to the start. ERR_AGAIN when
+ * there is no such file. */
+static enum err enter_segment(struct ledger_reader *reader, uint64_t first, uint64_t sequence)
+{
+    struct ledger_file file;
+    enum err err = ledger_file_open(reader->folder, first, &file);
+    if (err == ERR_NOT_FOUND)
+        return ERR_AGAIN;
+    if (err == ERR_OK)
+        err = check_head(&file, first);
     if (err != ERR_OK) {
-        fail(reader, err,
-             err == ERR_IO ? ledger_why("ledger/%s cannot be read: %s.", name, strerror(errno))
-             : err == ERR_VERSION
-                 ? ledger_why("ledger/%s was written by another version of this program.", name)
-                 : ledger_why("ledger/%s has a damaged head (octets 0 to %u).", name,
-                              FILE_HEAD - 1));
-        if (fd >= 0)
-            close(fd);
+        fail(reader, err, why_not_entered(&file, err));
+        ledger_file_close(&file);
         return err;
     }
-    if (reader->scan.fd >= 0)
-        close(reader->scan.fd);
+    ledger_file_close(&reader->file);
+    reader->file = file;
     reader->segment = first;
-    scan_start(&reader->scan, fd, first);
+    if (file.sealed != NULL && sequence - first < LEDGER_SEGMENT_RECORDS) {
+        const struct sealed_block *block =
+            sealed_block(file.sealed, sealed_block_of(file.sealed, (uint32_t)(sequence - first)));
+        scan_start_at(&reader->scan, &reader->file, block->raw, first + block->before);
+    } else {
+        scan_start(&reader->scan, &reader->file, first);
+    }
     return ERR_OK;
 }
 
 static enum err damaged(struct ledger_reader *reader)
 {
-    char name[FILE_NAME_SIZE];
     return fail(reader, ERR_CORRUPT,
                 ledger_why("ledger/%s is damaged at octet %llu, where record %llu should be.",
-                           file_name(name, reader->segment, SEGMENT_SUFFIX),
-                           (unsigned long long)reader->scan.offset,
+                           reader->file.name, (unsigned long long)reader->scan.offset,
                            (unsigned long long)reader->scan.sequence));
-}
-
-static bool segment_exists(const struct ledger_reader *reader, uint64_t first)
-{
-    char name[FILE_NAME_SIZE];
-    return faccessat(reader->folder, file_name(name, first, SEGMENT_SUFFIX), F_OK, 0) == 0;
 }
 
 /* From the last record of a segment to the next segment; its end must be sound. */
 static enum err leave_segment(struct ledger_reader *reader)
 {
     uint64_t next = reader->segment + LEDGER_SEGMENT_RECORDS;
-    if (!segment_exists(reader, next))
+    if (!segment_exists(reader->folder, next))
         return ERR_AGAIN;
     uint8_t octets[FILE_END];
     struct file_end end;
-    ssize_t n = read_at(reader->scan.fd, octets, sizeof octets, reader->scan.offset);
+    ssize_t n = ledger_file_read(&reader->file, octets, sizeof octets, reader->scan.offset);
     if (n < 0 || file_end_decode(span_of(octets, (size_t)n), &end) != ERR_OK ||
         end.records != LEDGER_SEGMENT_RECORDS || end.octets != reader->scan.offset + FILE_END) {
-        char name[FILE_NAME_SIZE];
         return fail(reader, ERR_CORRUPT,
-                    ledger_why("ledger/%s has a damaged end, at octet %llu.",
-                               file_name(name, reader->segment, SEGMENT_SUFFIX),
+                    ledger_why("ledger/%s has a damaged end, at octet %llu.", reader->file.name,
                                (unsigned long long)reader->scan.offset));
     }
-    return enter_segment(reader, next);
+    return enter_segment(reader, next, next);
 }
 
 static enum err scan_failed(struct ledger_reader *reader)
@@ -108,7 +120,7 @@ static enum err scan_failed(struct ledger_reader *reader)
  * end for now; in another one it is damage. Which it is must be asked before looking. */
 static enum err at_invalid(struct ledger_reader *reader, struct record *ret_record)
 {
-    bool newest = !segment_exists(reader, reader->segment + LEDGER_SEGMENT_RECORDS);
+    bool newest = !segment_exists(reader->folder, reader->segment + LEDGER_SEGMENT_RECORDS);
     scan_refresh(&reader->scan);
     switch (scan_next(&reader->scan, ret_record)) {
     case SCAN_RECORD:
@@ -199,6 +211,7 @@ static struct ledger_reader *reader_new(int folder)
 {
     struct ledger_reader *reader = check_calloc(1, sizeof *reader);
     reader->folder = folder;
+    reader->file.fd = -1;
     scan_init(&reader->scan);
     return reader;
 }
@@ -208,12 +221,12 @@ static enum err find_segment(int folder, uint64_t from, uint64_t *ret_first, con
 {
     uint64_t *numbers;
     size_t count;
-    if (!folder_list(folder, SEGMENT_SUFFIX, &numbers, &count)) {
+    if (!segments_list(folder, &numbers, &count)) {
         *ret_why = ledger_why("ledger/ cannot be listed: %s.", strerror(errno));
         return ERR_IO;
     }
     uint64_t first = segment_first_of(from);
-    enum err err = segments_check(numbers, count, ret_why);
+    enum err err = segments_check(folder, numbers, count, ret_why);
     if (err == ERR_OK && count == 0) {
         *ret_why = ledger_why("ledger/ holds no records.");
         err = ERR_NOT_FOUND;
@@ -243,7 +256,7 @@ enum err ledger_reader_open(const char *directory, uint64_t from, struct ledger_
     reader->from = from;
     enum err err = find_segment(folder, from, &first, ret_why);
     if (err == ERR_OK) {
-        err = enter_segment(reader, first);
+        err = enter_segment(reader, first, from);
         if (err == ERR_AGAIN) /* removed since it was listed */
             err = fail(reader, ERR_NOT_FOUND, "The ledger's segment is gone.");
         if (err != ERR_OK)
@@ -262,7 +275,8 @@ struct ledger_reader *reader_over_snapshot(int fd, uint64_t records)
     struct ledger_reader *reader = reader_new(-1);
     reader->is_snapshot = true;
     reader->snapshot_left = records;
-    scan_start(&reader->scan, fd, 1);
+    reader->file = (struct ledger_file){.fd = fd};
+    scan_start(&reader->scan, &reader->file, 1);
     return reader;
 }
 
@@ -270,8 +284,7 @@ void ledger_reader_free(struct ledger_reader *reader)
 {
     if (reader == NULL)
         return;
-    if (reader->scan.fd >= 0)
-        close(reader->scan.fd);
+    ledger_file_close(&reader->file);
     if (reader->folder >= 0)
         close(reader->folder);
     scan_release(&reader->scan);

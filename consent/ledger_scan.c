@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "proto/base/check.h"
 
@@ -14,7 +13,7 @@ static_assert(BUFFER_SIZE > RECORD_SIZE_MAX, "a record that is not whole must le
 
 void scan_init(struct ledger_scan *scan)
 {
-    *scan = (struct ledger_scan){.fd = -1, .buffer = check_malloc(BUFFER_SIZE)};
+    *scan = (struct ledger_scan){.buffer = check_malloc(BUFFER_SIZE)};
 }
 
 void scan_release(struct ledger_scan *scan)
@@ -23,10 +22,16 @@ void scan_release(struct ledger_scan *scan)
     scan->buffer = NULL;
 }
 
-void scan_start(struct ledger_scan *scan, int fd, uint64_t sequence)
+void scan_start(struct ledger_scan *scan, struct ledger_file *file, uint64_t sequence)
 {
-    scan->fd = fd;
-    scan->offset = FILE_HEAD;
+    scan_start_at(scan, file, FILE_HEAD, sequence);
+}
+
+void scan_start_at(struct ledger_scan *scan, struct ledger_file *file, uint64_t offset,
+                   uint64_t sequence)
+{
+    scan->file = file;
+    scan->offset = offset;
     scan->sequence = sequence;
     scan_refresh(scan);
 }
@@ -37,22 +42,6 @@ void scan_refresh(struct ledger_scan *scan)
     scan->chunk = FIRST_CHUNK;
 }
 
-ssize_t read_at(int fd, void *out, size_t length, uint64_t offset)
-{
-    size_t done = 0;
-    while (done < length) {
-        ssize_t n = pread(fd, (uint8_t *)out + done, length - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
-    return (ssize_t)done;
-}
-
 static ssize_t read_more(struct ledger_scan *scan)
 {
     size_t have = scan->end - scan->start;
@@ -61,7 +50,7 @@ static ssize_t read_more(struct ledger_scan *scan)
     scan->end = have;
     size_t length = BUFFER_SIZE - have < scan->chunk ? BUFFER_SIZE - have : scan->chunk;
     scan->chunk = scan->chunk < BUFFER_SIZE ? 2 * scan->chunk : BUFFER_SIZE;
-    ssize_t n = read_at(scan->fd, scan->buffer + have, length, scan->offset + have);
+    ssize_t n = ledger_file_read(scan->file, scan->buffer + have, length, scan->offset + have);
     if (n > 0)
         scan->end += (size_t)n;
     return n;
@@ -83,7 +72,7 @@ enum scan_result scan_next(struct ledger_scan *scan, struct record *ret_record)
             break;
         }
         ssize_t n = read_more(scan);
-        if (n <= 0)
-            return n < 0 ? SCAN_ERROR : SCAN_END;
+        if (n <= 0) /* a damaged block of a sealed segment is no record either */
+            return n < 0 && errno != EBADMSG ? SCAN_ERROR : SCAN_END;
     }
 }

@@ -13,7 +13,7 @@
 
 #define ALLOCATE_STEP (4u << 20) /* asked for at once, so that few batches ask */
 
-enum err segments_check(const uint64_t *numbers, size_t count, const char **ret_why)
+enum err segments_check(int folder, const uint64_t *numbers, size_t count, const char **ret_why)
 {
     for (size_t i = 0; i < count; i++) {
         uint64_t expected = i == 0 ? segment_first_of(numbers[0] ? numbers[0] : 1)
@@ -22,50 +22,11 @@ enum err segments_check(const uint64_t *numbers, size_t count, const char **ret_
             continue;
         char found[FILE_NAME_SIZE], missing[FILE_NAME_SIZE];
         *ret_why = ledger_why("ledger/%s is there but ledger/%s is not: restore it from a backup.",
-                              file_name(found, numbers[i], SEGMENT_SUFFIX),
+                              segment_name(folder, numbers[i], found),
                               file_name(missing, expected, SEGMENT_SUFFIX));
         return ERR_CORRUPT;
     }
     return ERR_OK;
-}
-
-/* The CRC that an end closes with may itself close with zeros. */
-static enum err end_before(int fd, uint64_t at, struct file_end *ret_end)
-{
-    uint8_t octets[FILE_END];
-    for (unsigned zeros = 0; zeros <= sizeof(uint32_t); zeros++) {
-        uint64_t end = at + zeros;
-        if (end < FILE_HEAD + FILE_END ||
-            read_at(fd, octets, sizeof octets, end - FILE_END) != FILE_END)
-            continue;
-        if (file_end_decode(span_of(octets, sizeof octets), ret_end) == ERR_OK &&
-            ret_end->records == LEDGER_SEGMENT_RECORDS && ret_end->octets == end)
-            return ERR_OK;
-    }
-    return ERR_CORRUPT;
-}
-
-/* The end stands at the end of the file, or before zeros where giving them back was lost with the power. */
-enum err segment_end(int fd, struct file_end *ret_end)
-{
-    uint8_t octets[4096 + FILE_END];
-    struct stat status;
-    if (fstat(fd, &status) != 0)
-        return ERR_IO;
-    uint64_t end = (uint64_t)status.st_size;
-    while (end >= FILE_HEAD + FILE_END) {
-        size_t length = end - FILE_HEAD < sizeof octets ? end - FILE_HEAD : sizeof octets;
-        ssize_t n = read_at(fd, octets, length, end - length);
-        if (n != (ssize_t)length)
-            return ERR_IO;
-        size_t used = length;
-        while (used > 0 && octets[used - 1] == 0)
-            used--;
-        if (used > 0 || length < sizeof octets)
-            return end_before(fd, end - length + used, ret_end);
-        end -= 4096;
-    }
-    return ERR_CORRUPT;
 }
 
 enum err segments_tree(int folder, const uint64_t *numbers, size_t count, struct tree *ret_tree,
@@ -73,20 +34,20 @@ enum err segments_tree(int folder, const uint64_t *numbers, size_t count, struct
 {
     tree_reset(ret_tree);
     for (size_t i = 0; i + 1 < count; i++) {
-        char name[FILE_NAME_SIZE];
+        struct ledger_file file;
         struct file_end end;
-        int fd = openat(folder, file_name(name, numbers[i], SEGMENT_SUFFIX), O_RDONLY | O_CLOEXEC);
-        enum err err = fd < 0 ? ERR_IO : segment_end(fd, &end);
+        enum err err = ledger_file_open(folder, numbers[i], &file);
+        if (err == ERR_OK)
+            err = ledger_file_end(&file, &end);
         if (err == ERR_IO)
-            *ret_why = ledger_why("ledger/%s cannot be read: %s.", name, strerror(errno));
+            *ret_why = ledger_why("ledger/%s cannot be read: %s.", file.name, strerror(errno));
         else if (err != ERR_OK || numbers[i] != ret_tree->count + 1) {
-            *ret_why = ledger_why("ledger/%s %s: restore it from a backup.", name,
+            *ret_why = ledger_why("ledger/%s %s: restore it from a backup.", file.name,
                                   err != ERR_OK ? "has a damaged end"
                                                 : "is there but what was before it is not");
             err = ERR_CORRUPT;
         }
-        if (fd >= 0)
-            close(fd);
+        ledger_file_close(&file);
         if (err != ERR_OK)
             return err;
         tree_add_perfect(ret_tree, SEGMENT_LEVEL, &end.root);
@@ -97,7 +58,7 @@ enum err segments_tree(int folder, const uint64_t *numbers, size_t count, struct
 static enum err write_head(struct segment *segment)
 {
     uint8_t octets[FILE_HEAD];
-    file_head_encode(octets, &(struct file_head){FILE_VERSION, 0, segment->first});
+    file_head_encode(octets, FILE_RAW, &(struct file_head){FILE_VERSION, 0, segment->first});
     enum err err = segment_reserve(segment, sizeof octets);
     if (err == ERR_OK)
         err = write_at(segment->fd, span_of(octets, sizeof octets), 0);
@@ -137,7 +98,7 @@ static enum err check_head(struct segment *segment, const char *name, const char
         *ret_why = ledger_why("ledger/%s cannot be read: %s.", name, strerror(errno));
         return ERR_IO;
     }
-    enum err err = file_head_decode(span_of(octets, (size_t)n), &head);
+    enum err err = file_head_decode(span_of(octets, (size_t)n), FILE_RAW, &head);
     if (err == ERR_OK && (head.first != segment->first || head.flags != 0))
         err = ERR_CORRUPT;
     if (err == ERR_VERSION)
@@ -158,7 +119,8 @@ static enum err scan_records(struct segment *segment, const char *name, const ch
     struct record record;
     enum scan_result result = SCAN_END;
     scan_init(&scan);
-    scan_start(&scan, segment->fd, segment->first);
+    struct ledger_file file = {.fd = segment->fd};
+    scan_start(&scan, &file, segment->first);
     while (!segment_is_full(segment) && (result = scan_next(&scan, &record)) == SCAN_RECORD) {
         struct digest leaf = sha256(record.leaf);
         tree_add(&segment->tree, &leaf);

@@ -29,15 +29,13 @@ static inline bool segment_is_full(const struct segment *segment)
 }
 
 /* That the names of a folder's segments leave no gap. ERR_CORRUPT and a sentence otherwise. */
-MUST_CHECK enum err segments_check(const uint64_t *numbers, size_t count, const char **ret_why);
+MUST_CHECK enum err segments_check(int folder, const uint64_t *numbers, size_t count,
+                                   const char **ret_why);
 
-/* The tree over all sealed segments: those before the newest, which is numbers[count - 1]. Their ends are
+/* The tree over all full segments: those before the newest, which is numbers[count - 1]. Their ends are
  * believed. ERR_CORRUPT or ERR_IO and a sentence. */
 MUST_CHECK enum err segments_tree(int folder, const uint64_t *numbers, size_t count,
                                   struct tree *ret_tree, const char **ret_why);
-
-/* The end of the sealed segment `fd`. ERR_CORRUPT: it has none; ERR_IO. */
-MUST_CHECK enum err segment_end(int fd, struct file_end *ret_end);
 
 /* An empty segment, on disk with its name when this returns ERR_OK. */
 MUST_CHECK enum err segment_create(int folder, uint64_t first, struct segment *ret_segment);

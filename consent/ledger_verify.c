@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 #include "consent/ledger_checkpoint.h"
-#include "consent/ledger_files.h"
+#include "consent/ledger_file.h"
+#include "consent/ledger_contents.h"
 #include "consent/ledger_scan.h"
 #include "consent/ledger_segment.h"
 #include "consent/record_peek.h"
@@ -48,7 +49,9 @@ struct verify {
     int folder;
     uint64_t *numbers;
     size_t count;
-    bool is_live; /* a gateway writes */
+    bool is_live;             /* a gateway writes */
+    bool is_broken;           /* what follows cannot be joined to what was before it */
+    struct contents contents; /* of a sealed segment that is being read */
     uint64_t octets_all, octets_before;
     struct tree whole; /* of all segments before the one that is being read */
     struct tree tree;  /* of this one */
@@ -179,7 +182,8 @@ static struct digest hash(struct verify *v, struct span octets)
     return sha256(octets);
 }
 
-static void check_record(struct verify *v, uint64_t sequence, const struct record *record)
+static void check_record(struct verify *v, const struct ledger_file *file, uint64_t sequence,
+                         const struct record *record)
 {
     if (record->personal_part.length > 0) {
         struct digest digest = hash(v, span_of(record->personal_part.data - SALT_SIZE,
@@ -193,6 +197,8 @@ static void check_record(struct verify *v, uint64_t sequence, const struct recor
         find(v, "the personal part of record %" PRIu64 " was destroyed, and no record says why.",
              sequence);
     }
+    if (file->sealed != NULL)
+        contents_add(&v->contents, record, sealed_block_of(file->sealed, (uint32_t)v->tree.count));
     name_key(v, sequence, record->public_part);
     struct digest leaf = hash(v, record->leaf);
     tree_add(&v->tree, &leaf);
@@ -207,11 +213,11 @@ static void show_progress(struct verify *v, const struct ledger_scan *scan)
 }
 
 /* Zeros from `offset` to the end of the file. */
-static bool only_zeros(int fd, uint64_t offset)
+static bool only_zeros(struct ledger_file *file, uint64_t offset)
 {
     uint8_t octets[16384];
     ssize_t n;
-    while ((n = read_at(fd, octets, sizeof octets, offset)) > 0) {
+    while ((n = ledger_file_read(file, octets, sizeof octets, offset)) > 0) {
         for (ssize_t i = 0; i < n; i++)
             if (octets[i] != 0)
                 return false;
@@ -220,46 +226,48 @@ static bool only_zeros(int fd, uint64_t offset)
     return n == 0;
 }
 
-static void check_end(struct verify *v, int fd, const char *name, uint64_t offset)
+static void check_end(struct verify *v, struct ledger_file *file, uint64_t offset)
 {
     uint8_t octets[FILE_END];
     struct file_end end;
-    ssize_t n = read_at(fd, octets, sizeof octets, offset);
+    ssize_t n = ledger_file_read(file, octets, sizeof octets, offset);
     struct digest root = tree_root(&v->tree);
     if (n != FILE_END || file_end_decode(span_of(octets, FILE_END), &end) != ERR_OK ||
         end.records != LEDGER_SEGMENT_RECORDS || end.octets != offset + FILE_END)
-        find(v, "ledger/%s has a damaged end, at octet %" PRIu64 ".", name, offset);
+        find(v, "ledger/%s has a damaged end, at octet %" PRIu64 ".", file->name, offset);
     else if (memcmp(end.root.octets, root.octets, DIGEST_SIZE) != 0)
-        find(v, "ledger/%s: its records are not those that its end says.", name);
-    if (n == FILE_END && !only_zeros(fd, offset + FILE_END))
-        find(v, "ledger/%s: something stands behind its end.", name);
+        find(v, "ledger/%s: its records are not those that its end says.", file->name);
+    if (n == FILE_END && !only_zeros(file, offset + FILE_END))
+        find(v, "ledger/%s: something stands behind its end.", file->name);
 }
 
-/* The tree goes on with what the segment's end says of its records, so that the rest can be judged. */
-static void skip_damaged(struct verify *v, int fd, const char *name, const struct ledger_scan *scan)
+/* The tree goes on with what the segment's end says of its records, so that the rest can be judged; where
+ * that is damaged too, nothing behind it can be. */
+static void skip_damaged(struct verify *v, struct ledger_file *file, const struct ledger_scan *scan)
 {
     struct file_end end;
     find(v,
          "ledger/%s is damaged at octet %" PRIu64 ": what stands there is not record %" PRIu64
          ". The %" PRIu64 " records from it on were not checked.",
-         name, scan->offset, scan->sequence, LEDGER_SEGMENT_RECORDS - v->tree.count);
-    if (segment_end(fd, &end) != ERR_OK)
+         file->name, scan->offset, scan->sequence, LEDGER_SEGMENT_RECORDS - v->tree.count);
+    v->is_broken = ledger_file_end(file, &end) != ERR_OK;
+    if (v->is_broken)
         return;
     tree_reset(&v->tree);
     v->tree.node[SEGMENT_LEVEL] = end.root;
     v->tree.count = LEDGER_SEGMENT_RECORDS;
 }
 
-static enum err check_records(struct verify *v, int fd, const char *name, bool newest)
+static enum err check_records(struct verify *v, struct ledger_file *file, bool newest)
 {
     struct ledger_scan scan;
     struct record record;
     enum scan_result result = SCAN_END;
     scan_init(&scan);
-    scan_start(&scan, fd, v->whole.count + 1);
+    scan_start(&scan, file, v->whole.count + 1);
     while (v->tree.count < LEDGER_SEGMENT_RECORDS &&
            (result = scan_next(&scan, &record)) == SCAN_RECORD) {
-        check_record(v, scan.sequence - 1, &record);
+        check_record(v, file, scan.sequence - 1, &record);
         if (v->next_point < v->point_count &&
             v->points[v->next_point].checkpoint.size == records_so_far(v))
             meet_points(v);
@@ -268,47 +276,71 @@ static enum err check_records(struct verify *v, int fd, const char *name, bool n
     }
     int problem = errno;
     if (v->tree.count == LEDGER_SEGMENT_RECORDS && !newest)
-        check_end(v, fd, name, scan.offset);
+        check_end(v, file, scan.offset);
     else if (result == SCAN_END && !newest)
-        skip_damaged(v, fd, name, &scan);
-    else if (result == SCAN_END && !v->is_live && !only_zeros(fd, scan.offset))
+        skip_damaged(v, file, &scan);
+    else if (result == SCAN_END && !v->is_live && !only_zeros(file, scan.offset))
         find(v,
              "ledger/%s: at octet %" PRIu64 ", behind record %" PRIu64
              ", stands something that is no record.",
-             name, scan.offset, scan.sequence - 1);
+             file->name, scan.offset, scan.sequence - 1);
     v->report->octets += scan.offset;
     scan_release(&scan);
     errno = problem;
     return result == SCAN_ERROR ? ERR_IO : ERR_OK;
 }
 
-static enum err check_segment(struct verify *v, size_t index, const char **ret_why)
+static void check_head(struct verify *v, struct ledger_file *file, uint64_t first)
 {
-    char name[FILE_NAME_SIZE];
     uint8_t octets[FILE_HEAD];
     struct file_head head;
-    struct stat status;
-    int fd =
-        openat(v->folder, file_name(name, v->numbers[index], SEGMENT_SUFFIX), O_RDONLY | O_CLOEXEC);
-    enum err err = fd >= 0 && fstat(fd, &status) == 0 ? ERR_OK : ERR_IO;
-    ssize_t n = err == ERR_OK ? read_at(fd, octets, sizeof octets, 0) : -1;
-    if (n < 0)
-        err = ERR_IO;
-    else if (file_head_decode(span_of(octets, (size_t)n), &head) != ERR_OK ||
-             head.first != v->numbers[index] || head.flags != 0)
-        find(v, "ledger/%s has a damaged head (octets 0 to %u).", name, FILE_HEAD - 1);
+    ssize_t n = ledger_file_read(file, octets, sizeof octets, 0);
+    if (n < 0 || file_head_decode(span_of(octets, (size_t)n), FILE_RAW, &head) != ERR_OK ||
+        head.first != first || head.flags != 0)
+        find(v, "ledger/%s has a damaged head (octets 0 to %u).", file->name, FILE_HEAD - 1);
+}
+
+/* What a sealed segment says that its blocks hold must be what they hold: or a trace would miss it. */
+static enum err check_indices(struct verify *v, struct ledger_file *file)
+{
+    enum err err = ERR_OK;
+    unsigned shift = index_shift(sealed_tail(file->sealed)->blocks);
+    for (unsigned kind = 0; kind < INDEX_KINDS && err == ERR_OK; kind++) {
+        index_finish(&v->contents.indices[kind], shift);
+        err = sealed_compare(file->sealed, kind, v->contents.indices[kind].keys,
+                             v->contents.indices[kind].count);
+    }
+    if (err == ERR_CORRUPT)
+        find(v, "ledger/%s: its index does not name the records that it holds.", file->name);
+    return err == ERR_IO ? ERR_IO : ERR_OK;
+}
+
+static enum err check_segment(struct verify *v, size_t index, const char **ret_why)
+{
+    struct ledger_file file;
+    enum err err = ledger_file_open(v->folder, v->numbers[index], &file);
     tree_reset(&v->tree);
-    if (err == ERR_OK)
-        err = check_records(v, fd, name, index + 1 == v->count);
-    if (err == ERR_IO)
-        *ret_why = ledger_why("ledger/%s cannot be read: %s.", name, strerror(errno));
+    contents_reset(&v->contents);
+    if (err == ERR_CORRUPT || err == ERR_VERSION) {
+        find(v, "ledger/%s %s: its records, and what follows, were not checked.", file.name,
+             err == ERR_VERSION ? "was written by another version of this program"
+                                : "has a damaged head or directory");
+        v->is_broken = true;
+        err = ERR_OK;
+    } else if (err == ERR_OK) {
+        check_head(v, &file, v->numbers[index]);
+        err = check_records(v, &file, index + 1 == v->count);
+        if (err == ERR_OK && file.sealed != NULL && !v->is_broken)
+            err = check_indices(v, &file);
+        v->octets_before += ledger_file_octets(&file);
+    }
+    if (err != ERR_OK)
+        *ret_why = ledger_why("ledger/%s cannot be read: %s.", file.name, strerror(errno));
     tree_add_tree(&v->whole, &v->tree);
     tree_reset(&v->tree);
-    v->octets_before += fd >= 0 ? (uint64_t)status.st_size : 0;
     v->report->segments++;
-    if (fd >= 0)
-        close(fd);
-    return err;
+    ledger_file_close(&file);
+    return err == ERR_OK ? ERR_OK : ERR_IO;
 }
 
 /* Signatures ---------------------------------------------------------------------------------- */
@@ -426,8 +458,7 @@ static bool someone_writes(const char *directory)
 
 static enum err list_segments(struct verify *v, const char **ret_why)
 {
-    if (v->folder < 0 || !folder_list(v->folder, SEGMENT_SUFFIX, &v->numbers, &v->count) ||
-        v->count == 0) {
+    if (v->folder < 0 || !segments_list(v->folder, &v->numbers, &v->count) || v->count == 0) {
         bool empty = v->folder >= 0 || errno == ENOENT;
         *ret_why = empty ? ledger_why("%s holds no ledger.", v->order->directory)
                          : ledger_why("%s/ledger cannot be read: %s.", v->order->directory,
@@ -435,10 +466,10 @@ static enum err list_segments(struct verify *v, const char **ret_why)
         return empty ? ERR_NOT_FOUND : ERR_IO;
     }
     for (size_t i = 0; i < v->count; i++) {
-        char name[FILE_NAME_SIZE];
-        struct stat status;
-        if (fstatat(v->folder, file_name(name, v->numbers[i], SEGMENT_SUFFIX), &status, 0) == 0)
-            v->octets_all += (uint64_t)status.st_size;
+        struct ledger_file file;
+        if (ledger_file_open(v->folder, v->numbers[i], &file) == ERR_OK)
+            v->octets_all += ledger_file_octets(&file);
+        ledger_file_close(&file);
     }
     return ERR_OK;
 }
@@ -454,7 +485,7 @@ static size_t segments_in_line(struct verify *v)
         find(v,
              "ledger/%s is there but ledger/%s is not: its records are gone, and what follows "
              "was not checked.",
-             file_name(found, v->numbers[i], SEGMENT_SUFFIX),
+             segment_name(v->folder, v->numbers[i], found),
              file_name(missing, expected, SEGMENT_SUFFIX));
         return i;
     }
@@ -480,7 +511,7 @@ static enum err verify_all(struct verify *v, const char **ret_why)
     if (v->point_count > 1)
         qsort(v->points, v->point_count, sizeof *v->points, by_size);
     v->count = segments_in_line(v);
-    for (size_t i = 0; i < v->count && err == ERR_OK; i++) {
+    for (size_t i = 0; i < v->count && err == ERR_OK && !v->is_broken; i++) {
         err = check_segment(v, i, ret_why);
         meet_points(v);
     }
@@ -501,6 +532,7 @@ enum err ledger_verify(const struct verify_order *order, struct verify_report *r
     tree_reset(&v.whole);
     tree_reset(&v.tree);
     enum err err = verify_all(&v, ret_why);
+    contents_release(&v.contents);
     free(v.keys);
     free(v.points);
     free(v.numbers);

@@ -78,6 +78,17 @@ bool record_peek(struct span public_part, struct record_peek *ret_peek)
     return true;
 }
 
+uint64_t peek_number(struct span personal_part)
+{
+    uint32_t number;
+    uint64_t value = 0, found = 0;
+    struct span octets;
+    while (personal_part.length > 0 && take_member(&personal_part, &number, &value, &octets))
+        if (number == 1 && octets.data == NULL)
+            found = value;
+    return found;
+}
+
 /* Such a record has a time and nothing else before its body: most are told apart by three octets. */
 struct span peek_signing_key(struct span public_part)
 {

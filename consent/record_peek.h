@@ -17,6 +17,9 @@ struct record_peek {
 /* False where the part is no Event. */
 bool record_peek(struct span public_part, struct record_peek *ret_peek);
 
+/* The phone number in a personal part; 0: none. */
+uint64_t peek_number(struct span personal_part);
+
 /* The public key that a SigningKey record names, else empty. */
 struct span peek_signing_key(struct span public_part);
 

@@ -64,7 +64,8 @@ enum err snapshot_begin(const char *directory, uint64_t sequence,
         return err;
     struct snapshot_writer *writer = check_calloc(1, sizeof *writer);
     writer->fd = fd;
-    file_head_encode(writer->buffer, &(struct file_head){FILE_VERSION, FILE_IS_SNAPSHOT, sequence});
+    file_head_encode(writer->buffer, FILE_RAW,
+                     &(struct file_head){FILE_VERSION, FILE_IS_SNAPSHOT, sequence});
     writer->used = FILE_HEAD;
     *ret_writer = writer;
     return ERR_OK;
@@ -135,7 +136,7 @@ static bool head_is_valid(int fd, uint64_t sequence)
     uint8_t octets[FILE_HEAD];
     struct file_head head;
     ssize_t n = read_at(fd, octets, sizeof octets, 0);
-    return n > 0 && file_head_decode(span_of(octets, (size_t)n), &head) == ERR_OK &&
+    return n > 0 && file_head_decode(span_of(octets, (size_t)n), FILE_RAW, &head) == ERR_OK &&
            head.flags == FILE_IS_SNAPSHOT && head.first == sequence;
 }
 
@@ -158,7 +159,8 @@ static bool is_valid(int fd, uint64_t sequence, uint64_t *ret_records)
     struct record record;
     enum scan_result result;
     scan_init(&scan);
-    scan_start(&scan, fd, 1);
+    struct ledger_file file = {.fd = fd};
+    scan_start(&scan, &file, 1);
     do
         result = scan_next(&scan, &record);
     while (result == SCAN_RECORD);

@@ -65,7 +65,7 @@ static void put(const char *name, uint32_t flags, const uint8_t *data, size_t si
     snprintf(path, sizeof path, "%s/%s", directory, name);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     CHECK(fd >= 0);
-    file_head_encode(head, &(struct file_head){FILE_VERSION, flags, 1});
+    file_head_encode(head, FILE_RAW, &(struct file_head){FILE_VERSION, flags, 1});
     if (with_head)
         CHECK(write(fd, head, sizeof head) == sizeof head);
     CHECK(write(fd, data, size) == (ssize_t)size);

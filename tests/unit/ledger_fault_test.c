@@ -83,7 +83,8 @@ static int setup_bad(void **state)
                                    .ftruncate = bad_ftruncate,
                                    .fdatasync = bad_fdatasync,
                                    .fsync = bad_fsync,
-                                   .rename = bad_rename};
+                                   .rename = bad_rename,
+                                   .unlink = real_io.unlink};
     return result;
 }
 

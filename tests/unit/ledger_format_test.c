@@ -196,19 +196,19 @@ static void head_and_end_come_back_and_every_flip_is_noticed(void **state)
     (void)state;
     uint8_t octets[64];
     struct file_head head = {FILE_VERSION, FILE_IS_SNAPSHOT, 65537}, got_head;
-    file_head_encode(octets, &head);
-    assert_int_equal(file_head_decode(span_of(octets, 64), &got_head), ERR_OK);
+    file_head_encode(octets, FILE_RAW, &head);
+    assert_int_equal(file_head_decode(span_of(octets, 64), FILE_RAW, &got_head), ERR_OK);
     assert_memory_equal(&head, &got_head, sizeof head);
     for (size_t bit = 0; bit < 512; bit++) {
         octets[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_int_equal(file_head_decode(span_of(octets, 64), &got_head), ERR_CORRUPT);
+        assert_int_equal(file_head_decode(span_of(octets, 64), FILE_RAW, &got_head), ERR_CORRUPT);
         octets[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
-    assert_int_equal(file_head_decode(span_of(octets, 63), &got_head), ERR_CORRUPT);
-    file_head_encode(octets, &(struct file_head){FILE_VERSION + 1, 0, 1});
-    assert_int_equal(file_head_decode(span_of(octets, 64), &got_head), ERR_VERSION);
-    file_head_encode(octets, &(struct file_head){FILE_VERSION, 2, 1});
-    assert_int_equal(file_head_decode(span_of(octets, 64), &got_head), ERR_VERSION);
+    assert_int_equal(file_head_decode(span_of(octets, 63), FILE_RAW, &got_head), ERR_CORRUPT);
+    file_head_encode(octets, FILE_RAW, &(struct file_head){FILE_VERSION + 1, 0, 1});
+    assert_int_equal(file_head_decode(span_of(octets, 64), FILE_RAW, &got_head), ERR_VERSION);
+    file_head_encode(octets, FILE_RAW, &(struct file_head){FILE_VERSION, 2, 1});
+    assert_int_equal(file_head_decode(span_of(octets, 64), FILE_RAW, &got_head), ERR_VERSION);
 
     struct file_end end = {65536, 1234567, sha256(span_from_string("root"))}, got_end;
     file_end_encode(octets, &end);

@@ -309,7 +309,7 @@ static void another_version_is_refused(void **state)
     use_fast_io();
     write_small_ledger(1, 3);
     uint8_t head[FILE_HEAD];
-    file_head_encode(head, &(struct file_head){FILE_VERSION + 1, 0, 1});
+    file_head_encode(head, FILE_RAW, &(struct file_head){FILE_VERSION + 1, 0, 1});
     store(FIRST_SEGMENT, head, sizeof head);
     struct ledger *ledger;
     struct ledger_reader *reader;
