@@ -25,6 +25,9 @@ static const char help[] =
     "their\n"
     "                      shape and length alone, passwords not at all\n"
     "      --show-texts    with --trace-pdu: numbers and texts too\n"
+    "      --seal DIR      compress what is full of the ledger in the data directory DIR, and end; "
+    "a\n"
+    "                      running gateway does that for its own\n"
     "  -V, --version       print the version\n"
     "  -h, --help          print this\n"
     "\n"
@@ -41,6 +44,7 @@ static const struct option options[] = {
     {"test", no_argument, NULL, 't'},
     {"trace-pdu", required_argument, NULL, 'p'},
     {"show-texts", no_argument, NULL, 'x'},
+    {"seal", required_argument, NULL, 's'},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -132,6 +136,8 @@ int main(int argc, char **argv)
         case 'x':
             wish.show_texts = true;
             break;
+        case 's':
+            return daemon_seal_all(optarg);
         case 'V':
             printf("assentd %s\n", ASSENT_VERSION);
             return 0;

@@ -111,6 +111,7 @@ static void daemon_turn(struct daemon *daemon)
         daemon_snapshot_start(daemon, now);
     daemon_snapshot_publish(daemon);
     daemon_witness_turn(daemon, now);
+    daemon_seal_turn(daemon);
     uint64_t look_us = daemon_watch(daemon, now);
     wake_at(daemon, look_us < wake_us ? look_us : wake_us);
 }
@@ -166,6 +167,7 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
         if (info.ssi_signo == SIGCHLD) {
             daemon_snapshot_reaped(daemon);
             daemon_witness_reaped(daemon);
+            daemon_seal_reaped(daemon);
         } else if (info.ssi_signo == SIGHUP) {
             daemon_reload(daemon);
         } else if (daemon->drain_by_us == 0) {
@@ -209,6 +211,7 @@ static void final_snapshot(struct daemon *daemon)
 {
     uint64_t by_us = daemon->drain_by_us + (SNAPSHOT_BY_MS - DRAIN_MS) * US_PER_MS;
     daemon_snapshot_kill(daemon);
+    daemon_seal_kill(daemon);
     ledger_flush(daemon->ledger);
     daemon_snapshot_start(daemon, clock_now());
     while ((daemon->snapshot.pid != 0 || daemon->snapshot.written) && clock_mono_us() < by_us) {

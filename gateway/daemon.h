@@ -28,4 +28,7 @@ MUST_CHECK int daemon_run(struct config *config, const char *path,
 /* For `assentd -t`: says what would be made or found in the file system. Makes nothing. */
 void daemon_check(const struct config *config, FILE *out);
 
+/* Seals what is full of the ledger in `data_dir`; a gateway may be writing it. Gives the exit status. */
+int daemon_seal_all(const char *data_dir);
+
 #endif

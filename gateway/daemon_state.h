@@ -43,6 +43,12 @@ struct witness {
     uint64_t failures, warned_us;
 };
 
+/* See daemon_seal.c. */
+struct seal_child {
+    pid_t pid;       /* 0: none */
+    uint64_t newest; /* first record of the newest segment when it was started last */
+};
+
 /* What was logged last; see daemon_watch.c. */
 struct seen {
     bool look; /* something happened that may have changed it */
@@ -74,6 +80,7 @@ struct daemon {
     bool link_refused;                       /* some daemon_link has `refused` */
     struct snapshot_child snapshot;
     struct witness witness;
+    struct seal_child seal;
     struct event on_ledger, on_signal, on_wake, on_watchdog, on_hour;
     struct seen seen;
     uint64_t watchdog_us; /* 0: nobody watches */
@@ -107,6 +114,11 @@ void daemon_snapshot_kill(struct daemon *daemon);
 void daemon_witness_turn(struct daemon *daemon, struct instant now);
 void daemon_witness_reaped(struct daemon *daemon); /* SIGCHLD came */
 void daemon_witness_kill(struct daemon *daemon);
+
+/* daemon_seal.c */
+void daemon_seal_turn(struct daemon *daemon);
+void daemon_seal_reaped(struct daemon *daemon); /* SIGCHLD came */
+void daemon_seal_kill(struct daemon *daemon);
 
 /* daemon_trace.c: the port of that name, where there is a trace */
 void daemon_traced(void *context, uint16_t carrier, uint16_t link, bool outgoing, struct span pdu);
