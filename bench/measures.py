@@ -486,9 +486,36 @@ def measure_ledger(new_lab, quick):
     return result
 
 
+# --- events
+
+def measure_watch(new_lab, quick):
+    """A consumer that was away: how many events a second it gets, and what that costs those who send."""
+    messages, rounds = pick(quick, (300_000, 5), (50_000, 1))
+    with new_lab() as lab:
+        lab.start_redis()
+        lab.start_carrier("--subscribers", "none")
+        lab.start_gateway()
+        lab.record_opt_ins(messages)
+        assent_run(lab, messages)
+        until = int(lab.metrics()["assent_ledger_durable_sequence"])
+        clocks = Clocks(assentd=lab.gateway)
+        words = tool(lab, "watch-bench", lab.folder / "assent.sock", until, 0)
+        cpu = clocks.microseconds_each(until)["assentd"]
+        ratios, beside = [], []
+        for _ in range(rounds):
+            alone = assent_run(lab, messages)["per_second"]
+            watcher = lab.spawn("watcher", lab.build / "watch-bench", lab.folder / "assent.sock", until, 10_000)
+            ratios.append(assent_run(lab, messages)["per_second"] / alone)
+            watcher.stop()
+    result = {"per_second": float(words[3]), "cpu_us": cpu, "sends_beside": median(ratios)}
+    say(f"watch: {thousands(result['per_second'])} events/s, {cpu:.2f} us of assentd each; "
+        f"beside it sends go at {result['sends_beside']:.1%} of their rate")
+    return result
+
+
 MEASURES = {"floor": measure_floor, "kannel": measure_kannel, "assent": measure_assent,
             "gates": gates.measure_gates, "carriers": measure_carriers,
             "backlog": measure_backlog, "stop": measure_stop, "rate": measure_rate,
             "drip": measure_drip, "receipts": measure_receipts, "codec": measure_codec,
             "checks": measure_checks, "words": measure_words, "imports": imports.measure_imports,
-            "ledger": measure_ledger}
+            "ledger": measure_ledger, "watch": measure_watch}

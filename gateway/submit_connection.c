@@ -45,7 +45,7 @@ static void drop_input(struct connection *connection)
 
 static void stop_watch(struct connection *connection)
 {
-    watch_free(connection->watch);
+    watch_end(connection);
     connection->watch = NULL;
 }
 

@@ -99,6 +99,9 @@ struct submit_server {
     uint64_t started_us;
     uint64_t refusing_since_us; /* 0 while the engine takes submissions */
     uint64_t durable, next;     /* of the ledger, as of the last turn */
+    uint64_t turn_us;           /* when the last turn was */
+    uint64_t turn_span_us;      /* how long it took, where it had work; else 0 */
+    unsigned watchers;
     bool draining;
     struct arena arena; /* one frame */
     struct bulk bulk;
@@ -196,7 +199,8 @@ bool hello_sees_program(const struct connection *connection, uint32_t scope);
 void watch_start(struct connection *connection, uint64_t call,
                  const Assent__V1__WatchRequest *request);
 uint64_t watch_call(const struct watch *watch);
-void watch_free(struct watch *watch);
+/* None is fine. */
+void watch_end(struct connection *connection);
 
 /* Moves events into the output, a chunk at most. True when there is more to do at once. */
 bool watch_advance(struct connection *connection);

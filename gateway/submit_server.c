@@ -200,6 +200,9 @@ static void resume_stalled(struct submit_server *server, struct instant now)
 void submit_server_turn(struct submit_server *server, struct instant now, uint64_t durable,
                         uint64_t next)
 {
+    /* What a turn has done stands in the ledger. */
+    server->turn_span_us = next != server->next ? now.mono_us - server->turn_us : 0;
+    server->turn_us = now.mono_us;
     server->durable = durable;
     server->next = next;
     resume_stalled(server, now);

@@ -80,17 +80,6 @@ static bool next_field(struct reader *reader, struct field *ret_field)
     return !reader->failed;
 }
 
-uint32_t frame_event_program(struct span event)
-{
-    struct reader reader = reader_over(event);
-    struct field field;
-    uint32_t program = 0;
-    while (next_field(&reader, &field))
-        if (field.number == 2 && field.type == WIRE_VARINT)
-            program = (uint32_t)field.value;
-    return program;
-}
-
 /* Strings ------------------------------------------------------------------------------------- */
 
 static void expose_nul(uint8_t *octets, size_t length)

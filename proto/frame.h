@@ -42,7 +42,4 @@ MUST_CHECK bool frame_append(struct buffer *out, const Assent__V1__Frame *frame)
 MUST_CHECK bool frame_append_watch_event(struct buffer *out, uint64_t call, uint64_t sequence,
                                          struct span event, struct span personal);
 
-/* The program's scope number of a serialised Event, 0 for none, without decoding the rest. */
-uint32_t frame_event_program(struct span event);
-
 #endif

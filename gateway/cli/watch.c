@@ -2,6 +2,7 @@
 /* assent watch: events as they happen, from a position of the ledger on. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/cli/client.h"
@@ -10,6 +11,9 @@
 #include "gateway/cli/options.h"
 #include "gateway/cli/when.h"
 #include "gateway/config_text.h"
+#include "proto/base/check.h"
+
+#define NAMES_MAX 64 /* in one list on the command line; the gateway takes fewer programs */
 
 static void print_event(const Assent__V1__WatchEvent *watched, bool json)
 {
@@ -74,21 +78,38 @@ static bool follow(struct client *client, const Assent__V1__WatchRequest *watch,
     }
 }
 
+/* "a,b": gives how many words; they stay in `words`, which is changed. */
+static size_t split(char *words, char **out, size_t max)
+{
+    size_t count = 0;
+    char *rest = NULL;
+    for (char *word = strtok_r(words, ",", &rest); word && count < max;
+         word = strtok_r(NULL, ",", &rest))
+        out[count++] = word;
+    return count;
+}
+
 int command_watch(const struct cli *cli, int argc, char **argv)
 {
-    const char *from = "0", *until = "0";
+    const char *from = "0", *until = "0", *programs = "", *kinds = "";
+    char *program_names[NAMES_MAX], *kind_names[NAMES_MAX];
     bool json = false, impersonal = false, review = false;
     const struct option_row rows[] = {
         {"from", "SEQ", "begin with this record; 1 is the first ever; otherwise from now on", &from,
          NULL},
         {"until", "SEQ", "stop before this record", &until, NULL},
+        {"program", "NAME,...", "only events of these programs", &programs, NULL},
+        {"kind", "KIND,...", "only these: accepted, sent, receipt, opted_out, ... as --json says",
+         &kinds, NULL},
         {"review", NULL, "only opt-outs that a person should look at, and what became of them",
          NULL, &review},
         {"json", NULL, "one JSON object a line, for programs", NULL, &json},
         {"impersonal", NULL, "without numbers and texts", NULL, &impersonal},
     };
     const struct usage usage = {
-        .synopsis = "assent watch [--from SEQ] [--until SEQ] [--review] [--json] [--impersonal]",
+        .synopsis =
+            "assent watch [--from SEQ] [--until SEQ] [--program NAME,...] [--kind KIND,...]\n"
+            "                    [--review] [--json] [--impersonal]",
         .about = "Prints events as they happen. To go on after a break without losing any, give\n"
                  "--from the last number seen plus one. Times are UTC.",
         .rows = rows,
@@ -102,8 +123,13 @@ int command_watch(const struct cli *cli, int argc, char **argv)
     watch.with_personal = !impersonal;
     if (!config_integer(from, &watch.from) || !config_integer(until, &watch.until))
         return usage_error(&usage, "--from and --until take a record's number");
+    char *program_words = check_strdup(programs), *kind_words = check_strdup(kinds);
+    watch.n_programs = split(program_words, watch.programs = program_names, NAMES_MAX);
+    watch.n_kinds = split(kind_words, watch.kinds = kind_names, NAMES_MAX);
     struct client *client = client_open(cli);
     bool ok = client != NULL && follow(client, &watch, json, review);
     client_close(client);
+    free(program_words);
+    free(kind_words);
     return ok ? EXIT_DONE : EXIT_REFUSED;
 }

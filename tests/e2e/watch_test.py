@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Watch: from a position, resumed after a disconnect with nothing lost or twice, and a reader who does
 not read harms nobody."""
+import json
 import time
 
 import harness
@@ -43,6 +44,18 @@ def resumes(world):
     say(f"{len(seen)} events over 13 connections: none lost, none twice")
 
 
+def filters(world):
+    """What assent watch shows of two kinds, beside what the export has of them."""
+    words = ("--from", "1", "--until", str(int(world.metric("assent_ledger_durable_sequence"))), "--json")
+    some = [json.loads(line) for line in world.cli("watch", *words, "--program", "login", "--kind",
+                                                    "accepted,sent").stdout.splitlines()]
+    every = [json.loads(line) for line in world.cli("watch", *words).stdout.splitlines()]
+    assert [e["sequence"] for e in some] == [e["sequence"] for e in every if e["kind"] in ("accepted", "sent")] != []
+    refused = world.cli("watch", "--kind", "nonsense", check=False)
+    assert refused.returncode == 1 and "a kind is named that no event has" in refused.stderr, refused
+    say(f"{len(some)} of {len(every)} events by two kinds of one program")
+
+
 def sleepy_reader(world):
     """Ten readers ask for everything and then do not read; others must not notice."""
     sleepers = []
@@ -74,6 +87,7 @@ def sleepy_reader(world):
 def main():
     with harness.World(rate=20000, window=1000) as world:
         resumes(world)
+        filters(world)
         sleepy_reader(world)
 
 

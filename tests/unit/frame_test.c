@@ -165,8 +165,6 @@ static void test_watch_event(void **state)
     event.ended = &ended;
     uint8_t packed[64];
     size_t length = assent__v1__event__pack(&event, packed);
-    assert_int_equal(frame_event_program(span_of(packed, length)), 300);
-    assert_int_equal(frame_event_program((struct span){0}), 0);
 
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     personal.number = 12025550100;

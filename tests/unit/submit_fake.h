@@ -231,12 +231,20 @@ void ledger_reader_free(struct ledger_reader *reader)
     (void)reader;
 }
 
+/* Of each program in turn an attempt, held, an attempt, ... */
 static inline void fake_events(const uint32_t *programs, size_t count)
 {
+    Assent__V1__Attempt attempt = ASSENT__V1__ATTEMPT__INIT;
+    Assent__V1__Held held = ASSENT__V1__HELD__INIT;
     for (size_t i = 0; i < count && i < FAKE_RECORDS; i++) {
         Assent__V1__Event event = ASSENT__V1__EVENT__INIT;
         event.wall_ms = 1790000000000;
         event.program = programs[i];
+        event.body_case = i % 2 ? ASSENT__V1__EVENT__BODY_HELD : ASSENT__V1__EVENT__BODY_ATTEMPT;
+        if (i % 2)
+            event.held = &held;
+        else
+            event.attempt = &attempt;
         fake.event_lengths[i] = assent__v1__event__pack(&event, fake.events[i]);
     }
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;

@@ -983,6 +983,65 @@ static void test_watch_shows_own_programs_only(void **state)
     hang_up(&peer);
 }
 
+static void put_filtered(struct peer *peer, const char **programs, size_t program_count,
+                         const char *kind)
+{
+    Assent__V1__WatchRequest watch = ASSENT__V1__WATCH_REQUEST__INIT;
+    watch.from = 1;
+    watch.n_programs = program_count;
+    watch.programs = (char **)programs;
+    watch.n_kinds = kind != NULL;
+    watch.kinds = (char **)&kind;
+    put_call(peer, 2, ASSENT__V1__FRAME__BODY_WATCH, &watch.base);
+}
+
+static void test_watch_filters(void **state)
+{
+    (void)state;
+    fake_events((uint32_t[]){10, 11, 0, 10, 11, 11}, 6);
+    fake.durable = 6;
+    struct peer peer = connect_as("", "");
+    put_filtered(&peer, (const char *[]){"login"}, 1, NULL);
+    expect_event(&peer, 2);
+    expect_event(&peer, 5);
+    expect_event(&peer, 6);
+    assert_null(get_frame(&peer));
+    hang_up(&peer);
+    peer = connect_as("", "");
+    put_filtered(&peer, (const char *[]){"login", "offers"}, 2, "held");
+    expect_event(&peer, 2);
+    expect_event(&peer, 4);
+    expect_event(&peer, 6);
+    assert_null(get_frame(&peer));
+    hang_up(&peer);
+    /* A program that is another's filters nothing in. */
+    peer = connect_as("shop", "open sesame");
+    put_filtered(&peer, (const char *[]){"login"}, 1, NULL);
+    assert_null(get_frame(&peer));
+    hang_up(&peer);
+}
+
+/* What is no program, no kind, or more than WATCH_PROGRAMS_MAX is refused; the connection stays. */
+static void test_watch_refuses_filters(void **state)
+{
+    (void)state;
+    const char *many[WATCH_PROGRAMS_MAX + 1];
+    for (size_t i = 0; i <= WATCH_PROGRAMS_MAX; i++)
+        many[i] = "login";
+    fake_events((uint32_t[]){11}, 1);
+    fake.durable = 1;
+    struct peer peer = connect_as("", "");
+    put_filtered(&peer, many, WATCH_PROGRAMS_MAX + 1, NULL);
+    expect_failure(&peer, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT);
+    put_filtered(&peer, (const char *[]){"nonsense"}, 1, NULL);
+    expect_failure(&peer, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT);
+    put_filtered(&peer, NULL, 0, "wall_ms");
+    expect_failure(&peer, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT);
+    put_filtered(&peer, many, WATCH_PROGRAMS_MAX, NULL);
+    expect_event(&peer, 1);
+    hang_up(&peer);
+}
+
 /* WATCH_CHUNK_OCTETS: what one turn reads for a watcher, counted in records of a known size. */
 static void test_watch_reads_a_chunk_a_turn(void **state)
 {
@@ -1100,6 +1159,8 @@ int main(void)
         TEST(test_status_cancel_query),
         TEST(test_watch_follows_what_is_durable),
         TEST(test_watch_shows_own_programs_only),
+        TEST(test_watch_filters),
+        TEST(test_watch_refuses_filters),
         TEST(test_watch_reads_a_chunk_a_turn),
         TEST(test_answers_nobody_reads_stop_serving),
         TEST(test_slow_watcher_harms_nobody),
