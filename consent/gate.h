@@ -16,6 +16,8 @@ enum reserved_scope {
     SCOPE_HOLD = 1,        /* litigators, legal hold, complaints: no recipient's START lifts it */
     SCOPE_DO_NOT_CALL = 2, /* a national register */
     SCOPE_REASSIGNED = 3,  /* the number may have a new owner; a consent given later lifts it */
+    SCOPE_ERASED = 4, /* the opt-outs of who has been erased: its members hold no number but a keyed
+                              fingerprint (consent/person.h). Denies as everything does, and START lifts it */
 };
 
 enum cap_mode {
@@ -70,6 +72,9 @@ enum consent_write_kind {
     WRITE_LIFT_OPT_OUT, /* START: SREM optout for every scope, unless a later opt-out is known */
     WRITE_SCOPE,        /* the scope registry: number scopes[0] belongs to `name` */
     WRITE_POSITION,     /* only `sequence` moves */
+    WRITE_ERASE,  /* all that stands under the number goes, but a hold; where an opt-out stood, the
+                           fingerprint stays. `name` is the request's id */
+    WRITE_ERASED, /* SADD optout of `member`, in the bucket of `place` */
 };
 
 #define WRITE_SCOPES_MAX 16
@@ -82,7 +87,8 @@ struct consent_write {
     enum consent_write_kind kind;
     uint64_t sequence;
     uint64_t number;
-    uint16_t scopes[WRITE_SCOPES_MAX];
+    uint16_t
+        scopes[WRITE_SCOPES_MAX + 1]; /* of a START one more than of any record: SCOPE_ERASED */
     uint8_t scope_count;
     uint16_t day; /* since 1970, kept for scopes[0]: of the consent, or of the new owner; 0: none */
     /* When a person's opt-out or START came; 0: an opt-out that any START lifts. What is written later may
@@ -98,6 +104,8 @@ struct consent_write {
     char asker[ASKER_SIZE];          /* WRITE_PENDING: node and sender, "gw1 12025550100" */
     char name[NAME_OCTETS_MAX + 16]; /* WRITE_SCOPE */
     bool notice;                     /* WRITE_OPT_OUT: with a notice to the other gateways */
+    uint64_t member;                 /* WRITE_ERASED */
+    uint32_t place, places;          /* WRITE_ERASED: its bucket, of so many */
 };
 
 /* What a gateway tells the others about an opt-out that it has written (consent/notice.h). */

@@ -97,6 +97,11 @@ MUST_CHECK enum err snapshot_add(struct snapshot_writer *writer, struct span pub
 MUST_CHECK enum err snapshot_end(struct snapshot_writer *writer); /* fsyncs; frees the writer */
 MUST_CHECK enum err snapshot_publish(const char *directory, uint64_t sequence);
 
+/* Drops every snapshot below `sequence`, and what was left half made; there must be a published one of it, and none
+ * being made. Gives how many went. */
+MUST_CHECK enum err snapshot_drop_before(const char *directory, uint64_t sequence,
+                                         uint32_t *ret_dropped);
+
 /* Opens the newest valid snapshot; its records come from ledger_reader_next() with sequence 0, and
  * the first record not folded into it is *ret_sequence. ERR_NOT_FOUND when there is none. */
 MUST_CHECK enum err snapshot_open(const char *directory, struct ledger_reader **ret_reader,

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "consent/person.h"
+
 #define DAY_MS 86400000ull
 
 void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t count)
@@ -16,6 +18,11 @@ uint64_t again_effect(const Assent__V1__Event *event)
 {
     uint64_t received_ms = event->opted_in_again->received_wall_ms;
     return received_ms != 0 ? received_ms : event->wall_ms;
+}
+
+bool lifts_erasure(const Assent__V1__OptedInAgain *body)
+{
+    return body->source != ASSENT__V1__CONSENT_SOURCE__OPERATOR;
 }
 
 static void write_pending(struct consent_write *write, const Assent__V1__OptInRequested *body)
@@ -57,6 +64,31 @@ static uint64_t taken(const Assent__V1__Event *event)
     if (body->n_scopes > 0 && is_register(body->scopes[0]))
         return 0;
     return body->import != 0 && body->row > IMPORT_TIMED_ROWS ? 0 : event->wall_ms;
+}
+
+/* All that stood under the number goes. Where its personal part is gone, it has gone before, or with a Redis
+ * that lost it; what is to stay then is in the record of those that were destroyed. */
+static bool write_of_erased(const Assent__V1__Event *event, struct consent_write *write)
+{
+    write->kind = WRITE_ERASE;
+    write->taken_wall_ms = write->written_wall_ms = event->wall_ms;
+    snprintf(write->name, sizeof write->name, "%s", event->erased->request);
+    return true;
+}
+
+static bool write_of_place(const Assent__V1__Event *event, const Assent__V1__Personal *personal,
+                           struct consent_write *write)
+{
+    struct person_mark mark;
+    const Assent__V1__ErasedRecords *body = event->erased_records;
+    if (personal == NULL || personal->erased == NULL || !body->kept_opt_out ||
+        !person_mark_read(body->person.data, body->person.len, &mark))
+        return false;
+    write->kind = WRITE_ERASED;
+    write->member = person_member(&mark);
+    write->place = personal->erased->bucket;
+    write->places = personal->erased->buckets;
+    return true;
 }
 
 /* Of a person: in the program's scope, or in those that the event names. */
@@ -109,6 +141,8 @@ static bool write_about_person(const Assent__V1__Event *event, const struct proj
     }
     write->written_wall_ms = write->taken_wall_ms;
     write_scopes(write, scopes, count);
+    if (write->kind == WRITE_LIFT_OPT_OUT && lifts_erasure(event->opted_in_again))
+        write->scopes[write->scope_count++] = SCOPE_ERASED;
     return true;
 }
 
@@ -123,8 +157,12 @@ bool write_of_event(uint64_t sequence, const Assent__V1__Event *event,
         snprintf(write->name, sizeof write->name, "%s", event->scope_registered->name);
         return true;
     }
+    if (event->body_case == ASSENT__V1__EVENT__BODY_ERASED_RECORDS)
+        return write_of_place(event, personal, write);
     if (personal == NULL || personal->number == 0)
         return false;
     write->number = personal->number;
-    return write_about_person(event, rules, write);
+    return event->body_case == ASSENT__V1__EVENT__BODY_ERASED
+               ? write_of_erased(event, write)
+               : write_about_person(event, rules, write);
 }

@@ -11,6 +11,10 @@
 /* Adds scopes to a write, as many as it holds. */
 void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t count);
 
+/* A START lifts what is kept of an erased person's opt-outs too, which no longer says in which scope they were. A
+ * hold that is released does not. */
+bool lifts_erasure(const Assent__V1__OptedInAgain *body);
+
 /* When a START came. */
 uint64_t again_effect(const Assent__V1__Event *event);
 

@@ -5,11 +5,13 @@
  *
  * A snapshot is valid when its head, every record, and the end at the very end of the file are; the
  * whole file is checked before its first record is given out. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -117,6 +119,54 @@ static void drop_older(int folder)
     for (size_t i = 0; i + KEPT < count; i++)
         unlinkat(folder, file_name(name, numbers[i], SNAPSHOT_SUFFIX), 0);
     free(numbers);
+}
+
+/* What a child that was ended left behind. */
+static bool drop_half_made(int folder)
+{
+    DIR *list = fdopendir(dup(folder));
+    const struct dirent *entry;
+    bool good = list != NULL;
+    if (list == NULL)
+        return false;
+    rewinddir(list);
+    while ((entry = readdir(list)) != NULL) {
+        size_t length = strlen(entry->d_name);
+        if (length > 4 && strcmp(entry->d_name + length - 4, ".new") == 0)
+            good = unlinkat(folder, entry->d_name, 0) == 0 && good;
+    }
+    closedir(list);
+    return good;
+}
+
+static bool drop_below(int folder, uint64_t sequence, uint32_t *dropped)
+{
+    uint64_t *numbers;
+    size_t count;
+    char name[FILE_NAME_SIZE];
+    bool good = true;
+    if (!folder_list(folder, SNAPSHOT_SUFFIX, &numbers, &count))
+        return false;
+    for (size_t i = 0; i < count && numbers[i] < sequence; i++) {
+        good = unlinkat(folder, file_name(name, numbers[i], SNAPSHOT_SUFFIX), 0) == 0 && good;
+        ++*dropped;
+    }
+    free(numbers);
+    return good;
+}
+
+enum err snapshot_drop_before(const char *directory, uint64_t sequence, uint32_t *ret_dropped)
+{
+    uint32_t dropped = 0;
+    int folder = folder_open(directory, "snapshots", false);
+    if (folder < 0)
+        return ERR_IO;
+    bool good = drop_below(folder, sequence, &dropped) && drop_half_made(folder);
+    enum err err = good ? sync_folder(folder) : ERR_IO;
+    close(folder);
+    if (err == ERR_OK)
+        *ret_dropped = dropped;
+    return err;
 }
 
 enum err snapshot_publish(const char *directory, uint64_t sequence)

@@ -98,6 +98,9 @@ struct store *store_new(struct event_base *base, const struct store_config *conf
     struct store *store = check_calloc(1, sizeof *store);
     *store = (struct store){.base = base, .handlers = *handlers, .context = context, .fd = -1};
     store->buckets = config->buckets;
+    store->has_person_key = config->person_key != NULL;
+    if (store->has_person_key)
+        memcpy(store->person_key, config->person_key, sizeof store->person_key);
     if (!parse_url(store, config->url) ||
         (config->password != NULL && strlen(config->password) > PASSWORD_MAX)) {
         free_store(store);

@@ -21,7 +21,7 @@
  * Keys (B = hash of the number modulo the bucket count, 2^16 where nothing else is set)
  *   assent:buckets          bucket count, written once; a mismatch with the setting refuses
  *   assent:scopes           hash: scope number -> name
- *   optin:{B} optout:{B}    sets of scope << 50 | number
+ *   optin:{B} optout:{B}    sets of scope << 50 | number; of who was erased, SCOPE_ERASED << 50 | fingerprint
  *   days:{B}                hash: scope << 50 | number -> day since 1970, where a write has one
  *   pending:{B}:KEY         "REQUEST ASKED EXPIRES HEX-SHA256 NODE SENDER", KEY = scope << 50 |
  *                           number; kept a week longer than it may be answered. One that was asked earlier
@@ -35,6 +35,8 @@
  *                           the mark beside which it was written
  *   assent:incarnation      the mark, a random word made when it is missing: tells one set of data from another
  *   assent:nodes            hash: node -> its last beat (consent/nodes.h)
+ *   assent:erasures         hash: fingerprint in hex (consent/person.h) -> "WALL_MS REQUEST" of who was erased
+ *   assent:person-key       the key of fingerprints, 32 hex digits; whoever comes first writes its own
  *   assent:notices          stream: NODE -> "SEQUENCE NUMBER SCOPE ...", its newest opt-outs; gone
  *                           NOTICE_KEPT_MS after the last (consent/notice.h)
  *
@@ -43,10 +45,13 @@
 #define CONSENT_STORE_H
 
 #include "consent/gate.h"
+#include "consent/person.h"
 #include "proto/base/err.h"
 
 /* While this key is there the sets are being made again (consent/sets.h): nobody is up. */
 #define STORE_REBUILDING_KEY "assent:rebuilding"
+#define STORE_PERSON_KEY     "assent:person-key"
+#define STORE_ERASURES_KEY   "assent:erasures"
 
 struct event_base;
 struct store;
@@ -56,9 +61,14 @@ struct store_config {
     const char *password; /* NULL for none */
     const char *node;
     uint32_t buckets; /* a power of two */
+    /* PERSON_KEY_SIZE octets, or NULL: not told, and `keyed` not called. This gateway's key of fingerprints. */
+    const uint8_t *person_key;
 };
 
 struct store_handlers {
+    /* The key of fingerprints that all gateways on this Redis have, before each `up`. False: it cannot be this
+     * one's, and the connection ends. */
+    bool (*keyed)(void *context, const uint8_t key[PERSON_KEY_SIZE]);
     /* Connected, authenticated, bucket count right, scopes resolvable. `applied` is this node's
      * position in Redis (0: none). Nothing may be checked before the owner has caught up. */
     void (*up)(void *context, uint64_t applied);

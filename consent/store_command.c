@@ -4,12 +4,15 @@
 #include <stdio.h>
 
 #include "consent/notice.h"
+#include "consent/person.h"
+#include "consent/store.h"
 #include "proto/base/check.h"
 #include "proto/number.h"
 
 #define LITERAL(w, text) write_octets((w), (text), sizeof(text) - 1)
 
 #define DECIMAL_MAX 20 /* digits of 2^64 */
+#define NOTICES_KEY "assent:notices"
 
 /* "00" to "99" in a row: two digits by one division. */
 static const char pairs[] = "00010203040506070809101112131415161718192021222324"
@@ -116,7 +119,7 @@ static void put_pending_key(struct writer *w, uint32_t bucket, uint64_t key)
 static void put_members(struct writer *w, uint64_t number, const uint16_t *scopes, uint8_t count)
 {
     for (uint8_t i = 0; i < count; i++)
-        put_decimal(w, consent_key(scopes[i], number));
+        put_decimal(w, consent_member(scopes[i], number));
 }
 
 /* COMMAND FAMILY:{B} MEMBER... */
@@ -342,6 +345,95 @@ static void put_lift(struct writer *w, const struct consent_write *write, uint32
     put_members(w, write->number, write->scopes, write->scope_count);
 }
 
+/* What stands under a number in any scope, as Redis knows them. A member is 2^50 times the scope and the number:
+ * more than a number of Lua holds, so it is made of two, of seven digits and the rest. A hold stays; an opt-out
+ * leaves the fingerprint behind. Of what happened once, confirmations stay for their five minutes. */
+static const char erase_script[] =
+    "local n, tag, kept = ARGV[1], ARGV[2], false "
+    "local upper, lower = math.floor(tonumber(n) / 1e7), tonumber(n) % 1e7 "
+    "local scopes = redis.call('HKEYS', KEYS[6]) "
+    "for s = 0, 15 do scopes[#scopes + 1] = s end "
+    "for _, text in ipairs(scopes) do "
+    "local s = tonumber(text) "
+    "if s ~= 1 and s ~= 4 then "
+    "local low = s * 6842624 + lower "
+    "local high = s * 112589990 + upper + math.floor(low / 1e7) "
+    "local key = string.format('%.0f', low) "
+    "if high > 0 then key = string.format('%.0f%07.0f', high, low % 1e7) end "
+    "if redis.call('SREM', KEYS[1], key) == 1 and (s == 0 or s > 15) then kept = true end "
+    "redis.call('SREM', KEYS[2], key) "
+    "redis.call('HDEL', KEYS[3], key) "
+    "redis.call('ZREM', KEYS[4], key) "
+    "redis.call('ZREM', KEYS[5], key) "
+    "local gone = {'pending:' .. tag .. ':' .. key, 'once:' .. tag .. ':help:' .. key, "
+    "'once:' .. tag .. ':question:' .. key} "
+    "for place = 0, 32 do gone[#gone + 1] = 'cap:' .. tag .. ':' .. place .. ':' .. key end "
+    "redis.call('DEL', unpack(gone)) "
+    "end end "
+    "if kept then redis.call('SADD', KEYS[1], ARGV[3]) "
+    "redis.call('ZADD', KEYS[4], 'GT', ARGV[6], ARGV[3]) "
+    "redis.call('PEXPIRE', KEYS[4], ARGV[7]) end "
+    "redis.call('HSET', KEYS[7], ARGV[4], ARGV[5]) "
+    "for _, entry in ipairs(redis.call('XRANGE', KEYS[8], '-', '+')) do "
+    "if string.find(entry[2][2], ' ' .. n .. ' ', 1, true) then "
+    "redis.call('DEL', KEYS[8]) break end end "
+    "return redis.call('SISMEMBER', KEYS[1], ARGV[3])";
+static_assert(CAP_PLACES_MAX == 32 && SCOPES_RESERVED == 16, "as the script has them");
+
+/* "WALL_MS REQUEST", by the fingerprint in hex. */
+static void put_erasure(struct writer *w, const struct consent_write *write)
+{
+    char hex[PERSON_HEX_SIZE], value[DECIMAL_MAX + 1 + sizeof write->name];
+    struct person_mark mark = person_mark(write->number);
+    put_text(w, person_mark_hex(&mark, hex));
+    struct writer text = writer_over(value, sizeof value);
+    put_number(&text, write->taken_wall_ms);
+    write_octets(&text, write->name, strnlen(write->name, sizeof write->name));
+    put_octets(w, value, writer_length(&text));
+}
+
+static void put_erase(struct writer *w, const struct consent_write *write, uint32_t bucket)
+{
+    char tag[DECIMAL_MAX + 3], digits[DECIMAL_MAX];
+    uint64_t week = write->written_wall_ms / STOP_TIMES_MS;
+    LITERAL(w, "*18\r\n$4\r\nEVAL\r\n");
+    put_octets(w, erase_script, sizeof erase_script - 1);
+    put_decimal(w, 8);
+    put_bucket_key(w, "optout", bucket);
+    put_bucket_key(w, "optin", bucket);
+    put_bucket_key(w, "days", bucket);
+    put_stops_key(w, bucket, week);
+    put_stops_key(w, bucket, week > 0 ? week - 1 : 0);
+    put_text(w, "assent:scopes");
+    put_text(w, STORE_ERASURES_KEY);
+    put_text(w, NOTICES_KEY);
+    put_decimal(w, write->number);
+    char *at = decimal(bucket, digits);
+    snprintf(tag, sizeof tag, "{%.*s}", (int)(digits + DECIMAL_MAX - at), at);
+    put_text(w, tag);
+    put_decimal(w, consent_member(SCOPE_ERASED, write->number));
+    put_erasure(w, write);
+    put_decimal(w, write->taken_wall_ms);
+    put_decimal(w, 2 * STOP_TIMES_MS);
+}
+
+/* In every bucket that the place may be now, where their count is another than it was then. */
+static const char erased_script[] =
+    "for bucket = tonumber(ARGV[2]), ARGV[3] - 1, tonumber(ARGV[4]) do "
+    "redis.call('SADD', string.format('optout:{%.0f}', bucket), ARGV[1]) end return 0";
+
+static unsigned put_erased(struct writer *w, const struct consent_write *write, uint32_t buckets)
+{
+    LITERAL(w, "*7\r\n$4\r\nEVAL\r\n");
+    put_octets(w, erased_script, sizeof erased_script - 1);
+    put_decimal(w, 0);
+    put_decimal(w, write->member);
+    put_decimal(w, write->place & (buckets - 1));
+    put_decimal(w, buckets);
+    put_decimal(w, write->places != 0 && write->places < buckets ? write->places : buckets);
+    return 1;
+}
+
 /* An opt-out leaves the opt-in where it is: deny wins, so it cannot pass, and START, which returns
  * to what was before, has only to lift the opt-out. */
 static unsigned put_write(struct writer *w, const struct consent_write *write, uint32_t bucket)
@@ -367,6 +459,10 @@ static unsigned put_write(struct writer *w, const struct consent_write *write, u
     case WRITE_SCOPE:
         put_scope_name(w, write);
         return 1;
+    case WRITE_ERASE:
+        put_erase(w, write, bucket);
+        return 1;
+    case WRITE_ERASED: /* under no number: command_write() */
     case WRITE_POSITION:
         return 0;
     }
@@ -381,8 +477,10 @@ void command_batch_begin(struct writer *w)
 
 unsigned command_write(struct writer *w, const struct consent_write *write, uint32_t buckets)
 {
-    CHECK(write->kind == WRITE_POSITION ||
-          (write->scope_count >= 1 && write->scope_count <= WRITE_SCOPES_MAX));
+    if (write->kind == WRITE_ERASED)
+        return put_erased(w, write, buckets);
+    CHECK(write->kind == WRITE_POSITION || write->kind == WRITE_ERASE ||
+          (write->scope_count >= 1 && write->scope_count <= WRITE_SCOPES_MAX + 1));
     return put_write(w, write, store_bucket(write->number, buckets));
 }
 
@@ -436,8 +534,6 @@ void command_once(struct writer *w, const struct once *once, const char *node, u
     LITERAL(w, "*2\r\n$3\r\nGET\r\n");
     put_once_key(w, once, buckets);
 }
-
-#define NOTICES_KEY "assent:notices"
 
 unsigned command_notice(struct writer *w, const struct consent_write *write, const char *node)
 {

@@ -328,6 +328,51 @@ static bool take_rebuilding(struct store *store, const struct resp_reply *reply)
                          "`assent consent rebuild` brings it to its end");
 }
 
+/* Who comes to an empty Redis brings its key, so that one that lost everything has the same again. */
+static bool ask_set_person_key(struct store *store, struct writer *w)
+{
+    char text[2 * PERSON_KEY_SIZE + 1];
+    for (size_t i = 0; i < PERSON_KEY_SIZE; i++)
+        snprintf(text + 2 * i, 3, "%02x", store->person_key[i]);
+    if (store->has_person_key)
+        command_words(w, (const char *const[]){"SET", STORE_PERSON_KEY, text, "NX", NULL});
+    explicit_bzero(text, sizeof text);
+    return store->has_person_key;
+}
+
+static bool ask_person_key(struct store *store, struct writer *w)
+{
+    if (store->has_person_key)
+        command_words(w, (const char *const[]){"GET", STORE_PERSON_KEY, NULL});
+    return store->has_person_key;
+}
+
+static bool hex_digit(uint8_t c, uint8_t *ret_value)
+{
+    *ret_value = (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+static bool take_person_key(struct store *store, const struct resp_reply *reply)
+{
+    uint8_t key[PERSON_KEY_SIZE], high, low;
+    struct span text = reply->values[0].text;
+    bool good = reply->values[0].type == RESP_STRING && text.length == 2 * sizeof key;
+    for (size_t i = 0; good && i < sizeof key; i++) {
+        good = hex_digit(text.data[2 * i], &high) && hex_digit(text.data[2 * i + 1], &low);
+        key[i] = good ? (uint8_t)(high << 4 | low) : 0;
+    }
+    if (!good)
+        return refuse(store, "%s in Redis is not understood", STORE_PERSON_KEY);
+    if (store->handlers.keyed(store->context, key)) {
+        memcpy(store->person_key, key, sizeof key);
+        return true;
+    }
+    return refuse(store,
+                  "the fingerprints of erased people in Redis have another key than this gateway: "
+                  "copy person.key from the data_dir of one that is up; see deploy/README.md");
+}
+
 static bool take_mark(struct store *store, const struct resp_reply *reply)
 {
     return reply->values[0].type == RESP_NIL ||
@@ -378,6 +423,8 @@ static const struct step steps[] = {
     {.ask = store_ask_mark, .take = take_mark},
     {.ask = store_ask_set_mark, .take = take_set},
     {.ask = store_ask_mark, .take = take_mark_again},
+    {.ask = ask_set_person_key, .take = take_set},
+    {.ask = ask_person_key, .take = take_person_key},
     {.ask = ask_applied, .take = take_applied},
 };
 #define STEP_COUNT (sizeof steps / sizeof *steps)

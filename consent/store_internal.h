@@ -102,6 +102,8 @@ struct store {
     char *password; /* NULL for none */
     char *node;
     uint32_t buckets;
+    bool has_person_key;
+    uint8_t person_key[PERSON_KEY_SIZE];
 
     struct sockaddr_storage address;
     socklen_t address_length;

@@ -366,6 +366,9 @@ static bool resolve(struct engine *e, uint16_t client, const Assent__V1__Message
         return false;
     if (number_parse(span_from_string(in->number), &s->number) != ERR_OK)
         return invalid(v, "number: not E.164 (5 to 15 digits with country code, + optional)");
+    const char *why = erasure_refuses(e, s->number);
+    if (why != NULL)
+        return refuse(v, ASSENT__V1__CODE__CODE_UNAVAILABLE, why);
     if (strlen(in->campaign) > CAMPAIGN_OCTETS_MAX)
         return invalid(v, "campaign: at most 64 octets");
     if (strlen(in->reference) > REFERENCE_OCTETS_MAX)

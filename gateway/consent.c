@@ -78,6 +78,7 @@ void shown_scopes(const struct engine *e, uint16_t program, uint16_t out[SHOWN_S
     out[1] = SCOPE_HOLD;
     out[2] = e->brand_scope[program];
     out[3] = e->program_scope[program];
+    out[4] = SCOPE_ERASED;
 }
 
 bool inquiry_ask(struct engine *e, struct inquiry *q)
@@ -151,11 +152,15 @@ static bool resolve_program(struct engine *e, uint16_t client, uint64_t call, co
 
 static bool resolve_number(struct engine *e, uint64_t call, const char *text, uint64_t *ret_number)
 {
-    if (number_parse(span_from_string(text), ret_number) == ERR_OK)
-        return true;
-    reply_refusal(e, call, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
-                  "number: not E.164 (5 to 15 digits with country code, + optional)");
-    return false;
+    const char *why = "number: not E.164 (5 to 15 digits with country code, + optional)";
+    Assent__V1__Code code = ASSENT__V1__CODE__CODE_INVALID_ARGUMENT;
+    if (number_parse(span_from_string(text), ret_number) == ERR_OK) {
+        code = ASSENT__V1__CODE__CODE_UNAVAILABLE;
+        why = erasure_refuses(e, *ret_number);
+    }
+    if (why != NULL)
+        reply_refusal(e, call, code, why);
+    return why == NULL;
 }
 
 static bool resolve(struct engine *e, uint16_t client, uint64_t call, const char *program_name,
@@ -499,8 +504,9 @@ static void show_one(struct engine *e, struct inquiry *q, const struct consent_s
     Assent__V1__ProgramConsent *shown = &q->shown[q->at++];
     uint16_t scopes[SHOWN_SCOPES];
     shown_scopes(e, program, scopes);
-    static const char *const kinds[SHOWN_SCOPES] = {"everything", "hold", "brand ", "program "};
-    const char *names[SHOWN_SCOPES] = {"", "", config->brand, config->name};
+    static const char *const kinds[SHOWN_SCOPES] = {"everything", "hold", "brand ", "program ",
+                                                    "everything, from before an erasure"};
+    const char *names[SHOWN_SCOPES] = {"", "", config->brand, config->name, ""};
     assent__v1__program_consent__init(shown);
     shown->program = UNCONST(config->name);
     bool marketing = config->classes[ASSENT__V1__CLASS__MARKETING];
@@ -569,6 +575,10 @@ void engine_on_looked_up(struct engine *e, uint64_t cookie, bool ok,
     }
     if (q->kind == INQUIRY_NOTICE) {
         notice_looked_up(e, q, ok, state);
+        return;
+    }
+    if (q->kind == INQUIRY_ERASURE) {
+        erasure_looked_up(e, q, ok, state);
         return;
     }
     if (q->kind == INQUIRY_SHOW) {

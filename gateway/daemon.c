@@ -110,6 +110,7 @@ static void daemon_turn(struct daemon *daemon)
     if (engine_snapshot_due(daemon->engine) && daemon->drain_by_us == 0)
         daemon_snapshot_start(daemon, now);
     daemon_snapshot_publish(daemon);
+    daemon_erasure_turn(daemon, now);
     daemon_witness_turn(daemon, now);
     daemon_seal_turn(daemon);
     uint64_t look_us = daemon_watch(daemon, now);
@@ -166,6 +167,7 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
     while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD) {
             daemon_snapshot_reaped(daemon);
+            daemon_erasure_reaped(daemon);
             daemon_witness_reaped(daemon);
             daemon_seal_reaped(daemon);
         } else if (info.ssi_signo == SIGHUP) {
@@ -210,6 +212,7 @@ static bool run_loop(struct daemon *daemon)
 static void final_snapshot(struct daemon *daemon)
 {
     uint64_t by_us = daemon->drain_by_us + (SNAPSHOT_BY_MS - DRAIN_MS) * US_PER_MS;
+    daemon_erasure_kill(daemon);
     daemon_snapshot_kill(daemon);
     daemon_seal_kill(daemon);
     ledger_flush(daemon->ledger);
@@ -341,6 +344,7 @@ static void connect_store(struct daemon *daemon)
         .password = config->redis_password[0] ? config->redis_password : NULL,
         .node = config->node,
         .buckets = config->redis_buckets,
+        .person_key = daemon->person_key,
     };
     daemon->store = store_new(daemon->base, &store, &daemon_store_handlers, daemon);
 }
@@ -350,7 +354,8 @@ static bool start(struct daemon *daemon, int signals)
 {
     struct hash_key key;
     uint64_t seed;
-    if (!daemon_open_ledger(daemon) || !daemon_node_key(daemon->config->data_dir, &key))
+    if (!daemon_open_ledger(daemon) || !daemon_node_key(daemon->config->data_dir, &key) ||
+        !daemon_person_key(daemon))
         return false;
     daemon->certificates = certificates_new(daemon->config);
     if (daemon->certificates == NULL)

@@ -2,6 +2,7 @@
 /* The data folder: made at the first start, locked by the ledger, read at every start.
  *
  *     DATA/node.key    32 octets from the kernel; keys the hashes of client references
+ *     DATA/person.key  16 octets, the same for all gateways on one Redis: keys the fingerprints of erased people
  *     DATA/ledger.key  gateway/signing_key.h
  *     DATA/ledger/     } consent/ledger.h
  *     DATA/snapshots/  }
@@ -58,7 +59,7 @@ bool daemon_sign_ledger(struct daemon *daemon)
 
 static bool key_fault(const char *path, const char *what)
 {
-    log_event(LOG_ERROR, "no_node_key", "why=\"%s: %s\"", path, what);
+    log_event(LOG_ERROR, "no_key", "why=\"%s: %s\"", path, what);
     return false;
 }
 
@@ -77,29 +78,31 @@ static bool sync_folder(const char *folder)
 }
 
 /* Under another name until it is whole: a crash leaves no half key behind. */
-static bool make_key(const char *folder, const char *path, uint8_t key[NODE_KEY_OCTETS])
+static bool keep_key(const char *folder, const char *path, const uint8_t *key, size_t length)
 {
     char fresh[4096 + 16];
     snprintf(fresh, sizeof fresh, "%s.new", path);
-    rng_secret(key, NODE_KEY_OCTETS);
     (void)unlink(fresh);
     int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return key_fault(path, strerror(errno));
-    bool good = write_all(fd, key, NODE_KEY_OCTETS);
+    bool good = write_all(fd, key, length);
     good = close(fd) == 0 && good;
     if (!good || rename(fresh, path) != 0 || !sync_folder(folder))
         return key_fault(path, strerror(errno));
     return true;
 }
 
-static bool read_key(const char *path, int fd, uint8_t key[NODE_KEY_OCTETS])
+/* `lost`: what it would mean to go on without it. */
+static bool read_key(const char *path, int fd, uint8_t *key, size_t length, const char *lost)
 {
     struct stat status;
-    if (fstat(fd, &status) != 0 || status.st_size != NODE_KEY_OCTETS ||
-        read(fd, key, NODE_KEY_OCTETS) != NODE_KEY_OCTETS)
-        return key_fault(path, "does not hold 32 octets; restore it from a backup (without it, "
-                               "repeated client references are not recognised)");
+    char why[256];
+    snprintf(why, sizeof why, "does not hold %zu octets; restore it from a backup (without it, %s)",
+             length, lost);
+    if (fstat(fd, &status) != 0 || status.st_size != (off_t)length ||
+        read(fd, key, length) != (ssize_t)length)
+        return key_fault(path, why);
     if ((status.st_mode & 077) != 0)
         return key_fault(path, "others may read it; run: chmod 600 on it");
     return true;
@@ -115,9 +118,10 @@ bool daemon_node_key(const char *data_dir, struct hash_key *ret_key)
     if (fd < 0 && errno != ENOENT)
         return key_fault(path, strerror(errno));
     if (fd < 0) {
-        good = make_key(data_dir, path, key);
+        rng_secret(key, sizeof key);
+        good = keep_key(data_dir, path, key, sizeof key);
     } else {
-        good = read_key(path, fd, key);
+        good = read_key(path, fd, key, sizeof key, "repeated client references are not recognised");
         close(fd);
     }
     if (good) {
@@ -126,6 +130,49 @@ bool daemon_node_key(const char *data_dir, struct hash_key *ret_key)
     }
     explicit_bzero(key, sizeof key);
     return good;
+}
+
+/* Person key ---------------------------------------------------------------------------------- */
+
+static void person_key_path(const struct daemon *daemon, char out[4096])
+{
+    snprintf(out, 4096, "%s/person.key", daemon->config->data_dir);
+}
+
+/* One that is not kept yet may still become that of the other gateways. */
+bool daemon_person_key(struct daemon *daemon)
+{
+    char path[4096];
+    person_key_path(daemon, path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT)
+        return key_fault(path, strerror(errno));
+    daemon->person_key_kept = fd >= 0;
+    bool good = true;
+    if (fd < 0) {
+        rng_secret(daemon->person_key, sizeof daemon->person_key);
+    } else {
+        good = read_key(path, fd, daemon->person_key, sizeof daemon->person_key,
+                        "the opt-outs of erased people deny nothing");
+        close(fd);
+    }
+    if (good)
+        person_key_set(daemon->person_key);
+    return good;
+}
+
+bool daemon_keep_person_key(struct daemon *daemon, const uint8_t key[PERSON_KEY_SIZE])
+{
+    char path[4096];
+    if (daemon->person_key_kept)
+        return memcmp(daemon->person_key, key, PERSON_KEY_SIZE) == 0;
+    person_key_path(daemon, path);
+    if (!keep_key(daemon->config->data_dir, path, key, PERSON_KEY_SIZE))
+        return false;
+    memcpy(daemon->person_key, key, PERSON_KEY_SIZE);
+    person_key_set(key);
+    daemon->person_key_kept = true;
+    return true;
 }
 
 /* Recovery ------------------------------------------------------------------------------------ */

@@ -140,6 +140,11 @@ static void port_store_flush(void *context)
     store_flush(daemon->store);
 }
 
+static bool store_keyed(void *context, const uint8_t key[PERSON_KEY_SIZE])
+{
+    return daemon_keep_person_key(context, key);
+}
+
 static void store_up(void *context, uint64_t applied)
 {
     struct daemon *daemon = context;
@@ -204,6 +209,7 @@ static void store_noticed(void *context, const struct notice *notices, size_t co
 }
 
 const struct store_handlers daemon_store_handlers = {
+    .keyed = store_keyed,
     .up = store_up,
     .down = store_down,
     .checked = store_checked,
@@ -347,6 +353,16 @@ static void port_preflight_reply(void *context, uint64_t call,
     submit_server_preflight_reply(daemon->server, call, reply);
 }
 
+static bool port_erasure_find(void *context, const struct person_mark *person, uint64_t until)
+{
+    return daemon_erasure_find(context, person, until);
+}
+
+static bool port_erasure_destroy(void *context, const uint64_t *records, size_t count)
+{
+    return daemon_erasure_destroy(context, records, count);
+}
+
 static void port_random(void *context, void *out, size_t length)
 {
     (void)context;
@@ -394,6 +410,8 @@ void daemon_ports_init(struct daemon *daemon)
         .consent_reply = port_consent_reply,
         .show_reply = port_show_reply,
         .preflight_reply = port_preflight_reply,
+        .erasure_find = port_erasure_find,
+        .erasure_destroy = port_erasure_destroy,
         .random = port_random,
     };
 }

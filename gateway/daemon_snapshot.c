@@ -18,7 +18,7 @@ static bool add_record(void *context, struct span public_part, struct span perso
 }
 
 /* The child must not act on the parent's signals, nor outlive it. */
-static void become_child(pid_t parent)
+void daemon_become_child(pid_t parent)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -54,7 +54,7 @@ void daemon_snapshot_start(struct daemon *daemon, struct instant now)
         return;
     }
     if (pid == 0) {
-        become_child(parent);
+        daemon_become_child(parent);
         _exit(write_snapshot(daemon, sequence, now));
     }
     daemon->snapshot = (struct snapshot_child){.pid = pid, .sequence = sequence};
@@ -80,6 +80,8 @@ void daemon_snapshot_publish(struct daemon *daemon)
         return;
     child->written = false;
     enum err err = snapshot_publish(daemon->config->data_dir, child->sequence);
+    if (err == ERR_OK)
+        daemon->snapshot_published = child->sequence;
     if (err == ERR_OK)
         log_event(LOG_INFO, "snapshot", "sequence=%" PRIu64, child->sequence);
     else

@@ -35,6 +35,15 @@ struct snapshot_child {
     bool written; /* waits for the ledger to be durable up to it */
 };
 
+/* See daemon_erasure.c. */
+struct erasure_child {
+    pid_t pid; /* 0: none */
+    int found_fd;
+    bool destroys, wants_snapshot;
+    uint64_t snapshot,
+        snapshot_after_us; /* the one that takes the place of the others; 0: not begun */
+};
+
 /* See daemon_witness.c. */
 struct witness {
     pid_t pid; /* 0: none */
@@ -79,6 +88,10 @@ struct daemon {
     struct daemon_link *links[CARRIERS_MAX]; /* sessions * 2 each */
     bool link_refused;                       /* some daemon_link has `refused` */
     struct snapshot_child snapshot;
+    uint64_t snapshot_published; /* by this process, the newest; 0: none */
+    struct erasure_child erasure;
+    uint8_t person_key[PERSON_KEY_SIZE];
+    bool person_key_kept; /* it stands in its file, and stays */
     struct witness witness;
     struct seal_child seal;
     struct event on_ledger, on_signal, on_wake, on_watchdog, on_hour;
@@ -102,6 +115,9 @@ void daemon_reload(struct daemon *daemon);
 MUST_CHECK bool daemon_open_ledger(struct daemon *daemon);
 MUST_CHECK bool daemon_sign_ledger(struct daemon *daemon);
 MUST_CHECK bool daemon_node_key(const char *data_dir, struct hash_key *ret_key);
+/* The key of fingerprints: read at the start, kept for good when Redis has been met for the first time. */
+MUST_CHECK bool daemon_person_key(struct daemon *daemon);
+MUST_CHECK bool daemon_keep_person_key(struct daemon *daemon, const uint8_t key[PERSON_KEY_SIZE]);
 MUST_CHECK bool daemon_recover(struct daemon *daemon);
 
 /* daemon_snapshot.c */
@@ -109,6 +125,15 @@ void daemon_snapshot_start(struct daemon *daemon, struct instant now);
 void daemon_snapshot_reaped(struct daemon *daemon);  /* SIGCHLD came */
 void daemon_snapshot_publish(struct daemon *daemon); /* when it is written and durable */
 void daemon_snapshot_kill(struct daemon *daemon);
+
+void daemon_become_child(pid_t parent); /* in a child that was forked for the files */
+
+/* daemon_erasure.c: two of the engine's ports, and what comes of them */
+bool daemon_erasure_find(struct daemon *daemon, const struct person_mark *person, uint64_t until);
+bool daemon_erasure_destroy(struct daemon *daemon, const uint64_t *records, size_t count);
+void daemon_erasure_turn(struct daemon *daemon, struct instant now);
+void daemon_erasure_reaped(struct daemon *daemon); /* SIGCHLD came */
+void daemon_erasure_kill(struct daemon *daemon);
 
 /* daemon_witness.c */
 void daemon_witness_turn(struct daemon *daemon, struct instant now);

@@ -3,6 +3,7 @@
  * passes (P2, P3), and the opt-outs of the last minutes, so that each is confirmed once (P4). */
 #include <stdlib.h>
 
+#include "consent/person.h"
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
 #include "proto/number.h"
@@ -172,6 +173,15 @@ void recent_lift(struct engine *e, uint64_t number, const uint16_t *scopes, uint
                 recent->confirmed = true;
                 break;
             }
+}
+
+void recents_erase(struct engine *e, const struct person_mark *person)
+{
+    struct recent_opt_out *recent;
+    TAILQ_FOREACH(recent, &e->recent_opt_outs, link)
+    if (person_is(person, recent->number))
+        recent->erased =
+            true; /* it goes in minutes; until then a STOP that comes again is no news */
 }
 
 void denials_turn(struct engine *e)

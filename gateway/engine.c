@@ -32,6 +32,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     TAILQ_INIT(&e->denials_leaving);
     projection_init(e);
     imports_init(e);
+    erasures_init(e);
     receipts_init(e);
     vacancies_init(e);
     e->reassembly = reassembly_new(key);
@@ -56,6 +57,7 @@ void engine_free(struct engine *e)
     reassembly_free(e->reassembly);
     projection_release(e);
     imports_release(e);
+    erasures_release(e);
     denials_release(e);
     agains_release(e);
     struct table_slot *slot;
@@ -148,7 +150,7 @@ static uint64_t next_turn(struct engine *e)
     next = minimum(next, minimum(owed_next_us(e), dispatch_next_us(e)));
     next = minimum(next, minimum(receipts_next_us(e), failover_next_us(e)));
     next = minimum(next, minimum(long_replies_next_us(e), wheel_next(&e->sender_wheel)));
-    next = minimum(next, reviews_next_us(e));
+    next = minimum(next, minimum(reviews_next_us(e), erasures_next_us(e)));
     const struct message *intent = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
     if (intent != NULL && intent->attempt_sequence <= e->durable)
         next = minimum(next, now_us + US_PER_MS);
@@ -192,6 +194,7 @@ uint64_t engine_turn(struct engine *e, struct instant now)
     receipts_turn(e);
     long_replies_turn(e);
     reviews_turn(e);
+    erasures_turn(e);
     /* Opt-outs go to Redis before any check of this turn does. */
     projection_turn(e);
     /* What waits at a carrier that is unfit goes to the next. */
@@ -332,6 +335,7 @@ void engine_status(const struct engine *e, struct engine_status *ret)
         .gate_why = e->projection.why,
         .draining = e->draining,
     };
+    erasures_status(e, ret);
 }
 
 void engine_carrier_status(const struct engine *engine, uint16_t index, struct instant now,

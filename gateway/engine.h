@@ -131,6 +131,15 @@ void engine_show_consent(struct engine *engine, uint16_t client, uint64_t call,
 void engine_forget_node(struct engine *engine, uint16_t client, uint64_t call, const char *name,
                         struct instant now);
 
+/* Operators only. Answered as a consent call: when Erased is recorded, or with how far `sequence` is. */
+void engine_erase(struct engine *engine, uint16_t client, uint64_t call,
+                  const Assent__V1__EraseRequest *request, struct instant now);
+/* What ports.erasure_find and ports.erasure_destroy have led to; not ok: they are asked again later. */
+void engine_on_erasure_found(struct engine *engine, bool ok, const uint64_t *records, size_t count,
+                             struct instant now);
+void engine_on_erasure_destroyed(struct engine *engine, bool ok, uint32_t snapshots,
+                                 struct instant now);
+
 /* A call of an import. False: not now, Redis or the ledger has enough to write. Strings directly in
  * `request` have been found to be UTF-8, those of its columns not. `arena` keeps what the reply points to. */
 MUST_CHECK bool engine_import(struct engine *engine, uint16_t client,
@@ -156,6 +165,8 @@ struct engine_status {
     bool gate_open;
     const char *gate_why; /* when open: what Redis may lose, or "" */
     bool draining;
+    uint32_t erasures;         /* under way */
+    const char *erasure_phase; /* of the first; "" for none */
 };
 void engine_status(const struct engine *engine, struct engine_status *ret_status);
 

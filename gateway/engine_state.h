@@ -18,6 +18,7 @@
  *   opt_out_text.c   the line under marketing        review.c     opt-outs that may have meant less
  *   program_words.c  words that programs add        quiet.c  quiet hours of recipients
  *   content_text.c  what a text must say and may not
+ *   erasure.c   erasure of a person on request
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
  * Only these files include this header. */
@@ -214,6 +215,7 @@ struct recent_opt_out {
     uint16_t scopes[WRITE_SCOPES_MAX];
     uint8_t scope_count;
     bool confirmed;
+    bool erased; /* its person was, since: no snapshot has it */
 };
 
 /* A number and scope denied in memory, until Redis has the opt-out and no verdict from before can
@@ -331,6 +333,7 @@ struct engine {
     struct node_watch nodes;
     struct notice_watch notices;
     struct imports imports;
+    struct erasures *erasures;
     TAILQ_HEAD(, recent_opt_out) recent_opt_outs;
     struct table recent_by_number;
     TAILQ_HEAD(, again) agains; /* STARTs that Redis does not have yet, oldest first */
@@ -833,6 +836,7 @@ enum inquiry_kind {
     INQUIRY_JOIN, /* a handset asks for the question */
     INQUIRY_RECORD,
     INQUIRY_NOTICE, /* of another gateway: does the opt-out stand? */
+    INQUIRY_ERASURE,
 };
 
 struct inquiry {
@@ -887,7 +891,7 @@ bool inquiry_ask_once(struct engine *e, struct inquiry *q, enum once_kind kind, 
 /* An inquiry that holds all of the reply. */
 struct inquiry *inquiry_of_reply(struct engine *e, enum inquiry_kind kind, const struct reply *r);
 /* What may deny a program's marketing, in the order in which it is told. */
-#define SHOWN_SCOPES 4
+#define SHOWN_SCOPES 5
 void shown_scopes(const struct engine *e, uint16_t program, uint16_t out[SHOWN_SCOPES]);
 
 /* ---- question.c ---- */
@@ -1009,6 +1013,33 @@ void notices_turn(struct engine *e);
 uint64_t notices_next_us(const struct engine *e);
 void notice_looked_up(struct engine *e, struct inquiry *q, bool ok,
                       const struct consent_state *state);
+
+/* ---- erasure.c ---- */
+void erasures_init(struct engine *e);
+void erasures_release(struct engine *e);
+void erasures_turn(struct engine *e);
+uint64_t erasures_next_us(const struct engine *e);
+void erasures_status(const struct engine *e, struct engine_status *ret_status);
+/* Why nothing is taken for this number now, or NULL. */
+const char *erasure_refuses(const struct engine *e, uint64_t number);
+/* Its person has been erased lately: no record is to bring it back by itself. */
+bool erasure_remembers(const struct engine *e, uint64_t number);
+/* A START's record is appended or replayed. */
+void erasure_start_came(struct engine *e, uint64_t number, uint64_t effect_wall_ms);
+void erasure_looked_up(struct engine *e, struct inquiry *q, bool ok,
+                       const struct consent_state *state);
+/* False: the event is not about an erasure. */
+bool erasures_replay(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+                     const Assent__V1__Personal *personal);
+void erasures_snapshot(const struct engine *e,
+                       void (*put)(void *context, Assent__V1__Event *event,
+                                   const Assent__V1__Personal *personal),
+                       void *context);
+/* What they keep in memory about a person, and would put into snapshots. */
+struct person_mark;
+void recents_erase(struct engine *e, const struct person_mark *person);
+void reviews_erase(struct engine *e, const struct person_mark *person);
+void vacancies_erase(struct engine *e, const struct person_mark *person);
 
 /* ---- recover.c: see engine_replay() ---- */
 void recover_finish(struct engine *e);

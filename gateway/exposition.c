@@ -184,6 +184,7 @@ static void write_engine(const struct exposed *exposed, FILE *out)
                 status.memory_octets);
     write_gauge(out, "assent_gate_open", "1 while Redis can be asked for consent.",
                 status.gate_open);
+    write_gauge(out, "assent_erasures_open", "Erasures of a person under way.", status.erasures);
     write_gauge(out, "assent_draining", "1 while the gateway is shutting down.", status.draining);
 }
 

@@ -10,6 +10,7 @@ static uint8_t denied_bit(const struct engine *e, const struct message *m, uint1
 {
     switch (scope) {
     case SCOPE_EVERYTHING:
+    case SCOPE_ERASED:
         return DENIED_EVERYTHING;
     case SCOPE_HOLD:
         return DENIED_HOLD;
@@ -127,6 +128,7 @@ void gates_check(const struct engine *e, const struct message *m, struct check *
     if (program->do_not_call != DO_NOT_CALL_OFF &&
         policy_rule(GATE_DO_NOT_CALL, purpose) == RULE_MUST)
         ret->scopes[ret->scope_count++] = SCOPE_DO_NOT_CALL;
+    ret->scopes[ret->scope_count++] = SCOPE_ERASED;
     if (program->consent_max_age_ms > 0 && policy_rule(GATE_CONSENT_AGE, purpose) == RULE_MUST)
         ret->need_days = true;
     if (!is_capped(e, m))
@@ -165,7 +167,8 @@ uint16_t gates_denied_scope(const struct check *asked, const struct check_result
 {
     for (uint8_t i = 0; i < asked->scope_count; i++) {
         uint16_t scope = asked->scopes[i];
-        bool is_opt_out = scope == SCOPE_EVERYTHING || scope >= SCOPES_RESERVED;
+        bool is_opt_out =
+            scope == SCOPE_EVERYTHING || scope == SCOPE_ERASED || scope >= SCOPES_RESERVED;
         if ((result->denied >> i & 1) && is_opt_out)
             return scope;
     }

@@ -54,6 +54,9 @@ const struct metric_row counter_rows[COUNT_COUNT] = {
     [COUNT_STORE_REPLAYED] = {"assent_store_replayed_total",
                               "Consent records written into Redis again."},
     [COUNT_CARRIER_LOST] = {"assent_carrier_lost_total", "Times a carrier session was lost."},
+    [COUNT_ERASURES] = {"assent_erasures_total", "Erasures of a person that were begun."},
+    [COUNT_RECORDS_ERASED] = {"assent_records_erased_total",
+                              "Records whose personal part was destroyed."},
 };
 
 const struct metric_row timing_rows[TIME_COUNT] = {
@@ -97,11 +100,12 @@ static const char *const reason_names[METRIC_REASONS] = {"none",
                                                          "quiet_hours",
                                                          "frequency_cap",
                                                          "content_refused",
-                                                         "do_not_originate"};
+                                                         "do_not_originate",
+                                                         "erasure"};
 
 _Static_assert(ASSENT__V1__CLASS__SERVICE + 1 == METRIC_CLASSES, "a name for each class");
 _Static_assert(ASSENT__V1__OUTCOME__SENT_NO_RECEIPT + 1 == METRIC_OUTCOMES, "for each outcome");
-_Static_assert(ASSENT__V1__REASON__DO_NOT_ORIGINATE + 1 == METRIC_REASONS, "for each reason");
+_Static_assert(ASSENT__V1__REASON__ERASURE + 1 == METRIC_REASONS, "for each reason");
 
 const char *class_name(Assent__V1__Class message_class)
 {

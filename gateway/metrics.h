@@ -12,7 +12,7 @@
 
 #define METRIC_CLASSES  6
 #define METRIC_OUTCOMES 10
-#define METRIC_REASONS  23
+#define METRIC_REASONS  24
 
 enum counter {
     COUNT_SUBMIT_REFUSED,
@@ -44,6 +44,8 @@ enum counter {
     COUNT_STORE_LOST,
     COUNT_STORE_REPLAYED, /* consent records written into Redis again */
     COUNT_CARRIER_LOST,
+    COUNT_ERASURES,
+    COUNT_RECORDS_ERASED,
     COUNT_COUNT,
 };
 

@@ -8,6 +8,7 @@
 #define GATEWAY_PORTS_H
 
 #include "consent/gate.h"
+#include "consent/person.h"
 #include "proto/assent.pb-c.h"
 #include "proto/base/bytes.h"
 
@@ -57,6 +58,12 @@ struct ports {
     void (*show_reply)(void *context, uint64_t call, const Assent__V1__ShowReply *reply);
 
     void (*preflight_reply)(void *context, uint64_t call, const Assent__V1__PreflightReply *reply);
+
+    /* The files of an erasure, one call at a time, each answered by engine_on_erasure_found() or ..._destroyed():
+     * the records below `until` that are the person's; then their destruction, and that of every snapshot from
+     * before this call. `records` are copied. False: not now. */
+    bool (*erasure_find)(void *context, const struct person_mark *person, uint64_t until);
+    bool (*erasure_destroy)(void *context, const uint64_t *records, size_t count);
 
     void (*random)(void *context, void *out, size_t length); /* for one-time tokens */
 };

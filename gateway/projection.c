@@ -131,6 +131,9 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
 {
     struct projection_entry entry = {0};
     e->projection.last_consent = sequence;
+    if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN &&
+        lifts_erasure(event->opted_in_again))
+        erasure_start_came(e, personal->number, again_effect(event));
     if (!entry_from_event(e, &entry, sequence, event, personal))
         return;
     if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT && !entry.imported)

@@ -154,7 +154,7 @@ static void record_receipt(struct engine *e, const struct receipt_in *in, const 
     body.carrier = UNCONST(e->carriers[in->owed.carrier].config->name);
     body.carrier_message_id = id;
     body.unmatched = true;
-    record_event(e, &event, &personal);
+    record_event(e, &event, erasure_remembers(e, in->number) ? NULL : &personal);
 }
 
 static void report_part(struct engine *e, struct message *m, uint8_t part,

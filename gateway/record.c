@@ -22,7 +22,9 @@ bool event_is_consent(const Assent__V1__Event *event)
 {
     return (event->body_case >= ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED &&
             event->body_case <= ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED) ||
-           event->body_case == ASSENT__V1__EVENT__BODY_NUMBER_VACANT;
+           event->body_case == ASSENT__V1__EVENT__BODY_NUMBER_VACANT ||
+           event->body_case == ASSENT__V1__EVENT__BODY_ERASED ||
+           event->body_case == ASSENT__V1__EVENT__BODY_ERASED_RECORDS;
 }
 
 uint64_t record_event(struct engine *e, Assent__V1__Event *event,

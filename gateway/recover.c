@@ -202,6 +202,8 @@ static void replay_again(struct engine *e, uint64_t sequence, const Assent__V1__
     struct consent_write write = {.number = personal->number};
     write_scopes(&write, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
     recent_lift(e, write.number, write.scopes, write.scope_count, sequence);
+    if (lifts_erasure(event->opted_in_again))
+        erasure_start_came(e, write.number, again_effect(event));
     reviews_opted_in_again(e, write.number, write.scopes, write.scope_count);
 }
 
@@ -254,9 +256,13 @@ static void replay_with_person(struct engine *e, uint64_t sequence, const Assent
     }
 }
 
-static void replay_plain(struct engine *e, const Assent__V1__Event *event)
+static void replay_plain(struct engine *e, uint64_t sequence, const Assent__V1__Event *event)
 {
     switch (event->body_case) {
+    case ASSENT__V1__EVENT__BODY_ACCEPTED: /* its recipient was erased */
+        if (event->accepted->reference_hash != 0 && sequence != 0)
+            reference_remember(e, event->accepted->reference_hash, sequence, event->wall_ms);
+        return;
     case ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED:
         scope_learn(e, event->scope_registered->name, (uint16_t)event->scope_registered->number);
         return;
@@ -293,7 +299,9 @@ static void replay(struct engine *e, uint64_t sequence, const Assent__V1__Event 
     if (event_is_consent(event) && sequence != 0)
         e->projection.last_consent = sequence;
     imports_replay(e, sequence, event);
-    if (event->message != 0) {
+    if (erasures_replay(e, sequence, event, personal)) {
+        return;
+    } else if (event->message != 0) {
         struct message *m = message_find(&e->messages, event->message);
         if (m != NULL)
             replay_of_message(e, m, event);
@@ -302,7 +310,7 @@ static void replay(struct engine *e, uint64_t sequence, const Assent__V1__Event 
     } else if (personal != NULL) {
         replay_with_person(e, sequence, event, personal);
     } else {
-        replay_plain(e, event);
+        replay_plain(e, sequence, event);
     }
     message_free_ended(&e->messages);
 }
@@ -638,6 +646,8 @@ static void put_opt_outs(struct snapshot *s)
     const struct recent_opt_out *recent;
     TAILQ_FOREACH(recent, &s->e->recent_opt_outs, link)
     {
+        if (recent->erased)
+            continue;
         uint32_t scopes[WRITE_SCOPES_MAX];
         for (uint8_t i = 0; i < recent->scope_count; i++)
             scopes[i] = recent->scopes[i];
@@ -757,6 +767,11 @@ static void put_messages(struct snapshot *s)
     free(all);
 }
 
+static void put_any(void *context, Assent__V1__Event *event, const Assent__V1__Personal *personal)
+{
+    put(context, event, personal);
+}
+
 static void put_plain(void *context, Assent__V1__Event *event)
 {
     put(context, event, NULL);
@@ -778,6 +793,7 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     put_nodes(&s);
     put_gate(&s);
     imports_snapshot(e, now.wall_ms, put_plain, &s);
+    erasures_snapshot(e, put_any, &s);
     put_references(&s);
     put_long_replies(&s);
     put_reviews(&s);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consent/person.h"
 #include "consent/language.h"
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
@@ -36,6 +37,17 @@ static void review_drop(struct engine *e, struct review *review)
     TAILQ_REMOVE(&e->reviews, review, link);
     table_remove(&e->reviews_by_key, review_key(e, review->number, review->address));
     free(review);
+}
+
+/* Marketing has stopped with the question; what was said before an erasure completes nothing. */
+void reviews_erase(struct engine *e, const struct person_mark *person)
+{
+    struct review *review, *next;
+    for (review = TAILQ_FIRST(&e->reviews); review != NULL; review = next) {
+        next = TAILQ_NEXT(review, link);
+        if (person_is(person, review->number))
+            review_drop(e, review);
+    }
 }
 
 static void opt_out_by_silence(struct engine *e, struct review *review);

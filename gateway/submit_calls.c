@@ -345,6 +345,12 @@ static void forget_node(const struct call *call, uint64_t cookie)
                        call->frame->forget_node->node, call->now);
 }
 
+static void erase(const struct call *call, uint64_t cookie)
+{
+    engine_erase(call->connection->server->engine, call->connection->client, cookie,
+                 call->frame->erase, call->now);
+}
+
 static enum call_result serve_consent(const struct call *call, engine_call *function)
 {
     const char *field;
@@ -433,6 +439,7 @@ static const struct row rows[] = {
     [ASSENT__V1__FRAME__BODY_RELEASE] = {.consent = release_hold},
     [ASSENT__V1__FRAME__BODY_SHOW_CONSENT] = {.consent = show_consent},
     [ASSENT__V1__FRAME__BODY_FORGET_NODE] = {.consent = forget_node},
+    [ASSENT__V1__FRAME__BODY_ERASE] = {.consent = erase},
     [ASSENT__V1__FRAME__BODY_IMPORT] = {.serve = serve_import},
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])

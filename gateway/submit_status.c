@@ -91,6 +91,8 @@ static void fill_status(const struct submit_server *server, struct instant now,
     reply->quiet = status.quiet;
     reply->memory_octets = status.memory_octets;
     reply->draining = status.draining;
+    reply->erasures = status.erasures;
+    reply->erasure_phase = (char *)(uintptr_t)status.erasure_phase;
 }
 
 void status_answer(struct connection *connection, uint64_t call, struct instant now)

@@ -12,6 +12,7 @@
  * Times are of the wall, since they must outlive the process. */
 #include <stdlib.h>
 
+#include "consent/person.h"
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
 
@@ -34,6 +35,16 @@ static void drop(struct engine *e, struct vacancy *v)
     table_remove(&e->vacancy_by_number, v->number);
     TAILQ_REMOVE(&e->vacancies, v, link);
     free(v);
+}
+
+void vacancies_erase(struct engine *e, const struct person_mark *person)
+{
+    struct vacancy *v, *next;
+    for (v = TAILQ_FIRST(&e->vacancies); v != NULL; v = next) {
+        next = TAILQ_NEXT(v, link);
+        if (person_is(person, v->number))
+            drop(e, v);
+    }
 }
 
 void vacancies_release(struct engine *e)

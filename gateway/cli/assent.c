@@ -15,6 +15,7 @@ static const struct command commands[] = {
     {"watch", "events as they happen", command_watch},
     {"status", "carriers, queues, rates", command_status},
     {"consent", "show, ask for, record, import and explain consent", command_consent},
+    {"erase", "destroy a person's records, on their request", command_erase},
     {"trace", "everything that happened to a number or a message, and why", command_trace},
     {"diagnose", "\"it never came\": why, how sure, what to tell the customer", command_diagnose},
     {"export", "records for auditors: CSV, JSON lines, SQLite", command_export},
@@ -100,8 +101,8 @@ int main(int argc, char **argv)
     const struct usage usage = {
         .synopsis = "assent [-c FILE | -s ADDRESS] [--client NAME] [--key-file FILE] COMMAND",
         .about = "Talks to an Assent gateway, which sends text messages with consent only.\n"
-                 "Commands: send, cancel, query, watch, status, consent, trace, diagnose, export,\n"
-                 "verify, prove, key, carrier, pdu;\n"
+                 "Commands: send, cancel, query, watch, status, consent, erase, trace, diagnose,\n"
+                 "export, verify, prove, key, carrier, pdu;\n"
                  "`assent help` lists them. Exit codes: 0 done, 1 refused or failed, 2 usage.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],

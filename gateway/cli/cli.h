@@ -42,6 +42,7 @@ int command_consent(const struct cli *cli, int argc, char **argv);
 int command_trace(const struct cli *cli, int argc, char **argv);
 int command_diagnose(const struct cli *cli, int argc, char **argv);
 int command_export(const struct cli *cli, int argc, char **argv);
+int command_erase(const struct cli *cli, int argc, char **argv);
 int command_verify(const struct cli *cli, int argc, char **argv);
 int command_prove(const struct cli *cli, int argc, char **argv);
 int command_key(const struct cli *cli, int argc, char **argv);

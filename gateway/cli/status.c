@@ -30,6 +30,8 @@ static void print_head(const Assent__V1__StatusReply *status)
            span_text(status->uptime_ms, uptime), status->draining ? "  DRAINING" : "");
     printf("gate     %s%s%s\n", status->gate_open ? "open" : "SHUT, nothing is sent: ",
            status->gate_why[0] && status->gate_open ? ", " : "", status->gate_why);
+    if (status->erasures > 0)
+        printf("erasing  %" PRIu32 " under way: %s\n", status->erasures, status->erasure_phase);
     printf("messages %s open, %s scheduled (%s of them for quiet hours), %s KiB of memory\n",
            count_text(status->open_messages, open), count_text(status->scheduled, scheduled),
            count_text(status->quiet, quiet), count_text(status->memory_octets / 1024, memory));

@@ -31,6 +31,7 @@ void disk_release(struct disk *d)
     for (uint64_t i = 1; i < d->next; i++)
         free(d->records[i].octets);
     free(d->records);
+    free(d->erasing);
     snapshot_release(&d->snapshots[0]);
     snapshot_release(&d->snapshots[1]);
 }
@@ -163,6 +164,93 @@ void disk_close(struct world *w)
     d->syncing = 0;
     d->life++;
     publish_snapshots(d);
+}
+
+/* ---- erasure ---- */
+
+static event_run look_for_person, destroy_person, person_gone;
+
+bool disk_erasure_find(struct world *w, const struct person_mark *person, uint64_t until)
+{
+    struct disk *d = &w->gw->disk;
+    d->sought = *person;
+    d->sought_until = until;
+    world_at(w, 1000 + rng_below(&w->disk_rng, 200000), look_for_person, d->life, 0, 0);
+    return true;
+}
+
+static uint64_t number_of(const struct record *r)
+{
+    struct span octets = record_personal(r);
+    Assent__V1__Personal *personal =
+        octets.length > 0 ? assent__v1__personal__unpack(NULL, octets.length, octets.data) : NULL;
+    uint64_t number = personal != NULL ? personal->number : 0;
+    if (personal != NULL)
+        assent__v1__personal__free_unpacked(personal, NULL);
+    return number;
+}
+
+static void look_for_person(struct world *w, struct event *e)
+{
+    struct disk *d = &w->gw->disk;
+    if (e->a != d->life || !world_may_enter(w, e))
+        return;
+    bool ok = w->healing || !rng_chance(&w->disk_rng, 100000);
+    uint64_t *found = check_malloc(d->next * sizeof *found);
+    size_t count = 0;
+    for (uint64_t i = 1; i < d->sought_until && i <= d->durable; i++) {
+        uint64_t number = number_of(&d->records[i]);
+        if (number != 0 && person_is(&d->sought, number))
+            found[count++] = i;
+    }
+    engine_on_erasure_found(w->gw->engine, ok, found, ok ? count : 0, world_instant(w));
+    free(found);
+    world_entered(w);
+}
+
+bool disk_erasure_destroy(struct world *w, const uint64_t *records, size_t count)
+{
+    struct disk *d = &w->gw->disk;
+    d->erasing = check_realloc(d->erasing, (count + 1) * sizeof *records);
+    memcpy(d->erasing, records, count * sizeof *records);
+    d->erasing_count = count;
+    d->erasing_snapshot = 0;
+    world_at(w, 1000 + rng_below(&w->disk_rng, 200000), destroy_person, d->life, 0, 0);
+    return true;
+}
+
+/* In two halves: a crash may come between. */
+static void destroy_person(struct world *w, struct event *e)
+{
+    struct disk *d = &w->gw->disk;
+    if (e->a != d->life)
+        return;
+    size_t half = d->erasing_count / 2, from = e->b == 0 ? 0 : half;
+    size_t to = e->b == 0 ? half : d->erasing_count;
+    for (size_t i = from; i < to; i++)
+        d->records[d->erasing[i]].personal_length = 0;
+    world_at(w, 1000 + rng_below(&w->disk_rng, 20000), e->b == 0 ? destroy_person : person_gone,
+             d->life, 1, 0);
+}
+
+static void person_gone(struct world *w, struct event *e)
+{
+    struct disk *d = &w->gw->disk;
+    if (e->a != d->life || !world_may_enter(w, e))
+        return;
+    bool pending = d->snapshots[1].sequence != 0 && !d->snapshots[1].published;
+    if (d->erasing_snapshot == 0 && !pending) {
+        d->erasing_snapshot = d->next;
+        disk_snapshot(w);
+    }
+    if (d->erasing_snapshot != 0 && d->snapshots[1].published &&
+        d->snapshots[1].sequence >= d->erasing_snapshot) {
+        snapshot_release(&d->snapshots[0]);
+        engine_on_erasure_destroyed(w->gw->engine, true, 1, world_instant(w));
+    } else {
+        world_at(w, 10000, person_gone, d->life, 0, 0);
+    }
+    world_entered(w);
 }
 
 /* ---- snapshots ---- */

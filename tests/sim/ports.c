@@ -151,6 +151,16 @@ static void random_octets(void *context, void *out, size_t length)
         ((uint8_t *)out)[i] = (uint8_t)rng_next(&w->secret_rng);
 }
 
+static bool erasure_find(void *context, const struct person_mark *person, uint64_t until)
+{
+    return alive(context) && disk_erasure_find(context, person, until);
+}
+
+static bool erasure_destroy(void *context, const uint64_t *records, size_t count)
+{
+    return alive(context) && disk_erasure_destroy(context, records, count);
+}
+
 void ports_fill(struct world *w)
 {
     w->ports = (struct ports){
@@ -175,6 +185,8 @@ void ports_fill(struct world *w)
         .link_reading = link_reading,
         .consent_reply = consent_reply,
         .show_reply = show_reply,
+        .erasure_find = erasure_find,
+        .erasure_destroy = erasure_destroy,
         .random = random_octets,
     };
 }

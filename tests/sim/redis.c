@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consent/person.h"
 #include "proto/base/check.h"
 
 #define BACKOFF_MIN_US 10000
@@ -196,7 +197,7 @@ static void execute_check(struct world *w, struct command *c)
     const struct redis_data *d = &w->server.now;
     c->result = (struct check_result){.cookie = check->cookie, .known = true};
     for (unsigned i = 0; i < check->scope_count; i++)
-        if (set_has(&d->opt_out, consent_key(check->scopes[i], check->number)))
+        if (set_has(&d->opt_out, consent_member(check->scopes[i], check->number)))
             c->result.denied |= (uint8_t)(1u << i);
     c->result.opted_in =
         check->need_opt_in && set_has(&d->opt_in, consent_key(check->opt_in_scope, check->number));
@@ -272,12 +273,51 @@ static void move_position(struct world *w, uint64_t sequence, bool taken)
     d->applied_beside[w->gw->index] = r->mark;
 }
 
+#define NUMBER_MASK ((1ull << 50) - 1)
+
+static bool is_of(uint64_t key, uint64_t number)
+{
+    return (key & NUMBER_MASK) == number && key >> 50 != SCOPE_HOLD && key >> 50 != SCOPE_ERASED;
+}
+
+/* True: an opt-out was among them. */
+static bool erase_members(struct set *set, uint64_t number)
+{
+    bool stood = false;
+    for (size_t i = set->count; i-- > 0;) {
+        uint64_t key = set->members[i];
+        if (!is_of(key, number))
+            continue;
+        stood = stood || key >> 50 == SCOPE_EVERYTHING || key >> 50 >= SCOPES_RESERVED;
+        set_remove(set, key);
+    }
+    return stood;
+}
+
+/* What stands under the number goes; where an opt-out stood its fingerprint stays. */
+static void erase_number(struct redis_data *d, const struct consent_write *write)
+{
+    uint64_t member = consent_member(SCOPE_ERASED, write->number);
+    bool stood = erase_members(&d->opt_out, write->number);
+    erase_members(&d->opt_in, write->number);
+    for (size_t i = d->pending_count; i-- > 0;)
+        if (is_of(d->pending[i].key, write->number))
+            d->pending[i] = d->pending[--d->pending_count];
+    for (size_t i = d->stop_time_count; i-- > 0;)
+        if (is_of(d->stop_times[i].key, write->number))
+            d->stop_times[i] = d->stop_times[--d->stop_time_count];
+    if (!stood)
+        return;
+    set_add(&d->opt_out, member);
+    note_stop_time(d, member, write->taken_wall_ms);
+}
+
 static void execute_write(struct world *w, struct command *c)
 {
     const struct consent_write *write = &c->write;
     struct redis_data *d = &w->server.now;
     for (unsigned i = 0; i < write->scope_count; i++) {
-        uint64_t key = consent_key(write->scopes[i], write->number);
+        uint64_t key = consent_member(write->scopes[i], write->number);
         switch (write->kind) {
         case WRITE_OPT_OUT:
             c->changed |= set_add(&d->opt_out, key);
@@ -299,10 +339,16 @@ static void execute_write(struct world *w, struct command *c)
         case WRITE_SCOPE:
             register_scope(d, write->name, write->scopes[0]);
             break;
+        case WRITE_ERASE:
+        case WRITE_ERASED:
         case WRITE_POSITION:
             break;
         }
     }
+    if (write->kind == WRITE_ERASE)
+        erase_number(d, write);
+    else if (write->kind == WRITE_ERASED)
+        set_add(&d->opt_out, write->member);
     move_position(w, write->sequence, true);
     oracle_executed_write(w, write);
     if (write->kind == WRITE_OPT_OUT && w->plan.gateways > 1)
@@ -313,7 +359,8 @@ static void execute_lookup(struct world *w, struct command *c)
 {
     struct redis_data *d = &w->server.now;
     for (unsigned i = 0; i < c->ask.scope_count; i++)
-        c->state.opted_out[i] = set_has(&d->opt_out, consent_key(c->ask.scopes[i], c->ask.number));
+        c->state.opted_out[i] =
+            set_has(&d->opt_out, consent_member(c->ask.scopes[i], c->ask.number));
     uint64_t key = consent_key(c->ask.opt_in_scope, c->ask.number);
     c->state.opt_in = set_has(&d->opt_in, key);
     const struct pending *p = find_pending(d, key);

@@ -167,6 +167,11 @@ struct disk {
     uint64_t life; /* events of an earlier life of the process are void */
     bool full;
     struct snapshot snapshots[2]; /* [1] is the newer */
+    struct person_mark sought;    /* an erasure's; records below: */
+    uint64_t sought_until;
+    uint64_t *erasing; /* records */
+    size_t erasing_count;
+    uint64_t erasing_snapshot; /* the one that takes the place of the others; 0: not begun */
 };
 
 void disk_init(struct disk *disk);
@@ -182,6 +187,8 @@ uint64_t disk_scan(struct world *world, uint64_t from, uint64_t until, uint32_t 
                    void (*each)(void *engine, uint64_t sequence, struct span public_part,
                                 struct span personal_part),
                    void *engine);
+bool disk_erasure_find(struct world *world, const struct person_mark *person, uint64_t until);
+bool disk_erasure_destroy(struct world *world, const uint64_t *records, size_t count);
 struct span record_public(const struct record *record);
 struct span record_personal(const struct record *record);
 /* The record of an `accepted`, or NULL. */

@@ -97,6 +97,10 @@ struct world {
     struct world_submit submits[WORLD_SUBMITS];
     size_t submit_count;
 
+    struct person_mark sought;
+    uint64_t sought_until, destroyed[64];
+    size_t destroying; /* records of `destroyed` */
+
     Assent__V1__Code consent_code; /* of the last consent call */
     char consent_message[128];
 };
@@ -343,6 +347,24 @@ static void world_show_reply(void *context, uint64_t call, const Assent__V1__Sho
     (void)context, (void)call, (void)reply;
 }
 
+/* What a test says of an erasure's files. */
+static bool world_find(void *context, const struct person_mark *person, uint64_t until)
+{
+    struct world *w = context;
+    w->sought = *person;
+    w->sought_until = until;
+    return true;
+}
+
+static bool world_destroy(void *context, const uint64_t *records, size_t count)
+{
+    struct world *w = context;
+    w->destroying = count;
+    assert_true(count <= sizeof w->destroyed / sizeof *w->destroyed);
+    memcpy(w->destroyed, records, count * sizeof *records);
+    return true;
+}
+
 static void world_random(void *context, void *out, size_t length)
 {
     (void)context;
@@ -497,6 +519,8 @@ static void world_init(struct world *w)
                               .link_reading = world_reading,
                               .consent_reply = world_consent_reply,
                               .show_reply = world_show_reply,
+                              .erasure_find = world_find,
+                              .erasure_destroy = world_destroy,
                               .random = world_random};
 }
 

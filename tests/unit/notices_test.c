@@ -22,7 +22,7 @@ static void a_notice_is_read_as_it_was_written(void **state)
     assert_int_equal(notice.sequence, write.sequence);
     assert_int_equal(notice.number, write.number);
     assert_int_equal(notice.scope_count, WRITE_SCOPES_MAX);
-    assert_memory_equal(notice.scopes, write.scopes, sizeof write.scopes);
+    assert_memory_equal(notice.scopes, write.scopes, sizeof notice.scopes);
     static const char *const bad[] = {
         "",
         "17",

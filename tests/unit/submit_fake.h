@@ -112,6 +112,12 @@ void engine_record_opt_in(struct engine *engine, uint16_t client, uint64_t call,
     remember(call);
 }
 
+void engine_erase(struct engine *engine, uint16_t client, uint64_t call,
+                  const Assent__V1__EraseRequest *request, struct instant now)
+{
+    (void)engine, (void)client, (void)call, (void)request, (void)now;
+}
+
 void engine_forget_node(struct engine *engine, uint16_t client, uint64_t call, const char *name,
                         struct instant now)
 {

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A person is erased on request while the gateway runs: nothing of number, text, reference or evidence is left in any
+file, in Redis or in the log; every proof stays valid; the opt-out goes on to deny until START; kill -9 half-way."""
+import signal
+import time
+
+import harness
+from handset import Handset
+from harness import say, wait_for
+
+MARKETING, TRANSACTIONAL = 3, 2
+PERSON, OTHER, FREE = "12025550147", "12025550148", "12025550149"
+SECRET, EVIDENCE, REFERENCE = "Zanzibar on Tuesday", "signed the pink form", "pink-4711"
+
+
+def varint(value):
+    out = bytearray()
+    while value > 0x7f:
+        out.append(value & 0x7f | 0x80)
+        value >>= 7
+    return bytes(out + bytes([value]))
+
+
+def traces(number):
+    """In how many ways a person may stand in a file."""
+    return [number.encode(), varint(int(number)), int(number).to_bytes(8, "little"), int(number).to_bytes(8, "big"),
+            SECRET.encode(), EVIDENCE.encode(), REFERENCE.encode()]
+
+
+def found(world, number):
+    """Where anything of the person is left."""
+    octets = traces(number)
+    files = [f for f in world.data.rglob("*") if f.is_file()]
+    files += [world.gateway.log]
+    places = [str(f) for f in files for trace in octets if trace in f.read_bytes()]
+    world.redis_cli("save")
+    dump = (world.folder / "dump.rdb").read_bytes()
+    places += ["Redis" for trace in octets if trace in dump]
+    keys = world.redis_cli("keys", "*")
+    return places + ["a key" for line in keys.splitlines() if number in line]
+
+
+def members(world, number):
+    """What the sets hold under a number."""
+    out = []
+    for key in world.redis_cli("keys", "opt*").split():
+        out += [int(m) for m in world.redis_cli("smembers", key).split() if int(m) & ((1 << 50) - 1) == int(number)]
+    return out
+
+
+def erase(world, number, request):
+    result = world.cli("erase", "--request", request, "+" + number)
+    assert "erasure recorded" in result.stdout and "erased: " in result.stdout, result
+    return int(result.stdout.split("record #")[1].split(")")[0])
+
+
+def live(world, handset):
+    """The person agrees, is written to, and leaves; one text more waits for tomorrow."""
+    obtained = "2026-01-02"
+    for number in (PERSON, OTHER):
+        world.cli("consent", "record", "--program", "news", "--source", "web form", "--evidence", EVIDENCE,
+                  "--obtained-at", obtained, "+" + number)
+        world.cli("send", "--program", "news", "--to", "+" + number, "--text", SECRET + " Reply STOP to end", "--reference",
+                  REFERENCE + number)
+    handset.gets(PERSON, SECRET)
+    world.cli("send", "--program", "login", "--class", "transactional", "--at", "+1d", "--to", PERSON, "--text", SECRET)
+    handset.says("acme", PERSON, "12025550102", "STOP")
+    handset.gets(PERSON, "unsubscribed")
+    world.cli("consent", "optout", "--program", "login", "--source", "call", PERSON)
+
+
+def refusals(world):
+    for arguments, why in ((("--request", "r1", "+1"), "E.164"), (("--request", f"r{PERSON}", PERSON), "request"),
+                           (("--request", "", PERSON), "request")):
+        result = world.cli("erase", *arguments, check=False)
+        assert result.returncode == 1 and why in result.stderr, result
+    world.cli("consent", "optout", "--hold", "--evidence", "letter", "+12025550146")
+    result = world.cli("erase", "--request", "r1", "+12025550146", check=False)
+    assert result.returncode == 1 and "hold" in result.stderr, result
+    say("refused: a bad number, a request that names it, a hold")
+
+
+def is_denied(world, handset, number):
+    before = len(handset.got(number))
+    identity = world.submit(("login", TRANSACTIONAL, "+" + number, "Your parcel is here"))[0]
+    wait_for("its end", lambda: "OPTED_OUT" in world.cli("query", "--json", identity).stdout or
+             "suppressed" in world.cli("query", str(identity)).stdout)
+    assert len(handset.got(number)) == before
+    return True
+
+
+def is_sent(world, handset, number, words):
+    world.submit(("login", TRANSACTIONAL, "+" + number, words))
+    return handset.gets(number, words)
+
+
+def main():
+    with harness.World(start=False) as world:
+        world.start_redis()
+        handset = Handset(world.carrier_port)
+        world.start_gateway()
+        live(world, handset)
+        assert found(world, PERSON) and members(world, PERSON)
+        refusals(world)
+        sequence = erase(world, PERSON, "GDPR-2026/17")
+        assert not members(world, PERSON)
+        assert not [p for p in found(world, OTHER) if p == "a key"]
+        rest = [p for p in found(world, PERSON) if OTHER not in p]
+        say(f"erased by record {sequence}")
+        other = world.cli("trace", "+" + OTHER).stdout
+        assert SECRET in other
+        erase(world, OTHER, "GDPR-2026/18")
+        rest = found(world, PERSON) + found(world, OTHER)
+        assert not rest, rest
+        say("nothing of either is left in files, Redis or the log")
+        assert is_denied(world, handset, PERSON)
+        assert is_sent(world, handset, OTHER, "for the other")
+        world.gateway.stop()
+        world.start_gateway()
+        assert is_denied(world, handset, PERSON)
+        world.redis_cli("flushall")
+        wait_for("the gate to open again", lambda: "open" in world.cli("status", "--once").stdout)
+        assert is_denied(world, handset, PERSON)
+        say("the opt-out of the first goes on to deny: after a restart, and after Redis lost everything")
+        handset.says("acme", PERSON, "12025550101", "START")
+        assert is_sent(world, handset, PERSON, "and we are back")
+        say("START lifts it")
+
+
+if __name__ == "__main__":
+    main()
