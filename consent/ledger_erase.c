@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "consent/ledger.h"
-#include "consent/ledger_files.h"
+#include "consent/ledger_file.h"
 #include "consent/ledger_scan.h"
+#include "consent/ledger_seal.h"
 #include "consent/ledger_segment.h"
 #include "consent/record_peek.h"
 #include "proto/base/check.h"
@@ -41,7 +42,7 @@ static enum err first_record(const char *directory, uint64_t *ret_first, const c
     uint64_t *numbers = NULL;
     size_t count = 0;
     int folder = folder_open(directory, "ledger", false);
-    bool listed = folder >= 0 && folder_list(folder, SEGMENT_SUFFIX, &numbers, &count);
+    bool listed = folder >= 0 && segments_list(folder, &numbers, &count);
     if (!listed)
         *ret_why = ledger_why("%s/ledger cannot be listed: %s.", directory, strerror(errno));
     else
@@ -97,11 +98,9 @@ struct segment_work {
     uint64_t destroyed;
 };
 
-static enum err cannot(const char *what, uint64_t first, const char **ret_why)
+static enum err cannot(const char *what, const char *name, const char **ret_why)
 {
-    char name[FILE_NAME_SIZE];
-    *ret_why = ledger_why("ledger/%s %s: %s.", file_name(name, first, SEGMENT_SUFFIX), what,
-                          strerror(errno));
+    *ret_why = ledger_why("ledger/%s %s: %s.", name, what, strerror(errno));
     return ERR_IO;
 }
 
@@ -115,14 +114,14 @@ static void note_place(struct segment_work *work, uint64_t offset, const struct 
     work->destroyed += record->commitment.length > 0 && !record->erased;
 }
 
-static enum err find_places(struct segment_work *work, uint64_t first, const uint64_t *records,
-                            size_t count, const char **ret_why)
+static enum err find_places(struct segment_work *work, struct ledger_file *file, uint64_t first,
+                            const uint64_t *records, size_t count, const char **ret_why)
 {
     struct ledger_scan scan;
     struct record record;
     enum scan_result result = SCAN_RECORD;
     scan_init(&scan);
-    scan_start(&scan, work->fd, first);
+    scan_start(&scan, file, first);
     for (size_t i = 0; i < count && result == SCAN_RECORD;) {
         uint64_t offset = scan.offset, sequence = scan.sequence;
         result = scan_next(&scan, &record);
@@ -133,12 +132,11 @@ static enum err find_places(struct segment_work *work, uint64_t first, const uin
     }
     scan_release(&scan);
     if (result == SCAN_ERROR)
-        return cannot("cannot be read", first, ret_why);
+        return cannot("cannot be read", file->name, ret_why);
     if (result == SCAN_RECORD)
         return ERR_OK;
-    char name[FILE_NAME_SIZE];
-    *ret_why = ledger_why("ledger/%s ends before record %" PRIu64 ".",
-                          file_name(name, first, SEGMENT_SUFFIX), records[work->count]);
+    *ret_why =
+        ledger_why("ledger/%s ends before record %" PRIu64 ".", file->name, records[work->count]);
     return ERR_CORRUPT;
 }
 
@@ -162,24 +160,78 @@ static enum err write_zeros(const struct segment_work *work)
     return err == ERR_OK ? sync_data(work->fd) : err;
 }
 
-static enum err erase_in_segment(int folder, uint64_t first, const uint64_t *records, size_t count,
-                                 uint64_t *destroyed, const char **ret_why)
+/* Where they stand. */
+static enum err erase_in_raw(int folder, struct ledger_file *file, uint64_t first,
+                             const uint64_t *records, size_t count, uint64_t *destroyed,
+                             const char **ret_why)
 {
-    char name[FILE_NAME_SIZE];
     struct segment_work work = {.places = check_calloc(count, sizeof *work.places)};
     enum err err = ERR_OK;
-    work.fd = ledger_io.open(folder, file_name(name, first, SEGMENT_SUFFIX), O_RDWR | O_CLOEXEC, 0);
+    work.fd = ledger_io.open(folder, file->name, O_RDWR | O_CLOEXEC, 0);
     if (work.fd < 0)
-        err = cannot("cannot be opened", first, ret_why);
+        err = cannot("cannot be opened", file->name, ret_why);
     else
-        err = find_places(&work, first, records, count, ret_why);
+        err = find_places(&work, file, first, records, count, ret_why);
     if (err == ERR_OK && (write_marks(&work) != ERR_OK || write_zeros(&work) != ERR_OK))
-        err = cannot("cannot be written to", first, ret_why);
+        err = cannot("cannot be written to", file->name, ret_why);
     if (err == ERR_OK)
         *destroyed += work.destroyed;
     if (work.fd >= 0)
         close(work.fd);
     free(work.places);
+    return err;
+}
+
+/* Those that are to go, in order. */
+struct wanted {
+    const uint64_t *records;
+    size_t count, at;
+    uint64_t destroyed;
+};
+
+static bool is_wanted(void *context, uint64_t sequence, const struct record *record)
+{
+    struct wanted *wanted = context;
+    (void)record;
+    while (wanted->at < wanted->count && wanted->records[wanted->at] < sequence)
+        wanted->at++;
+    bool found = wanted->at < wanted->count && wanted->records[wanted->at] == sequence;
+    wanted->destroyed += found;
+    return found;
+}
+
+static enum err erase_in_sealed(int folder, uint64_t first, const uint64_t *records, size_t count,
+                                uint64_t *destroyed, const char **ret_why)
+{
+    struct wanted wanted = {.records = records, .count = count};
+    struct segment_filter filter = {.destroys = is_wanted, .context = &wanted};
+    enum err err = segment_store(folder, first, &filter, ret_why);
+    if (err == ERR_OK)
+        *destroyed += wanted.destroyed;
+    return err;
+}
+
+/* Nobody seals it meanwhile. */
+static enum err erase_in_segment(int folder, uint64_t first, const uint64_t *records, size_t count,
+                                 uint64_t *destroyed, const char **ret_why)
+{
+    struct ledger_file file;
+    int lock = segments_lock(folder);
+    if (lock < 0) {
+        *ret_why = ledger_why("ledger/ cannot be locked: %s.", strerror(errno));
+        return ERR_IO;
+    }
+    enum err err = ledger_file_open(folder, first, &file);
+    if (err != ERR_OK) {
+        *ret_why = ledger_why("ledger/%s cannot be opened: %s.", file.name,
+                              err == ERR_NOT_FOUND ? "it is not there" : strerror(errno));
+    } else {
+        err = file.sealed != NULL
+                  ? erase_in_sealed(folder, first, records, count, destroyed, ret_why)
+                  : erase_in_raw(folder, &file, first, records, count, destroyed, ret_why);
+        ledger_file_close(&file);
+    }
+    segments_unlock(lock);
     return err;
 }
 
@@ -192,6 +244,10 @@ enum err ledger_erase(const char *directory, const uint64_t *records, size_t cou
     if (folder < 0) {
         *ret_why = ledger_why("%s/ledger cannot be opened: %s.", directory, strerror(errno));
         return ERR_IO;
+    }
+    if (segments_settle(folder) != ERR_OK) {
+        *ret_why = "what a crash has left in ledger/ cannot be removed.";
+        err = ERR_IO;
     }
     for (size_t from = 0, to; from < count && err == ERR_OK; from = to) {
         uint64_t first = segment_first_of(records[from]);

@@ -3,7 +3,8 @@
  * every proof does. Why a crash between any two steps is harmless stands at the top of ledger_writer.c.
  *
  * Both calls read every segment, take as long as that takes, and may run beside the writer in a process of
- * their own: they touch only records that are durable. Nobody else may do so meanwhile. */
+ * their own: they touch only records that are durable. In a sealed segment the rest is written anew without them
+ * (consent/ledger_seal.h). */
 #ifndef CONSENT_LEDGER_ERASE_H
 #define CONSENT_LEDGER_ERASE_H
 
