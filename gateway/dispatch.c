@@ -97,10 +97,14 @@ static void dispatch_one(struct engine *e, struct carrier *c, struct carrier_lin
     }
 }
 
+/* What waits for the disk may be more than Redis could answer in good time, so that neither waits for the
+ * other; but not while an opt-out is on its way: its batch would be larger, and the one before it. */
 static bool pipeline_is_full(const struct engine *e)
 {
     const uint64_t *counts = e->messages.counts;
-    return counts[MESSAGE_INTENT] + counts[MESSAGE_ASKED] >= e->ask_limit;
+    bool opt_outs = e->projection.queue_count + e->projection.sent_count > 0;
+    return counts[MESSAGE_INTENT] + counts[MESSAGE_ASKED] >=
+           (opt_outs ? e->ask_limit : ASK_LIMIT_MAX);
 }
 
 static uint32_t waits_for(struct ramp *ramp, uint32_t bit, uint32_t cut_bit)
@@ -314,18 +318,22 @@ static void ask_gates(struct engine *e, struct message *m)
         ask(e, m);
 }
 
+/* Bulk waits here while Redis has enough to answer; what is urgent passes it. */
 void gate_turn(struct engine *e)
 {
-    struct message *m;
+    struct message *m, *next = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
     uint64_t last = e->messages.counts[MESSAGE_INTENT];
-    while (last-- > 0 && (m = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT])) != NULL) {
+    while (last-- > 0 && (m = next) != NULL) {
+        next = TAILQ_NEXT(m, link);
         if (m->attempt_sequence > e->durable && e->plant != PLANT_ATTEMPT_NOT_DURABLE)
             return;
-        ask_gates(e, m);
+        if (class_is_urgent((Assent__V1__Class)m->message_class) ||
+            e->messages.counts[MESSAGE_ASKED] < e->ask_limit)
+            ask_gates(e, m);
     }
 }
 
-/* Bulk in the pipeline is kept to what adds a millisecond to the shortest time in which Redis answers,
+/* Bulk before Redis is kept to what adds a millisecond to the shortest time in which Redis answers,
  * be it on this machine or far away: a code's question or the opt-out of a STOP then never stands long
  * behind a campaign's, and verdicts do not grow too old to be used. The shortest time is forgotten by
  * and by, since Redis may move. */

@@ -317,7 +317,7 @@ struct engine {
     struct {
         uint64_t sequence, at_us; /* 0: none on its way */
     } durable_sample;
-    uint64_t ask_limit; /* bulk in the pipeline; see adapt_ask_limit() */
+    uint64_t ask_limit; /* bulk before Redis; see adapt_ask_limit() */
     uint64_t ask_shortest_us;
     uint64_t snapshot_at; /* sequence at which the last snapshot began */
     bool draining, unbinding, drained;
