@@ -19,7 +19,7 @@ struct ledger_file {
 MUST_CHECK enum err ledger_file_open(int folder, uint64_t first, struct ledger_file *ret_file);
 void ledger_file_close(struct ledger_file *file);
 
-/* As read_at(), of the raw file; errno EBADMSG where a block is damaged. */
+/* As read_at(), of the raw file; but as sealed_read() of a sealed one. */
 ssize_t ledger_file_read(struct ledger_file *file, void *out, size_t length, uint64_t offset);
 
 /* Octets of the raw file; 0 where they cannot be told. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "consent/ledger_files.h"
+#include "consent/ledger_filter.h"
 #include "consent/ledger_scan.h"
 #include "consent/ledger_segment.h"
 #include "proto/base/check.h"
@@ -20,8 +20,12 @@ struct ledger_reader {
     int folder;
     struct ledger_file file;
     struct ledger_scan scan;
-    uint64_t segment; /* its first record; names the file */
-    uint64_t from;    /* records before it are passed over */
+    uint64_t segment;             /* its first record; names the file */
+    uint64_t from;                /* records before it are passed over */
+    struct ledger_filter *filter; /* NULL: every record is given */
+    bool must_enter;              /* the filter has not looked at the segment yet */
+    uint32_t block;               /* of a sealed segment, when filtered: where the scan is */
+    struct ledger_cost cost;      /* of segments that were left */
     bool is_snapshot;
     uint64_t snapshot_left; /* records */
     char why[WHY_SIZE];
@@ -57,6 +61,73 @@ static const char *why_not_entered(const struct ledger_file *file, enum err err)
     return ledger_why("ledger/%s has a damaged head (octets 0 to %u).", file->name, FILE_HEAD - 1);
 }
 
+static void add_cost(struct ledger_cost *cost, const struct ledger_file *file)
+{
+    if (file->sealed == NULL)
+        return;
+    cost->blocks += sealed_blocks_read(file->sealed);
+    cost->octets += sealed_octets_read(file->sealed);
+}
+
+static void leave_file(struct ledger_reader *reader)
+{
+    add_cost(&reader->cost, &reader->file);
+    ledger_file_close(&reader->file);
+}
+
+struct ledger_cost ledger_reader_cost(const struct ledger_reader *reader)
+{
+    struct ledger_cost cost = reader->cost;
+    add_cost(&cost, &reader->file);
+    return cost;
+}
+
+static void go_to_block(struct ledger_reader *reader, uint32_t block)
+{
+    const struct sealed_block *at = sealed_block(reader->file.sealed, block);
+    reader->block = block;
+    scan_start_at(&reader->scan, &reader->file, at->raw, reader->segment + at->before);
+}
+
+static enum err filter_failed(struct ledger_reader *reader, enum err err)
+{
+    return fail(reader, err,
+                err == ERR_CORRUPT ? ledger_why("ledger/%s has a damaged index.", reader->file.name)
+                                   : ledger_why("ledger/%s cannot be read: %s.", reader->file.name,
+                                                strerror(errno)));
+}
+
+/* Passes over blocks of a sealed segment that hold nothing that is wanted; after the last one, to the end
+ * of the segment. */
+static enum err pass_over(struct ledger_reader *reader)
+{
+    struct sealed *sealed = reader->file.sealed;
+    uint32_t before = (uint32_t)(reader->scan.sequence - reader->segment), block = reader->block;
+    enum err err = ERR_OK;
+    if (reader->must_enter) {
+        err = filter_enter(reader->filter, sealed, reader->segment);
+        block = sealed_block_of(sealed, before);
+    } else if (before < sealed_block(sealed, block + 1)->before) {
+        return ERR_OK; /* inside one that is wanted */
+    } else {
+        block++;
+    }
+    if (err == ERR_OK)
+        err = filter_block(reader->filter, sealed, reader->segment, block, &reader->block);
+    if (err != ERR_OK)
+        return filter_failed(reader, err);
+    reader->must_enter = false;
+    if (reader->block != block)
+        go_to_block(reader, reader->block);
+    return ERR_OK;
+}
+
+void ledger_reader_only(struct ledger_reader *reader, struct ledger_filter *filter)
+{
+    reader->filter = filter;
+    reader->must_enter = true;
+}
+
 /* Goes to record `sequence` of its segment: to its block, or in a raw segment to the start. ERR_AGAIN when
  * there is no such file. */
 static enum err enter_segment(struct ledger_reader *reader, uint64_t first, uint64_t sequence)
@@ -72,9 +143,11 @@ static enum err enter_segment(struct ledger_reader *reader, uint64_t first, uint
         ledger_file_close(&file);
         return err;
     }
-    ledger_file_close(&reader->file);
+    leave_file(reader);
     reader->file = file;
     reader->segment = first;
+    reader->cost.segments++;
+    reader->must_enter = true;
     if (file.sealed != NULL && sequence - first < LEDGER_SEGMENT_RECORDS) {
         const struct sealed_block *block =
             sealed_block(file.sealed, sealed_block_of(file.sealed, (uint32_t)(sequence - first)));
@@ -158,6 +231,14 @@ static enum err next_of_ledger(struct ledger_reader *reader, uint64_t until,
                 return err;
             continue;
         }
+        if (reader->filter != NULL && reader->file.sealed != NULL) {
+            err = pass_over(reader);
+            if (err != ERR_OK)
+                return err;
+            sequence = reader->scan.sequence;
+            if (sequence == reader->segment + LEDGER_SEGMENT_RECORDS)
+                continue;
+        }
         switch (scan_next(&reader->scan, &record)) {
         case SCAN_RECORD:
             break;
@@ -170,7 +251,8 @@ static enum err next_of_ledger(struct ledger_reader *reader, uint64_t until,
         }
         if (err != ERR_OK)
             return err;
-        if (sequence < reader->from)
+        if (sequence < reader->from ||
+            (reader->filter != NULL && !filter_wants(reader->filter, sequence, &record)))
             continue;
         fill(ret_record, sequence, &record);
         return ERR_OK;
@@ -284,7 +366,7 @@ void ledger_reader_free(struct ledger_reader *reader)
 {
     if (reader == NULL)
         return;
-    ledger_file_close(&reader->file);
+    leave_file(reader);
     if (reader->folder >= 0)
         close(reader->folder);
     scan_release(&reader->scan);

@@ -19,7 +19,7 @@ static const char magic[8] = {'A', 'S', 'N', 'T', 'S', 'L', 'E', '\n'};
 
 struct sealed {
     int fd;
-    uint64_t first, octets_read;
+    uint64_t first, octets_read, blocks_read;
     struct sealed_tail tail;
     struct sealed_block *blocks;              /* one more, behind the last */
     struct sealed_chunk *chunks[INDEX_KINDS]; /* one more behind the last of all */
@@ -272,6 +272,11 @@ uint64_t sealed_octets_read(const struct sealed *sealed)
     return sealed->octets_read;
 }
 
+uint64_t sealed_blocks_read(const struct sealed *sealed)
+{
+    return sealed->blocks_read;
+}
+
 /* Reading ------------------------------------------------------------------------------------- */
 
 uint32_t sealed_block_of(const struct sealed *sealed, uint32_t before)
@@ -320,43 +325,37 @@ static enum err decode(struct sealed *sealed, uint32_t index)
                            sealed->first + block->before, &sealed->raw);
     if (err == ERR_OK && sealed->raw.length != block[1].raw - block->raw)
         err = ERR_CORRUPT;
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         sealed->decoded = index;
+        sealed->blocks_read++;
+    }
     return err;
 }
 
-static size_t copy_from(struct span part, uint64_t offset, void *out, size_t length)
+static ssize_t copy_from(struct span part, uint64_t offset, void *out, size_t length)
 {
     size_t left = part.length - (size_t)offset;
     size_t n = left < length ? left : length;
     memcpy(out, part.data + offset, n);
-    return n;
+    return (ssize_t)n;
 }
 
 ssize_t sealed_read(struct sealed *sealed, void *out, size_t length, uint64_t offset)
 {
     uint64_t records_end = sealed->tail.end.octets - FILE_END;
-    size_t done = 0;
-    while (done < length && offset < sealed->tail.end.octets) {
-        uint8_t *at = (uint8_t *)out + done;
-        size_t n;
-        if (offset < FILE_HEAD) {
-            n = copy_from(span_of(sealed->head, FILE_HEAD), offset, at, length - done);
-        } else if (offset >= records_end) {
-            n = copy_from(span_of(sealed->end, FILE_END), offset - records_end, at, length - done);
-        } else {
-            uint32_t block = block_at(sealed, offset);
-            enum err err = decode(sealed, block);
-            if (err == ERR_CORRUPT)
-                errno = EBADMSG;
-            if (err != ERR_OK)
-                return done > 0 ? (ssize_t)done : -1;
-            n = copy_from(sealed->raw, offset - sealed->blocks[block].raw, at, length - done);
-        }
-        done += n;
-        offset += n;
-    }
-    return (ssize_t)done;
+    if (offset >= sealed->tail.end.octets)
+        return 0;
+    if (offset < FILE_HEAD)
+        return copy_from(span_of(sealed->head, FILE_HEAD), offset, out, length);
+    if (offset >= records_end)
+        return copy_from(span_of(sealed->end, FILE_END), offset - records_end, out, length);
+    uint32_t block = block_at(sealed, offset);
+    enum err err = decode(sealed, block);
+    if (err == ERR_CORRUPT)
+        errno = EBADMSG;
+    if (err != ERR_OK)
+        return -1;
+    return copy_from(sealed->raw, offset - sealed->blocks[block].raw, out, length);
 }
 
 /* Looking up ---------------------------------------------------------------------------------- */

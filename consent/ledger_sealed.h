@@ -62,7 +62,8 @@ struct sealed;
 MUST_CHECK enum err sealed_open(int fd, uint64_t first, struct sealed **ret_sealed);
 void sealed_free(struct sealed *sealed); /* NULL is fine */
 
-/* Octets of the raw segment, as pread(2); errno EBADMSG where a block is damaged. */
+/* Octets of the raw segment, as pread(2): fewer at the end of a block, of the head and of the records, so
+ * that no block is unpacked before it is asked for. errno EBADMSG where a block is damaged. */
 ssize_t sealed_read(struct sealed *sealed, void *out, size_t length, uint64_t offset);
 
 const struct sealed_tail *sealed_tail(const struct sealed *sealed);
@@ -78,7 +79,8 @@ MUST_CHECK enum err sealed_find(struct sealed *sealed, enum index_kind kind, uin
 MUST_CHECK enum err sealed_compare(struct sealed *sealed, enum index_kind kind,
                                    const uint64_t *keys, size_t count);
 
-/* Octets read from the file so far. */
+/* Octets read from the file so far, and blocks unpacked. */
+uint64_t sealed_blocks_read(const struct sealed *sealed);
 uint64_t sealed_octets_read(const struct sealed *sealed);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* assent trace: the story of a number or a message, from the ledger's own files; the gateway need not
- * run. One pass: the records of a number say which messages are its, and later records name those. */
+ * run. One pass: the records of a number say which messages are its, and later records name those. Sealed
+ * segments tell by their indices where they have one. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "consent/ledger.h"
+#include "consent/ledger_filter.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/json.h"
@@ -24,6 +25,7 @@ struct trace {
     uint64_t number;       /* 0: not known */
     uint64_t only_message; /* 0: every message of the number */
     struct table messages; /* ids -> 1 */
+    struct ledger_filter *filter;
     struct arena arena;
     uint64_t shown, ended;
     uint64_t outcomes[METRIC_OUTCOMES];
@@ -44,6 +46,7 @@ static bool concerns(struct trace *trace, uint64_t sequence, const Assent__V1__E
         if (trace->only_message ? sequence != trace->only_message : !same)
             return false;
         *table_put(&trace->messages, sequence) = 1;
+        ledger_filter_message(trace->filter, sequence);
         return true;
     }
     return same || (event->message != 0 && table_find(&trace->messages, event->message) != NULL);
@@ -105,6 +108,10 @@ static bool read_ledger(struct trace *trace, const char *directory)
         complain("%s: %s", directory, why);
         return false;
     }
+    ledger_filter_number(trace->filter, trace->number);
+    ledger_filter_message(trace->filter, trace->only_message);
+    ledger_filter_event(trace->filter, ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED); /* names */
+    ledger_reader_only(reader, trace->filter);
     while ((err = ledger_reader_next(reader, UINT64_MAX, &record)) == ERR_OK)
         read_record(trace, &record);
     if (err != ERR_AGAIN)
@@ -172,12 +179,14 @@ static int run(struct trace *trace, const char *directory, const char *word)
 {
     arena_init(&trace->arena, 4 * LEDGER_RECORD_MAX);
     table_init(&trace->messages);
+    trace->filter = ledger_filter_new();
     bool ok = choose(trace, directory, word) && read_ledger(trace, directory);
     if (ok && trace->shown == 0)
         complain("the ledger knows nothing of %s", word);
     else if (ok && !trace->json)
         print_end(trace);
     table_release(&trace->messages);
+    ledger_filter_free(trace->filter);
     arena_release(&trace->arena);
     return ok && trace->shown > 0 ? EXIT_DONE : EXIT_REFUSED;
 }

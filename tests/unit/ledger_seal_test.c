@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "consent/ledger_file.h"
+#include "consent/ledger_filter.h"
 #include "consent/ledger_nodes.h"
 #include "consent/ledger_seal.h"
 #include "consent/ledger_verify.h"
@@ -48,6 +49,8 @@ static uint64_t person_of(uint64_t sequence)
     return 12025550000 + sequence / 3 % 100;
 }
 
+static uint64_t one_message_at; /* of another person; 0: none */
+
 static void append_event(struct ledger *ledger)
 {
     uint8_t room[256], personal_room[256];
@@ -61,7 +64,7 @@ static void append_event(struct ledger *ledger)
     if (sequence % 3 == 0) {
         event.body_case = ASSENT__V1__EVENT__BODY_ACCEPTED;
         event.accepted = &accepted;
-        personal.number = person_of(sequence);
+        personal.number = sequence == one_message_at ? 12025559999 : person_of(sequence);
         personal.text = (char *)"seeds and bulbs";
         assert_true(
             pack_message(&personal.base, personal_room, sizeof personal_room, &personal_part));
@@ -108,7 +111,13 @@ static uint8_t *read_whole(size_t *ret_size)
     *ret_size = (size_t)ledger_file_octets(&file);
     uint8_t *octets = malloc(*ret_size);
     assert_non_null(octets);
-    assert_int_equal(ledger_file_read(&file, octets, *ret_size, 0), *ret_size);
+    size_t done = 0;
+    while (done < *ret_size) {
+        ssize_t n = ledger_file_read(&file, octets + done, *ret_size - done, done);
+        assert_true(n > 0);
+        done += (size_t)n;
+    }
+    assert_int_equal(ledger_file_read(&file, octets, 1, *ret_size), 0);
     ledger_file_close(&file);
     return octets;
 }
@@ -365,6 +374,130 @@ static void destruction_half_way_is_finished(void **state)
     free(octets);
 }
 
+/* Looking up ---------------------------------------------------------------------------------- */
+
+/* All that concerns a person, by reading everything: how many records, and the last one. */
+static uint64_t count_all(uint64_t person, uint64_t *ret_last)
+{
+    struct ledger_record record;
+    uint64_t count = 0;
+    struct ledger_reader *reader = open_reader(1);
+    while (ledger_reader_next(reader, UINT64_MAX, &record) == ERR_OK) {
+        if (person_of(record.sequence / 3 * 3) != person || record.sequence < 3)
+            continue;
+        count++;
+        *ret_last = record.sequence;
+    }
+    ledger_reader_free(reader);
+    return count;
+}
+
+/* The same through the indices; each message of the person is asked for when it is met. */
+static uint64_t count_found(uint64_t person, uint64_t *ret_last, struct ledger_cost *ret_cost)
+{
+    struct ledger_record record;
+    uint64_t count = 0, before = 0;
+    struct ledger_filter *filter = ledger_filter_new();
+    struct ledger_reader *reader = open_reader(1);
+    ledger_filter_number(filter, person);
+    ledger_reader_only(reader, filter);
+    enum err err;
+    while ((err = ledger_reader_next(reader, UINT64_MAX, &record)) == ERR_OK) {
+        assert_true(record.sequence > before);
+        before = *ret_last = record.sequence;
+        if (record.sequence % 3 == 0)
+            ledger_filter_message(filter, record.sequence);
+        count++;
+    }
+    assert_int_equal(err, ERR_AGAIN);
+    *ret_cost = ledger_reader_cost(reader);
+    ledger_reader_free(reader);
+    ledger_filter_free(filter);
+    return count;
+}
+
+static void a_person_is_found_by_the_index(void **state)
+{
+    (void)state;
+    uint64_t person = person_of(3 * 7), last = 0, last_found = 1;
+    struct ledger_cost cost;
+    write_events(RECORDS, false);
+    uint64_t all = count_all(person, &last);
+    assert_true(all > 600);
+    assert_int_equal(count_found(person, &last_found, &cost), all);
+    assert_int_equal(last_found, last);
+    assert_int_equal(cost.blocks, 0);
+    assert_sealed(NULL);
+    assert_int_equal(count_found(person, &last_found, &cost), all);
+    assert_int_equal(last_found, last);
+}
+
+/* A person who had one message; everyone else's blocks are not read. */
+static void no_more_is_read_than_must_be(void **state)
+{
+    (void)state;
+    uint64_t last, person = 12025559999;
+    struct ledger_cost cost;
+    size_t size;
+    one_message_at = 3 * 10000;
+    write_events(RECORDS, false);
+    one_message_at = 0;
+    assert_sealed(NULL);
+    uint8_t *octets = load(FIRST_SEALED, &size);
+    free(octets);
+    assert_int_equal(count_found(person, &last, &cost), 3);
+    assert_int_equal(last, 3 * 10000 + 2);
+    assert_int_equal(cost.blocks, 1);
+    assert_true(cost.octets < size / 10);
+    assert_int_equal(count_found(person + 1, &last, &cost), 0);
+    assert_int_equal(cost.blocks, 0);
+}
+
+static void messages_and_kinds_are_found(void **state)
+{
+    (void)state;
+    struct ledger_record record;
+    write_events(RECORDS, false);
+    assert_sealed(NULL);
+    struct ledger_filter *filter = ledger_filter_new();
+    struct ledger_reader *reader = open_reader(1);
+    ledger_filter_message(filter, 66000 / 3 * 3);
+    ledger_filter_message(filter, 30003);
+    ledger_filter_message(filter, 30000);
+    ledger_reader_only(reader, filter);
+    static const uint64_t expected[] = {30000, 30001, 30002, 30003, 30004, 30005};
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(ledger_reader_next(reader, UINT64_MAX, &record), ERR_OK);
+        assert_int_equal(record.sequence, expected[i]);
+    }
+    assert_int_equal(ledger_reader_next(reader, UINT64_MAX, &record), ERR_AGAIN);
+    assert_true(ledger_reader_cost(reader).blocks <= 2);
+    ledger_reader_free(reader);
+    ledger_filter_free(filter);
+
+    filter = ledger_filter_new();
+    reader = open_reader(1);
+    ledger_filter_event(filter, ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED);
+    ledger_reader_only(reader, filter);
+    assert_int_equal(ledger_reader_next(reader, UINT64_MAX, &record), ERR_AGAIN);
+    assert_int_equal(ledger_reader_cost(reader).blocks, 0);
+    ledger_reader_free(reader);
+    ledger_filter_free(filter);
+}
+
+/* Who was destroyed is not in the index. */
+static void a_destroyed_person_is_not_found(void **state)
+{
+    (void)state;
+    uint64_t person = person_of(3 * 42), last;
+    struct ledger_cost cost;
+    struct segment_filter filter = {is_person, &person};
+    write_events(RECORDS, false);
+    assert_sealed(&filter);
+    assert_true(count_found(person, &last, &cost) <= 3);
+    assert_int_equal(cost.blocks, 0);
+}
+
 /* What is not sealed -------------------------------------------------------------------------- */
 
 static void the_newest_is_left_alone(void **state)
@@ -544,6 +677,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_part_that_is_destroyed_is_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(proofs_stay_when_a_part_is_destroyed, setup, teardown),
         cmocka_unit_test_setup_teardown(destruction_half_way_is_finished, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_person_is_found_by_the_index, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_more_is_read_than_must_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(messages_and_kinds_are_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_destroyed_person_is_not_found, setup, teardown),
         cmocka_unit_test_setup_teardown(the_newest_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_damaged_stays_raw, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_changed_stays_raw, setup, teardown),
