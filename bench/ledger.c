@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger-bench: the ledger alone. Appends what a text's life leaves there, with everything synced; hashes it
- * all again, beside bare SHA-256 of as many octets in as many calls, by one core's time.
+/* ledger-bench: the ledger alone. Appends what a text's life leaves there, every text another one of 100
+ * characters, with everything synced; hashes it all again, beside bare SHA-256 of as many octets in as many
+ * calls, by one core's time; seals what is full.
  *
- *     ledger-bench DIRECTORY MESSAGES
- *     prints "append RECORDS/S octets-a-message N verify MB/S hashed MB/S sha256 MB/S records N" */
+ *     ledger-bench DIRECTORY MESSAGES [append]
+ *     prints "append RECORDS/S octets-a-message N verify MB/S hashed MB/S sha256 MB/S records N
+ *     seal RECORDS/S sealed-octets-a-message N sealed-segments N number N", the last of somebody who had a
+ *     text; below three segments nothing is sealed. With `append` it stops there and prints less. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "consent/ledger.h"
+#include "consent/ledger_files.h"
 #include "consent/ledger_verify.h"
+#include "gateway/daemon.h"
 #include "gateway/signing_key.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
@@ -19,11 +26,29 @@
 #include "proto/event.pb-c.h"
 #include "proto/pack.h"
 
-#define TURN 256 /* records handed over at once, as a loop's turn does under load */
-#define ROOM 4096
-#define TEXT                                                                                       \
-    "Acme: this week's seeds and bulbs are in the shop, come and see them all. Reply STOP to end " \
-    "texts."
+#define TURN              256 /* records handed over at once, as a loop's turn does under load */
+#define ROOM              4096
+#define RECORDS_A_MESSAGE 4
+#define TEXT_LENGTH       100
+
+/* A text of words chosen by the message's number: no two are the same. */
+static const char *text_of(uint64_t i)
+{
+    static const char *const words[] = {
+        "seeds",   "bulbs",   "garden", "spring", "offer",  "today",  "only",   "open",
+        "market",  "fresh",   "roses",  "tulips", "herbs",  "water",  "basket", "plants",
+        "morning", "visit",   "store",  "newest", "colour", "orchid", "winter", "summer",
+        "thirty",  "percent", "less",   "until",  "friday", "choose", "bring",  "friends"};
+    static char text[TEXT_LENGTH + 1];
+    uint64_t bits = 0;
+    size_t length = (size_t)snprintf(text, sizeof text, "Acme:");
+    for (uint64_t n = 0; length < TEXT_LENGTH; n++, bits >>= 5) {
+        if (n % 12 == 0)
+            bits = hash_mix(i + n + 1);
+        length += (size_t)snprintf(text + length, sizeof text - length, " %s", words[bits & 31]);
+    }
+    return text;
+}
 
 static uint64_t append(struct ledger *ledger, const Assent__V1__Event *event,
                        const Assent__V1__Personal *personal)
@@ -34,6 +59,12 @@ static uint64_t append(struct ledger *ledger, const Assent__V1__Event *event,
     if (personal != NULL)
         CHECK(pack_message(&personal->base, personal_room, sizeof personal_room, &personal_part));
     return ledger_append(ledger, part, personal_part);
+}
+
+/* Of a million people, in no order. */
+static uint64_t number_of(uint64_t i)
+{
+    return 12025000000 + hash_mix(i) % 1000000;
 }
 
 /* Accepted, attempt, sent, delivered. */
@@ -50,8 +81,8 @@ static void append_message(struct ledger *ledger, uint64_t i)
     snprintf(carrier_id, sizeof carrier_id, "%016llx", (unsigned long long)hash_mix(i));
     event.wall_ms = 1760000000000 + i / 100;
     event.program = 4711;
-    personal.number = 12025550000 + i % 10000;
-    personal.text = (char *)TEXT;
+    personal.number = number_of(i);
+    personal.text = (char *)text_of(i);
     personal.reference = reference;
     accepted.class_ = 3;
     accepted.client = (char *)"shop";
@@ -168,19 +199,61 @@ static double bare_sha256(const struct verify_report *report)
     return core_us() - begin_us;
 }
 
-int main(int argc, char **argv)
+/* By this core's time. */
+struct sealing {
+    uint64_t segments, octets;
+    double us;
+};
+
+static struct sealing seal(const char *directory)
+{
+    struct sealing sealing = {0};
+    uint64_t *numbers;
+    size_t count;
+    char name[FILE_NAME_SIZE];
+    struct stat status;
+    double begin_us = core_us();
+    if (daemon_seal_all(directory) != 0)
+        complain(NULL, "cannot be sealed");
+    sealing.us = core_us() - begin_us;
+    int folder = folder_open(directory, "ledger", false);
+    CHECK(folder >= 0 && folder_list(folder, SEALED_SUFFIX, &numbers, &count));
+    for (size_t i = 0; i < count; i++) {
+        CHECK(fstatat(folder, file_name(name, numbers[i], SEALED_SUFFIX), &status, 0) == 0);
+        sealing.octets += (uint64_t)status.st_size;
+    }
+    sealing.segments = count;
+    free(numbers);
+    close(folder);
+    return sealing;
+}
+
+static void measure_rest(const char *directory, uint64_t messages)
 {
     struct verify_report report;
-    uint64_t messages = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
-    if (messages == 0) {
-        fprintf(stderr, "usage: ledger-bench DIRECTORY MESSAGES\n");
+    double verified_us = verify(directory, &report), bare_us = bare_sha256(&report);
+    struct sealing sealing = seal(directory);
+    double sealed = (double)sealing.segments * LEDGER_SEGMENT_RECORDS;
+    printf(" octets-a-message %.1f verify %.1f hashed %.1f sha256 %.1f records %llu seal %.0f "
+           "sealed-octets-a-message %.1f sealed-segments %llu",
+           (double)report.octets / (double)messages, (double)report.octets / verified_us,
+           (double)report.hashed / verified_us, (double)report.hashed / bare_us,
+           (unsigned long long)report.records, sealed > 0 ? sealed * 1e6 / sealing.us : 0,
+           sealed > 0 ? (double)sealing.octets / (sealed / RECORDS_A_MESSAGE) : 0,
+           (unsigned long long)sealing.segments);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t messages = argc >= 3 ? strtoull(argv[2], NULL, 10) : 0;
+    bool append_only = argc == 4 && strcmp(argv[3], "append") == 0;
+    if (messages == 0 || (argc != 3 && !append_only)) {
+        fprintf(stderr, "usage: ledger-bench DIRECTORY MESSAGES [append]\n");
         return 2;
     }
-    double rate = append_all(argv[1], messages);
-    double verified_us = verify(argv[1], &report), bare_us = bare_sha256(&report);
-    printf("append %.0f octets-a-message %.1f verify %.1f hashed %.1f sha256 %.1f records %llu\n",
-           rate, (double)report.octets / (double)messages, (double)report.octets / verified_us,
-           (double)report.hashed / verified_us, (double)report.hashed / bare_us,
-           (unsigned long long)report.records);
+    printf("append %.0f", append_all(argv[1], messages));
+    if (!append_only)
+        measure_rest(argv[1], messages);
+    printf(" number %llu\n", (unsigned long long)number_of(1));
     return 0;
 }

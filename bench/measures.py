@@ -476,8 +476,15 @@ def measure_ledger(new_lab, quick):
             began = time.monotonic()
             tool(lab, "assent", "export", "--data", lab.folder / "ledger", "-o", lab.folder / "all.csv")
             runs[-1]["export"] = runs[-1]["records"] / (time.monotonic() - began)
+            began = time.monotonic()
+            tool(lab, "assent", "trace", "--data", lab.folder / "ledger", f"+{runs[-1]['number']:.0f}")
+            runs[-1]["trace"] = time.monotonic() - began
     result = {"append_per_second": median(run["append"] for run in runs),
               "octets_a_message": runs[0]["octets-a-message"],
+              "sealed_octets_a_message": runs[0]["sealed-octets-a-message"],
+              "sealed_per_second": median(run["seal"] for run in runs),
+              "traced_records": runs[0]["records"],
+              "trace_ms": 1000 * median(run["trace"] for run in runs),
               "export_per_second": median(run["export"] for run in runs),
               "verify_mb_per_second": median(run["verify"] for run in runs),
               "verify_share": median(run["hashed"] / run["sha256"] for run in runs)}
