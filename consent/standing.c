@@ -210,7 +210,7 @@ static const char *change_above(struct standing *s, const struct move *move)
         standing_may(standing_state(s, move->at_ms), move->kind, move->source, move->proofs);
     if (why != NULL)
         return why;
-    if (move->kind == MOVE_START && move->at_ms <= s->stopped_ms)
+    if ((move->kind == MOVE_START || move->kind == MOVE_RELEASE) && move->at_ms <= s->stopped_ms)
         return "not newer than the opt-out";
     if (move->kind == MOVE_STOP && move->source != ASSENT__V1__CONSENT_SOURCE__IMPORT &&
         move->at_ms > s->stopped_ms)

@@ -34,6 +34,11 @@ void config_defaults(struct config *config)
     config->ttl_ms[ASSENT__V1__CLASS__EMERGENCY] = HOURS(48);
     config->ttl_ms[ASSENT__V1__CLASS__SERVICE] = HOURS(24);
     config->snapshot_records = 5000000;
+    config->complaint_due_ms[ASSENT__V1__COMPLAINT_CHANNEL__VIA_REPLY] = HOURS(72);
+    config->complaint_due_ms[ASSENT__V1__COMPLAINT_CHANNEL__VIA_SUPPORT] = HOURS(72);
+    config->complaint_due_ms[ASSENT__V1__COMPLAINT_CHANNEL__VIA_WEB] = HOURS(72);
+    config->complaint_due_ms[ASSENT__V1__COMPLAINT_CHANNEL__VIA_CARRIER] = HOURS(24);
+    config->complaint_due_ms[ASSENT__V1__COMPLAINT_CHANNEL__VIA_REGULATOR] = HOURS(24);
     config->vacant_times = 3;
     config->vacant_over_ms = HOURS(7 * 24);
     config->log_level = LEVEL_INFO;

@@ -217,6 +217,9 @@ struct config {
     uint32_t vacant_times;   /* 3 */
     uint64_t vacant_over_ms; /* 7 days */
 
+    /* A complaint is to be resolved so long after it was received, by how it came in. */
+    uint64_t complaint_due_ms[ASSENT__V1__COMPLAINT_CHANNEL__VIA_REGULATOR + 1];
+
     /* limits (P10) */
     uint32_t max_open_messages;   /* waiting, scheduled, in flight, awaiting receipts; 4,000,000 */
     uint64_t max_memory_octets;   /* of their structs and texts; 2 GiB */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "gateway/complaint.h"
 #include "gateway/config.h"
 #include "consent/reply.h"
 #include "gateway/config_text.h"
@@ -350,7 +351,11 @@ static void print_limits(const struct config *config, FILE *out)
     fprintf(out,
             "A number that carriers call unknown %" PRIu32 " times over %s needs a new consent\n",
             config->vacant_times, shown(config->vacant_over_ms, text));
-    fprintf(out, "Client references are remembered for %s, at most %" PRIu32 "\n",
+    fprintf(out, "Complaints are to be resolved within:");
+    for (unsigned c = 1; c < COMPLAINT_CHANNELS; c++)
+        fprintf(out, "%s %s %s", c > 1 ? "," : "", complaint_channel_name(c),
+                shown(config->complaint_due_ms[c], text));
+    fprintf(out, "\nClient references are remembered for %s, at most %" PRIu32 "\n",
             shown(config->reference_window_ms, text), config->max_references);
     fprintf(out, "A snapshot every %" PRIu32 " records of the ledger\n", config->snapshot_records);
 }

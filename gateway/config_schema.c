@@ -112,6 +112,7 @@ static const struct field config_fields[] = {
     {"ttl", read_nested, .with = &ttl_mapping},
     {"carriers", read_carriers, .min = 1, .max = CARRIERS_MAX, .required = true},
     {"unknown_subscriber", read_nested, .with = &vacancy_mapping},
+    {"complaints", read_nested, .with = &complaints_mapping},
     {"witness", read_nested, .with = &witness_mapping},
     {"log_level", read_word, CONFIG(log_level), .with = level_words},
     {"quiet_hours_default", read_daily_hours, CONFIG(quiet_default)},

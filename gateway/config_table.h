@@ -100,7 +100,8 @@ read_field read_registry, read_classes;  /* config_schema_senders.c */
 extern const char *const class_words[CLASS_COUNT];
 read_field read_programs; /* config_schema_programs.c */
 bool any_program_sends_from(const struct config *config, const char *sender);
-read_field read_routes;   /* config_schema_routes.c */
-read_field read_carriers; /* config_schema_carriers.c */
+read_field read_routes;                         /* config_schema_routes.c */
+read_field read_carriers;                       /* config_schema_carriers.c */
+extern const struct mapping complaints_mapping; /* config_schema_desk.c */
 
 #endif

@@ -411,12 +411,30 @@ void engine_opt_out(struct engine *e, uint16_t client, uint64_t call,
 }
 
 /* What the person has ended themselves stays ended: the hold's own scope alone is lifted. */
+uint64_t hold_release(struct engine *e, uint64_t number, const char *who, const char *reason,
+                      uint64_t before_wall_ms)
+{
+    uint32_t hold = SCOPE_HOLD;
+    Assent__V1__OptedInAgain body = ASSENT__V1__OPTED_IN_AGAIN__INIT;
+    body.n_scopes = 1;
+    body.scopes = &hold;
+    body.source = ASSENT__V1__CONSENT_SOURCE__OPERATOR;
+    body.how = UNCONST(who);
+    body.received_wall_ms = before_wall_ms;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = number;
+    personal.evidence = UNCONST(reason);
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.body_case = ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN;
+    event.opted_in_again = &body;
+    return record_event(e, &event, &personal);
+}
+
 void engine_release_hold(struct engine *e, uint16_t client, uint64_t call,
                          const Assent__V1__ReleaseRequest *in, struct instant now)
 {
     e->now = now;
     uint64_t number;
-    uint32_t wide = SCOPE_HOLD;
     if (!accepts_calls(e, call))
         return;
     if (client != CLIENT_OPERATOR) {
@@ -431,18 +449,7 @@ void engine_release_hold(struct engine *e, uint16_t client, uint64_t call,
     }
     if (!resolve_number(e, call, in->number, &number) || too_long(e, call, in->who, in->reason))
         return;
-    Assent__V1__OptedInAgain body = ASSENT__V1__OPTED_IN_AGAIN__INIT;
-    body.n_scopes = 1;
-    body.scopes = &wide;
-    body.source = ASSENT__V1__CONSENT_SOURCE__OPERATOR;
-    body.how = in->who;
-    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
-    personal.number = number;
-    personal.evidence = in->reason;
-    Assent__V1__Event event = EVENT_INIT(e);
-    event.body_case = ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN;
-    event.opted_in_again = &body;
-    reply_state(e, call, "released", record_event(e, &event, &personal));
+    reply_state(e, call, "released", hold_release(e, number, in->who, in->reason, 0));
 }
 
 /* ---- showing it ---- */

@@ -35,6 +35,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     erasures_init(e);
     receipts_init(e);
     vacancies_init(e);
+    complaints_init(e);
     e->reassembly = reassembly_new(key);
     carriers_init(e);
     e->routes = route_table_new(config);
@@ -64,6 +65,7 @@ void engine_free(struct engine *e)
     while ((slot = table_next(&e->inquiries, &(size_t){0})) != NULL)
         inquiry_free(e, table_slot_pointer(slot));
     table_release(&e->inquiries);
+    complaints_release(e);
     message_store_release(&e->messages);
     table_release(&e->scope_program);
     table_release(&e->references);

@@ -127,6 +127,9 @@ void engine_release_hold(struct engine *engine, uint16_t client, uint64_t call,
                          const Assent__V1__ReleaseRequest *request, struct instant now);
 void engine_show_consent(struct engine *engine, uint16_t client, uint64_t call,
                          const Assent__V1__ShowRequest *request, struct instant now);
+/* Opens or resolves a complaint; operators only. Answered through ports.complaint_reply. */
+void engine_complain(struct engine *engine, uint16_t client, uint64_t call,
+                     const Assent__V1__ComplaintRequest *request, struct instant now);
 /* Another gateway on this Redis will never come back. Answered as a consent call. */
 void engine_forget_node(struct engine *engine, uint16_t client, uint64_t call, const char *name,
                         struct instant now);
@@ -169,6 +172,28 @@ struct engine_status {
     const char *erasure_phase; /* of the first; "" for none */
 };
 void engine_status(const struct engine *engine, struct engine_status *ret_status);
+
+/* Complaints, as gateway/complaint.h names them: open ones, and those opened and resolved since the start. */
+struct complaint_status {
+    uint64_t open, overdue; /* the second among the first */
+};
+enum complaint_label_kind {
+    COMPLAINTS_BY_PROGRAM,
+    COMPLAINTS_BY_CARRIER,
+    COMPLAINTS_BY_SENDER,
+    COMPLAINT_LABEL_KINDS,
+};
+struct complaint_label {
+    char name[NAME_OCTETS_MAX + 1]; /* "unknown" where nobody said; the last one may be "other" */
+    uint64_t opened;
+};
+void engine_complaints(const struct engine *engine, uint64_t wall_ms,
+                       struct complaint_status *ret_status);
+uint64_t engine_complaints_opened(const struct engine *engine, unsigned channel, unsigned type);
+uint64_t engine_complaints_resolved(const struct engine *engine, unsigned finding);
+const struct complaint_label *engine_complaints_of(const struct engine *engine,
+                                                   enum complaint_label_kind kind,
+                                                   unsigned *ret_count);
 
 /* Why messages left a carrier for another one. */
 enum failover_reason {
@@ -263,6 +288,7 @@ enum plant {
     PLANT_MARK_NOT_READ, /* P3: a check is believed that ran on an emptied Redis; planted in its adapter */
     PLANT_CONTENT_NOT_ASKED_AGAIN, /* P1: a text is looked at when it is accepted and never again */
     PLANT_POSITION_BELIEVED,       /* P3: Redis has lost a batch, and its position says otherwise */
+    PLANT_COMPLAINT_WAITS,         /* P2: a complaint is opened, and its number not suppressed */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

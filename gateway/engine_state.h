@@ -19,6 +19,7 @@
  *   program_words.c  words that programs add        quiet.c  quiet hours of recipients
  *   content_text.c  what a text must say and may not
  *   erasure.c   erasure of a person on request
+ *   complaints.c  opened and resolved
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *
  * Only these files include this header. */
@@ -375,6 +376,7 @@ struct engine {
     struct keyword_set **words;    /* by program, PROGRAMS_MAX; NULL: ours alone */
     struct table opt_out_lines;    /* hash of language and other way to the line */
     struct brand **brands;         /* by program; content_text.c */
+    struct complaint_desk *desk;   /* complaints.c */
     uint16_t content_round;        /* counts configurations */
     struct table orphans;          /* recovery: messages whose program is no longer configured */
 
@@ -894,6 +896,24 @@ struct inquiry *inquiry_of_reply(struct engine *e, enum inquiry_kind kind, const
 #define SHOWN_SCOPES 5
 void shown_scopes(const struct engine *e, uint16_t program, uint16_t out[SHOWN_SCOPES]);
 
+/* An operator takes a hold back: those from before `before_wall_ms`; 0: all. Gives the record's sequence number. */
+uint64_t hold_release(struct engine *e, uint64_t number, const char *who, const char *reason,
+                      uint64_t before_wall_ms);
+
+/* ---- complaints.c ---- */
+void complaints_init(struct engine *e);
+void complaints_release(struct engine *e);
+/* Redis has the opt-out of this record; it was not there before. */
+void complaint_hold_written(struct engine *e, uint64_t sequence, bool added);
+void complaints_store_away(struct engine *e); /* nothing that was not acknowledged will be soon */
+/* `personal` NULL: erased. */
+void complaints_replay(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+                       const Assent__V1__Personal *personal);
+void complaints_snapshot(struct engine *e,
+                         void (*put)(void *context, Assent__V1__Event *event,
+                                     const Assent__V1__Personal *personal),
+                         void *context);
+
 /* ---- question.c ---- */
 /* Where the number stands in the program, by what Redis says and what is on its way there. */
 enum state consent_state_of(const struct engine *e, uint16_t program, uint64_t number,
@@ -1040,6 +1060,8 @@ struct person_mark;
 void recents_erase(struct engine *e, const struct person_mark *person);
 void reviews_erase(struct engine *e, const struct person_mark *person);
 void vacancies_erase(struct engine *e, const struct person_mark *person);
+void complaints_erase(struct engine *e,
+                      const struct person_mark *person); /* they stay, without the person */
 
 /* ---- recover.c: see engine_replay() ---- */
 void recover_finish(struct engine *e);

@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "gateway/complaint.h"
+
 /* One gauge of a carrier: a row. */
 struct carrier_gauge {
     const char *name, *help;
@@ -188,6 +190,53 @@ static void write_engine(const struct exposed *exposed, FILE *out)
     write_gauge(out, "assent_draining", "1 while the gateway is shutting down.", status.draining);
 }
 
+static const struct {
+    const char *name, *label, *help;
+} complaint_families[COMPLAINT_LABEL_KINDS] = {
+    [COMPLAINTS_BY_PROGRAM] = {"assent_complaints_by_program_total", "program",
+                               "Complaints opened, by the program they are about."},
+    [COMPLAINTS_BY_CARRIER] = {"assent_complaints_by_carrier_total", "carrier",
+                               "Complaints opened, by carrier."},
+    [COMPLAINTS_BY_SENDER] = {"assent_complaints_by_sender_total", "sender",
+                              "Complaints opened, by sender."},
+};
+
+static void write_complaint_labels(const struct exposed *exposed, enum complaint_label_kind kind,
+                                   FILE *out)
+{
+    unsigned count;
+    const struct complaint_label *labels = engine_complaints_of(exposed->engine, kind, &count);
+    metric_head(out, complaint_families[kind].name, "counter", complaint_families[kind].help);
+    for (unsigned i = 0; i < count; i++)
+        fprintf(out, "%s{%s=\"%s\"} %" PRIu64 "\n", complaint_families[kind].name,
+                complaint_families[kind].label, labels[i].name, labels[i].opened);
+}
+
+static void write_complaints(const struct exposed *exposed, struct instant now, FILE *out)
+{
+    struct complaint_status status;
+    engine_complaints(exposed->engine, now.wall_ms, &status);
+    write_gauge(out, "assent_complaints_open", "Complaints that are not resolved.", status.open);
+    write_gauge(out, "assent_complaints_overdue", "Of those, the ones that should have been.",
+                status.overdue);
+    metric_head(out, "assent_complaints_opened_total", "counter",
+                "Complaints opened, by how they came in and what they are about.");
+    for (unsigned channel = 1; channel < COMPLAINT_CHANNELS; channel++) {
+        for (unsigned type = 1; type < COMPLAINT_TYPES; type++)
+            fprintf(out, "assent_complaints_opened_total{channel=\"%s\",type=\"%s\"} %" PRIu64 "\n",
+                    complaint_channel_name(channel), complaint_type_name(type),
+                    engine_complaints_opened(exposed->engine, channel, type));
+    }
+    metric_head(out, "assent_complaints_resolved_total", "counter",
+                "Complaints resolved, by what was found.");
+    for (unsigned finding = 1; finding < COMPLAINT_FINDINGS; finding++)
+        fprintf(out, "assent_complaints_resolved_total{finding=\"%s\"} %" PRIu64 "\n",
+                complaint_finding_name(finding),
+                engine_complaints_resolved(exposed->engine, finding));
+    for (unsigned kind = 0; kind < COMPLAINT_LABEL_KINDS; kind++)
+        write_complaint_labels(exposed, (enum complaint_label_kind)kind, out);
+}
+
 static void write_ledger(const struct exposed *exposed, FILE *out)
 {
     write_gauge(out, "assent_ledger_sequence", "Records appended to the ledger.",
@@ -240,6 +289,7 @@ void exposition_metrics(const struct exposed *exposed, struct instant now, FILE 
     metrics_write(engine_metrics(exposed->engine), out);
     write_engine(exposed, out);
     write_carriers(exposed, now, out);
+    write_complaints(exposed, now, out);
     write_ledger(exposed, out);
     write_process(exposed, out);
 }

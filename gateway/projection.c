@@ -330,6 +330,7 @@ void engine_on_store_down(struct engine *e, const char *why)
     p->queue_count = p->sent_count = 0;
     p->resolving = 0;
     nodes_down(e);
+    complaints_store_away(e);
 }
 
 /* What had been sent is acknowledged still; what was queued is read from the ledger again. */
@@ -342,6 +343,7 @@ void projection_close(struct engine *e, const char *why)
     p->why = why;
     p->cursor = p->position_sent + 1;
     record_gate(e, false, why);
+    complaints_store_away(e);
 }
 
 static void go_live(struct engine *e)
@@ -489,6 +491,7 @@ void engine_on_written(struct engine *e, uint64_t sequence, bool changed, struct
         if (entry->received_us != 0)
             histogram_add(&e->metrics.timings[TIME_STOP_EFFECTIVE],
                           now.mono_us - entry->received_us);
+        complaint_hold_written(e, sequence, changed);
         confirmation_written(e, entry, changed);
     } else {
         free(entry);

@@ -241,6 +241,10 @@ static void replay_with_person(struct engine *e, uint64_t sequence, const Assent
     case ASSENT__V1__EVENT__BODY_SEEN_OPT_OUT:
         replay_seen_opt_out(e, event->seen_opt_out, personal->number);
         return;
+    case ASSENT__V1__EVENT__BODY_COMPLAINT_OPENED:
+    case ASSENT__V1__EVENT__BODY_COMPLAINT_RESOLVED:
+        complaints_replay(e, sequence, event, personal);
+        return;
     case ASSENT__V1__EVENT__BODY_INBOUND:
         if (event->inbound->part != NULL)
             long_reply_replay(e, event, personal);
@@ -262,6 +266,10 @@ static void replay_plain(struct engine *e, uint64_t sequence, const Assent__V1__
     case ASSENT__V1__EVENT__BODY_ACCEPTED: /* its recipient was erased */
         if (event->accepted->reference_hash != 0 && sequence != 0)
             reference_remember(e, event->accepted->reference_hash, sequence, event->wall_ms);
+        return;
+    case ASSENT__V1__EVENT__BODY_COMPLAINT_OPENED:
+    case ASSENT__V1__EVENT__BODY_COMPLAINT_RESOLVED:
+        complaints_replay(e, sequence, event, NULL);
         return;
     case ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED:
         scope_learn(e, event->scope_registered->name, (uint16_t)event->scope_registered->number);
@@ -794,6 +802,7 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     put_gate(&s);
     imports_snapshot(e, now.wall_ms, put_plain, &s);
     erasures_snapshot(e, put_any, &s);
+    complaints_snapshot(e, put_any, &s);
     put_references(&s);
     put_long_replies(&s);
     put_reviews(&s);

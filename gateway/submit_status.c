@@ -93,6 +93,10 @@ static void fill_status(const struct submit_server *server, struct instant now,
     reply->draining = status.draining;
     reply->erasures = status.erasures;
     reply->erasure_phase = (char *)(uintptr_t)status.erasure_phase;
+    struct complaint_status complaints;
+    engine_complaints(server->engine, now.wall_ms, &complaints);
+    reply->complaints_open = complaints.open;
+    reply->complaints_overdue = complaints.overdue;
 }
 
 void status_answer(struct connection *connection, uint64_t call, struct instant now)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line of Assent: a table of commands, one file a command. Exit codes: 0 done, 1 refused
  * or failed, 2 usage. */
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gateway/cli/cli.h"
 #include "gateway/cli/options.h"
@@ -18,6 +20,7 @@ static const struct command commands[] = {
     {"erase", "destroy a person's records, on their request", command_erase},
     {"trace", "everything that happened to a number or a message, and why", command_trace},
     {"diagnose", "\"it never came\": why, how sure, what to tell the customer", command_diagnose},
+    {"complaint", "complaints: opened, listed, shown with evidence, resolved", command_complaint},
     {"export", "records for auditors: CSV, JSON lines, SQLite", command_export},
     {"verify", "hash the ledger again: is it the one that was signed?", command_verify},
     {"prove", "a proof for one record, or between two checkpoints", command_prove},
@@ -35,6 +38,16 @@ void complain(const char *format, ...)
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);
+}
+
+char *cli_user_name(void)
+{
+    static struct passwd user;
+    static char text[1024], name[NAME_OCTETS_MAX + 1];
+    struct passwd *found = NULL;
+    if (getpwuid_r(getuid(), &user, text, sizeof text, &found) == 0 && found != NULL)
+        snprintf(name, sizeof name, "%s", user.pw_name);
+    return name;
 }
 
 struct config *cli_load_config(const struct cli *cli)
@@ -102,7 +115,7 @@ int main(int argc, char **argv)
         .synopsis = "assent [-c FILE | -s ADDRESS] [--client NAME] [--key-file FILE] COMMAND",
         .about = "Talks to an Assent gateway, which sends text messages with consent only.\n"
                  "Commands: send, cancel, query, watch, status, consent, erase, trace, diagnose,\n"
-                 "export, verify, prove, key, carrier, pdu;\n"
+                 "complaint, export, verify, prove, key, carrier, pdu;\n"
                  "`assent help` lists them. Exit codes: 0 done, 1 refused or failed, 2 usage.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],

@@ -49,6 +49,10 @@ int command_key(const struct cli *cli, int argc, char **argv);
 int command_carrier(const struct cli *cli, int argc, char **argv);
 int command_pdu(const struct cli *cli, int argc, char **argv);
 
+int command_complaint(const struct cli *cli, int argc, char **argv);
+int complaint_list(const struct cli *cli, int argc, char **argv);
+int complaint_show(const struct cli *cli, int argc, char **argv);
+
 int consent_import(const struct cli *cli, int argc, char **argv);
 /* assent consent request --csv; `sender` may be NULL. */
 int consent_request_csv(const struct cli *cli, const char *program, const char *sender,
@@ -62,6 +66,9 @@ int consent_hours(const struct cli *cli, int argc, char **argv);
 
 /* "assent: ..." on stderr, with a newline. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Who says so, by this machine: a name for the ledger, and no proof. */
+char *cli_user_name(void);
 
 /* The configuration of -c, or NULL after a complaint (also when -c was not given). The caller frees. */
 struct config *cli_load_config(const struct cli *cli);

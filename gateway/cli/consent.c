@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* assent consent: the calls that change something about one number. The others have files of their own. */
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "gateway/cli/client.h"
 #include "gateway/cli/json.h"
@@ -239,16 +237,6 @@ static int consent_optout(const struct cli *cli, int argc, char **argv)
     return call_and_print(cli, &o, ASSENT__V1__FRAME__BODY_OPT_OUT, &request.base);
 }
 
-/* Who says so, by this machine: a name for the ledger, and no proof. */
-static char *user_name(void)
-{
-    static struct passwd user;
-    static char text[1024];
-    struct passwd *found = NULL;
-    bool known = getpwuid_r(getuid(), &user, text, sizeof text, &found) == 0 && found != NULL;
-    return known ? user.pw_name : or_empty(NULL);
-}
-
 static int consent_release(const struct cli *cli, int argc, char **argv)
 {
     struct consent_options o = {0};
@@ -272,7 +260,7 @@ static int consent_release(const struct cli *cli, int argc, char **argv)
     Assent__V1__ReleaseRequest request = ASSENT__V1__RELEASE_REQUEST__INIT;
     request.number = (char *)o.number;
     request.reason = or_empty(o.evidence);
-    request.who = user_name();
+    request.who = cli_user_name();
     return call_and_print(cli, &o, ASSENT__V1__FRAME__BODY_RELEASE, &request.base);
 }
 

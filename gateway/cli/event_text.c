@@ -12,6 +12,7 @@
 #include "consent/policy.h"
 #include "gateway/cli/send.h"
 #include "gateway/cli/when.h"
+#include "gateway/complaint.h"
 #include "gateway/metrics.h"
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
@@ -497,6 +498,28 @@ static void say_gate(struct sentence *s, const Assent__V1__Event *event)
     say_if(s, ", ", event->gate_state->why);
 }
 
+static void say_complaint(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__ComplaintOpened *body = event->complaint_opened;
+    say(s, "a complaint was opened: %s, by %s", complaint_type_name((unsigned)body->type),
+        complaint_channel_name((unsigned)body->channel));
+    say_if(s, ", about sender ", body->sender);
+    say_if(s, ", carrier ", body->carrier);
+    say_time(s, ", due ", body->due_wall_ms);
+    say(s, ", suppressed by #%" PRIu64, body->hold);
+    say_if(s, ", taken by ", body->who);
+}
+
+static void say_resolved(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__ComplaintResolved *body = event->complaint_resolved;
+    say(s, "complaint #%" PRIu64 " was resolved: %s", body->complaint,
+        complaint_finding_name((unsigned)body->finding));
+    say_if(s, ", by ", body->who);
+    if (body->release != 0)
+        say(s, ", its hold released by #%" PRIu64, body->release);
+}
+
 typedef void say_event(struct sentence *sentence, const Assent__V1__Event *event);
 
 static const struct {
@@ -529,6 +552,8 @@ static const struct {
     {ASSENT__V1__EVENT__BODY_SENDER_DAY, say_sender_day},
     {ASSENT__V1__EVENT__BODY_PROBED, say_probed},
     {ASSENT__V1__EVENT__BODY_SIGNING_KEY, say_signing_key},
+    {ASSENT__V1__EVENT__BODY_COMPLAINT_OPENED, say_complaint},
+    {ASSENT__V1__EVENT__BODY_COMPLAINT_RESOLVED, say_resolved},
 };
 
 const char *event_kind(const Assent__V1__Event *event)
@@ -556,5 +581,7 @@ char *event_text(const Assent__V1__Event *event, const Assent__V1__Personal *per
         say_quoted(&sentence, personal->text);
     if (personal != NULL && personal->evidence[0] != '\0')
         say_quoted(&sentence, personal->evidence);
+    if (personal != NULL && personal->cause[0] != '\0')
+        say_quoted(&sentence, personal->cause);
     return out;
 }

@@ -35,6 +35,9 @@ static void print_head(const Assent__V1__StatusReply *status)
     printf("messages %s open, %s scheduled (%s of them for quiet hours), %s KiB of memory\n",
            count_text(status->open_messages, open), count_text(status->scheduled, scheduled),
            count_text(status->quiet, quiet), count_text(status->memory_octets / 1024, memory));
+    if (status->complaints_open > 0)
+        printf("complaints %" PRIu64 " open, %" PRIu64 " overdue\n", status->complaints_open,
+               status->complaints_overdue);
     printf("ledger   %s records, %" PRIu64 " not on disk yet\n\n",
            count_text(status->durable_sequence, records), behind);
 }

@@ -127,9 +127,15 @@
 #define WAY_OCTETS_MAX         100  /* of a program's other way out */
 #define REVIEW_MS              (24ull * 3600 * 1000) /* "which messages?": silence so long means all */
 #define REVIEWS_MAX            65536 /* open; one more ends the oldest as silence does */
-#define PROGRAM_WORDS_MAX      64 /* of one program: keywords, as many phrases, as many help cues */
-#define PROGRAM_WORD_OCTETS    48 /* of one of them */
-#define KEYWORD_ID_MAX         32 /* octets of the id of a row of words */
+#define COMPLAINTS_MAX         65536 /* open; one more is refused before anything is done */
+#define COMPLAINT_MESSAGES_MAX 16    /* that one names */
+#define COMPLAINT_DUE_MS_MIN   (3600ull * 1000)
+#define COMPLAINT_DUE_MS_MAX   (366ull * 24 * 3600 * 1000)
+#define COMPLAINT_LABELS_MAX                                                                       \
+    64 /* programs, senders, carriers with a series of their own; others are one */
+#define PROGRAM_WORDS_MAX   64 /* of one program: keywords, as many phrases, as many help cues */
+#define PROGRAM_WORD_OCTETS 48 /* of one of them */
+#define KEYWORD_ID_MAX      32 /* octets of the id of a row of words */
 
 #define QUIET_AHEAD_DAYS 15   /* longer than any row of consent/data/quiet_hours.inc keeps quiet */
 #define ZONES_MAX        1024 /* time zones of the system's database, which has some 600 names */

@@ -68,6 +68,7 @@ static const struct {
     [PLANT_CONTENT_NOT_ASKED_AGAIN] = {"content_not_asked_again", "P1", false},
     [PLANT_START_WINS] = {"start_wins", "P1 P2 P3", true},
     [PLANT_MARK_NOT_READ] = {"mark_not_read", "P3", false},
+    [PLANT_COMPLAINT_WAITS] = {"complaint_waits", "P2", false},
     [PLANT_POSITION_BELIEVED] = {"position_believed", "P1 P2 P3", false},
 };
 

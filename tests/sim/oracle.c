@@ -335,6 +335,9 @@ static void check_not_stopped(struct world *w, const struct submit_seen *s,
     const struct told *sub = told(w, s->number);
     bool as_marketing = message_class == ASSENT__V1__CLASS__MARKETING ||
                         message_class == ASSENT__V1__CLASS__SERVICE;
+    if (sub->held)
+        world_fail(w, "P2", "#%d to number %u of %s written after a complaint was answered",
+                   (int)s->text, s->number, w->config.programs[s->program].name);
     if (sub->denied[as_marketing] >> s->program & 1)
         world_fail(w, "P2", "#%d to number %u of %s written after the answer to a STOP",
                    (int)s->text, s->number, w->config.programs[s->program].name);
@@ -1250,6 +1253,34 @@ void oracle_told_opt_out(struct world *w, uint32_t call)
     free(opt_outs.members);
     for (unsigned marketing = 0; marketing < 2; marketing++)
         told(w, c->number)->denied[marketing] |= ended_by(w, &stop, marketing);
+}
+
+/* ---- complaints ---- */
+
+void oracle_told_complaint(struct world *w, uint32_t call)
+{
+    const struct call *c = &w->people.calls[call];
+    uint64_t number = w->people.numbers[c->number];
+    struct set opt_outs = {0};
+    facts_opt_outs(w, w->gw->disk.durable, number, &opt_outs);
+    if (!set_has(&opt_outs, consent_key(SCOPE_HOLD, number)))
+        world_fail(w, "P2", "a complaint of number %u was answered, and it is not suppressed",
+                   c->number);
+    free(opt_outs.members);
+    told(w, c->number)->held = true;
+}
+
+/* From then on it may be over, whether the answer comes or not. */
+void oracle_asked_release(struct world *w, uint32_t number)
+{
+    struct told *t = told(w, number);
+    t->was_held = t->held;
+    t->held = false;
+}
+
+void oracle_kept_hold(struct world *w, uint32_t number)
+{
+    told(w, number)->held = told(w, number)->was_held;
 }
 
 /* ---- bounds, and the end ---- */

@@ -157,6 +157,10 @@ static void tell_call(struct world *w, const struct promise_to_tell *tell)
         return;
     if (c->kind == CALL_OPT_OUT)
         oracle_told_opt_out(w, tell->what);
+    if (c->kind == CALL_COMPLAIN) {
+        w->people.complaints[c->number][w->gw->index] = tell->id;
+        oracle_told_complaint(w, tell->what);
+    }
     if (c->kind == CALL_REQUEST && tell->token[0] && rng_chance(&w->people_rng, 300000))
         world_at_with(w, 100000 + rng_below(&w->people_rng, 3 * US_PER_S), confirm_by_token,
                       c->program, c->number, c->client,
@@ -410,6 +414,22 @@ static void call_engine(struct world *w, const struct call *c, uint64_t id, char
         engine_opt_out(w->gw->engine, client, id, &r, now);
         break;
     }
+    case CALL_COMPLAIN: {
+        Assent__V1__ComplaintRequest r = ASSENT__V1__COMPLAINT_REQUEST__INIT;
+        r.number = number, r.words = evidence;
+        r.channel = ASSENT__V1__COMPLAINT_CHANNEL__VIA_SUPPORT;
+        r.type = ASSENT__V1__COMPLAINT_TYPE__UNWANTED;
+        engine_complain(w->gw->engine, CLIENT_OPERATOR, id, &r, now);
+        break;
+    }
+    case CALL_RESOLVE: {
+        Assent__V1__ComplaintRequest r = ASSENT__V1__COMPLAINT_REQUEST__INIT;
+        r.complaint = w->people.complaints[c->number][w->gw->index];
+        r.finding = ASSENT__V1__COMPLAINT_FINDING__UNFOUNDED;
+        r.cause = source, r.action = evidence, r.release = true;
+        engine_complain(w->gw->engine, CLIENT_OPERATOR, id, &r, now);
+        break;
+    }
     case CALL_SHOW: {
         Assent__V1__ShowRequest r = ASSENT__V1__SHOW_REQUEST__INIT;
         r.program = program, r.number = number;
@@ -422,8 +442,8 @@ static void call_engine(struct world *w, const struct call *c, uint64_t id, char
 static void enter_call(struct world *w, enum call_kind kind, uint32_t program, uint32_t number,
                        char *token)
 {
-    static const char *const names[] = {"request opt-in", "confirm", "record opt-in", "opt out",
-                                        "show"};
+    static const char *const names[] = {"request opt-in", "confirm",  "record opt-in", "opt out",
+                                        "show",           "complain", "resolve"};
     uint32_t index = add_call(w, kind, program, number);
     TRACE(w, "client", "call %u: %s number %u in %s", index, names[kind], number,
           w->config.programs[program].name);
@@ -438,8 +458,12 @@ static void begin_call(struct world *w, struct event *e)
         plan_call(w, US_PER_S, (enum call_kind)e->a, (uint32_t)e->b, (uint32_t)e->c);
         return;
     }
-    if (world_may_enter(w, e))
-        enter_call(w, (enum call_kind)e->a, (uint32_t)e->b, (uint32_t)e->c, NULL);
+    bool nothing = e->a == CALL_RESOLVE && w->people.complaints[e->c][w->gw->index] == 0;
+    if (nothing || !world_may_enter(w, e))
+        return;
+    if (e->a == CALL_RESOLVE)
+        oracle_asked_release(w, (uint32_t)e->c);
+    enter_call(w, (enum call_kind)e->a, (uint32_t)e->b, (uint32_t)e->c, NULL);
 }
 
 static void confirm_by_token(struct world *w, struct event *e)
@@ -476,6 +500,24 @@ void people_consent_reply(struct world *w, uint64_t call, uint64_t ready_at,
     TRACE(w, "client", "call %u: %d %s %s", tell.what, reply->code,
           reply->state ? reply->state : "", reply->message ? reply->message : "");
     plan_tell(w, tell);
+}
+
+void people_complaint_reply(struct world *w, uint64_t call, uint64_t ready_at,
+                            const Assent__V1__ComplaintReply *reply)
+{
+    const struct call *c = take_answer(w, call);
+    if (c == NULL)
+        return;
+    TRACE(w, "client", "call %llu: %d complaint %llu %s", (unsigned long long)(call - 1),
+          reply->code, (unsigned long long)reply->complaint, reply->message);
+    bool ok = reply->code == ASSENT__V1__CODE__CODE_OK;
+    if (c->kind == CALL_RESOLVE && !ok)
+        oracle_kept_hold(w, c->number);
+    plan_tell(w, (struct promise_to_tell){.kind = TELL_CALL,
+                                          .what = (uint32_t)(call - 1),
+                                          .ready_at = ready_at,
+                                          .id = reply->complaint,
+                                          .ok = ok});
 }
 
 void people_show_reply(struct world *w, uint64_t call, const Assent__V1__ShowReply *reply)
@@ -603,6 +645,11 @@ static void plan_chaos(struct world *w)
             plan_call(w, when_us, CALL_OPT_OUT, program, number);
         if (rng_chance(rng, 30000))
             plan_call(w, when_us, CALL_SHOW, program, number);
+        if (rng_chance(rng, w->plan.complain)) {
+            plan_call(w, when_us, CALL_COMPLAIN, program, number);
+            plan_call(w, when_us + US_PER_S + rng_below(rng, 15 * US_PER_S), CALL_RESOLVE, program,
+                      number);
+        }
         if (rng_chance(rng, 150000)) {
             plan_call(w, when_us, CALL_REQUEST, 0, number);
             if (rng_chance(rng, 500000)) { /* the form is sent twice, maybe to the other gateway */

@@ -90,6 +90,7 @@ static void draw_people(struct plan *p, struct rng *rng)
     p->short_ttl = between(rng, 0, 150000);
     p->other_gateway = between(rng, 0, 30000);
     p->revoke_all = rng_chance(rng, 300000);
+    p->complain = maybe(rng, 20000);
 }
 
 static void draw_chaos(struct plan *p, struct rng *rng)

@@ -138,6 +138,13 @@ static void consent_reply(void *context, uint64_t call, uint64_t ready_at,
         people_consent_reply(context, call, ready_at, reply);
 }
 
+static void complaint_reply(void *context, uint64_t call, uint64_t ready_at,
+                            const Assent__V1__ComplaintReply *reply)
+{
+    if (alive(context))
+        people_complaint_reply(context, call, ready_at, reply);
+}
+
 static void show_reply(void *context, uint64_t call, const Assent__V1__ShowReply *reply)
 {
     if (alive(context))
@@ -187,6 +194,7 @@ void ports_fill(struct world *w)
         .show_reply = show_reply,
         .erasure_find = erasure_find,
         .erasure_destroy = erasure_destroy,
+        .complaint_reply = complaint_reply,
         .random = random_octets,
     };
 }

@@ -93,6 +93,7 @@ struct plan {
     uint32_t stop, stop_all, start, help, chatter, yes, late, join; /* a message to a subscriber */
     uint32_t doubt;       /* likewise, in words that may mean less */
     uint32_t stop_halves; /* likewise, in two parts */
+    uint32_t complain;    /* a submission: an operator opens a complaint about a number */
     uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
     uint32_t notice_lost;   /* an opt-out that another gateway is to hear of: it does not */
     uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
@@ -420,7 +421,15 @@ bool people_lost_registration(const struct world *w, const struct text *t, uint6
 bool people_have_link(const struct world *w, uint32_t text);
 bool people_are_asleep(const struct world *w, const struct text *t, uint64_t wall_ms);
 
-enum call_kind { CALL_REQUEST, CALL_CONFIRM, CALL_RECORD, CALL_OPT_OUT, CALL_SHOW };
+enum call_kind {
+    CALL_REQUEST,
+    CALL_CONFIRM,
+    CALL_RECORD,
+    CALL_OPT_OUT,
+    CALL_SHOW,
+    CALL_COMPLAIN,
+    CALL_RESOLVE, /* the number's last complaint, and releases its hold */
+};
 
 struct call {
     enum call_kind kind;
@@ -447,6 +456,7 @@ struct people {
     struct promise_to_tell *tells;
     size_t tell_count, tell_size;
     uint64_t numbers[SIM_NUMBERS_MAX];
+    uint64_t complaints[SIM_NUMBERS_MAX][SIM_GATEWAYS_MAX]; /* the last one, told; 0: none */
 };
 
 void people_init(struct world *world);
@@ -456,6 +466,8 @@ void people_durable(struct world *world); /* tells what may be told now */
 void people_crash(struct world *world);   /* nothing untold will ever be told */
 void people_consent_reply(struct world *world, uint64_t call, uint64_t ready_at,
                           const Assent__V1__ConsentReply *reply);
+void people_complaint_reply(struct world *world, uint64_t call, uint64_t ready_at,
+                            const Assent__V1__ComplaintReply *reply);
 void people_show_reply(struct world *world, uint64_t call, const Assent__V1__ShowReply *reply);
 /* A part came to a subscriber's carrier. */
 void people_receive(struct world *world, uint32_t number, uint32_t program, const char *text);
@@ -485,6 +497,8 @@ struct subscriber { /* what a subscriber and the carrier know about their consen
         uint32_t denied[2];
         uint32_t read[2]; /* the same, from the moment its octets were read; void after a crash */
         uint32_t read_life;
+        bool held; /* a complaint was answered, and nobody has asked to release its hold */
+        bool was_held;
         uint32_t service_writes[8]; /* by kind */
         struct set opted_out;       /* scopes of the STOPs since the last START */
         bool owed; /* the next opt-out recorded is a STOP that is owed a confirmation */
@@ -579,6 +593,10 @@ double oracle_pace_used(const struct world *world);    /* shares: of the limit, 
 double oracle_pace_refused(const struct world *world); /* and of what came to the carrier */
 void oracle_told_accepted(struct world *world, uint32_t text, uint64_t id);
 void oracle_told_opt_out(struct world *world, uint32_t call);
+void oracle_told_complaint(struct world *world, uint32_t call);
+/* The hold of a complaint is about to be released; it was not. */
+void oracle_asked_release(struct world *world, uint32_t number);
+void oracle_kept_hold(struct world *world, uint32_t number);
 void oracle_turn_over(struct world *world);
 bool oracle_settled(struct world *world); /* nothing is open in a ledger */
 void oracle_end(struct world *world);

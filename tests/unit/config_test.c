@@ -149,6 +149,8 @@ static const struct fault faults[] = {
     {"node: gw1", "node: [gw1]", 1, "`node` holds a list or a mapping; one value is allowed"},
     {"node: gw1", "node: \"a\\0b\"", 1, "control character"},
     {"node: gw1", "unknown_subscriber: {times: 0}\nnode: gw1", 1, "from 1 to 100"},
+    {"node: gw1", "complaints: {due: {regulator: 5m}}\nnode: gw1", 1, "from 1h to 366d"},
+    {"node: gw1", "complaints: {due: {press: 1d}}\nnode: gw1", 1, "carrier, regulator"},
     {"node: gw1", "unknown_subscriber: {over: 91d}\nnode: gw1", 1, "to 90d is allowed"},
     {"node: gw1", "log_level: loud\nnode: gw1", 1, "allowed: debug, info, warn, error"},
     {"node: gw1", "witness: {file: a, command: b}\nnode: gw1", 1, "either a `file` or a `command`"},
@@ -655,6 +657,7 @@ static void assert_same_settings(const struct config *a, const struct config *b)
     assert_int_equal(a->snapshot_records, b->snapshot_records);
     assert_int_equal(a->log_level, b->log_level);
     assert_memory_equal(a->ttl_ms, b->ttl_ms, sizeof a->ttl_ms);
+    assert_memory_equal(a->complaint_due_ms, b->complaint_due_ms, sizeof a->complaint_due_ms);
 }
 
 /* What config_take_hours() says of `text`; "" where it is content. */
@@ -774,6 +777,7 @@ static void test_deployed_file_is_complete(void **state)
         {"ttl: {", "ttl: {bogus: 1, "},
         {"http: {", "http: {bogus: 1, "},
         {"http: {", "witness: {bogus: 1}\nhttp: {"},
+        {"http: {", "complaints: {due: {bogus: 1}}\nhttp: {"},
         {"{address: \"tcp://0", "{bogus: 1, address: \"tcp://0"},
     };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {

@@ -103,6 +103,8 @@ struct world {
 
     Assent__V1__Code consent_code; /* of the last consent call */
     char consent_message[128];
+    Assent__V1__ComplaintReply complaint; /* the last one; its message is the above */
+    unsigned complaint_replies;
 };
 
 /* ---- ledger ---- */
@@ -365,6 +367,17 @@ static bool world_destroy(void *context, const uint64_t *records, size_t count)
     return true;
 }
 
+static void world_complaint_reply(void *context, uint64_t call, uint64_t ready_at,
+                                  const Assent__V1__ComplaintReply *reply)
+{
+    struct world *w = context;
+    (void)call, (void)ready_at;
+    w->complaint = *reply;
+    snprintf(w->consent_message, sizeof w->consent_message, "%s", reply->message);
+    w->complaint.message = w->consent_message;
+    w->complaint_replies++;
+}
+
 static void world_random(void *context, void *out, size_t length)
 {
     (void)context;
@@ -521,6 +534,7 @@ static void world_init(struct world *w)
                               .show_reply = world_show_reply,
                               .erasure_find = world_find,
                               .erasure_destroy = world_destroy,
+                              .complaint_reply = world_complaint_reply,
                               .random = world_random};
 }
 

@@ -150,6 +150,20 @@ void engine_release_hold(struct engine *engine, uint16_t client, uint64_t call,
     remember(call);
 }
 
+void engine_complain(struct engine *engine, uint16_t client, uint64_t call,
+                     const Assent__V1__ComplaintRequest *request, struct instant now)
+{
+    (void)engine, (void)client, (void)request, (void)now;
+    remember(call);
+}
+
+void engine_complaints(const struct engine *engine, uint64_t wall_ms,
+                       struct complaint_status *ret_status)
+{
+    (void)engine, (void)wall_ms;
+    *ret_status = (struct complaint_status){.open = 3, .overdue = 1};
+}
+
 void engine_show_consent(struct engine *engine, uint16_t client, uint64_t call,
                          const Assent__V1__ShowRequest *request, struct instant now)
 {
