@@ -399,6 +399,28 @@ static void an_erased_one_can_be_resolved(void **state)
     world_release(&w);
 }
 
+/* While the gateway runs: the complaint stays, its person goes. */
+static void an_erasure_takes_the_person_out(void **state)
+{
+    (void)state;
+    begin();
+    uint64_t id = open_one(NUMBER);
+    Assent__V1__EraseRequest request = ASSENT__V1__ERASE_REQUEST__INIT;
+    request.number = (char *)NUMBER;
+    request.request = (char *)"R-1";
+    engine_erase(w.engine, CLIENT_OPERATOR, 1, &request, w.now);
+    world_settle(&w);
+    world_pass(&w, 2000);
+    assert_int_equal(w.consent_code, ASSENT__V1__CODE__CODE_OK);
+    assert_int_equal(counted().open, 1);
+    assert_int_equal(resolve(id, ASSENT__V1__COMPLAINT_FINDING__UNFOUNDED, true),
+                     ASSENT__V1__CODE__CODE_FAILED_PRECONDITION);
+    assert_non_null(strstr(w.consent_message, "erased"));
+    assert_int_equal(resolve(id, ASSENT__V1__COMPLAINT_FINDING__VALID, false),
+                     ASSENT__V1__CODE__CODE_OK);
+    world_release(&w);
+}
+
 static void there_is_a_limit(void **state)
 {
     (void)state;
@@ -479,6 +501,7 @@ int main(void)
         cmocka_unit_test(open_ones_outlive_the_process),
         cmocka_unit_test(a_snapshot_has_them),
         cmocka_unit_test(an_erased_one_can_be_resolved),
+        cmocka_unit_test(an_erasure_takes_the_person_out),
         cmocka_unit_test(there_is_a_limit),
         cmocka_unit_test(labels_are_bounded),
         cmocka_unit_test(words_and_numbers_agree),
