@@ -12,10 +12,11 @@
 #include "smpp/text.h"
 #include "smpp/time_text.h"
 
-#define ASK_QUEUED_US 1000 /* how long a question may wait before Redis; see adapt_ask_limit() */
-#define ASK_LIMIT_MIN 128
-#define ASK_LIMIT_MAX 512
-#define QUIET_A_TURN  500 /* messages of a lane that one turn puts aside for quiet hours */
+#define ASK_QUEUED_US    1000 /* how long a question may wait before Redis; see adapt_ask_limit() */
+#define ASK_LIMIT_MIN    128
+#define ASK_LIMIT_MAX    512
+#define OPT_OUTS_COME_US (100 * US_PER_MS) /* others are taken to follow one for so long */
+#define QUIET_A_TURN     500 /* messages of a lane that one turn puts aside for quiet hours */
 
 /* ---- dispatch: tokens, slots, intent ---- */
 
@@ -98,13 +99,12 @@ static void dispatch_one(struct engine *e, struct carrier *c, struct carrier_lin
 }
 
 /* What waits for the disk may be more than Redis could answer in good time, so that neither waits for the
- * other; but not while an opt-out is on its way: its batch would be larger, and the one before it. */
+ * other; but not while opt-outs come: their batches would be larger, and those before them. */
 static bool pipeline_is_full(const struct engine *e)
 {
     const uint64_t *counts = e->messages.counts;
-    bool opt_outs = e->projection.queue_count + e->projection.sent_count > 0;
     return counts[MESSAGE_INTENT] + counts[MESSAGE_ASKED] >=
-           (opt_outs ? e->ask_limit : ASK_LIMIT_MAX);
+           (e->now.mono_us < e->opt_outs_until_us ? e->ask_limit : ASK_LIMIT_MAX);
 }
 
 static uint32_t waits_for(struct ramp *ramp, uint32_t bit, uint32_t cut_bit)
@@ -186,6 +186,8 @@ static void dispatch_carrier(struct engine *e, struct carrier *c)
 
 void dispatch_turn(struct engine *e)
 {
+    if (e->projection.queue_count + e->projection.sent_count > 0)
+        e->opt_outs_until_us = e->now.mono_us + OPT_OUTS_COME_US;
     for (uint16_t i = 0; i < e->config->carrier_count; i++)
         dispatch_carrier(e, &e->carriers[i]);
 }

@@ -320,7 +320,8 @@ struct engine {
     } durable_sample;
     uint64_t ask_limit; /* bulk before Redis; see adapt_ask_limit() */
     uint64_t ask_shortest_us;
-    uint64_t snapshot_at; /* sequence at which the last snapshot began */
+    uint64_t opt_outs_until_us; /* until then they are taken to come: see pipeline_is_full() */
+    uint64_t snapshot_at;       /* sequence at which the last snapshot began */
     bool draining, unbinding, drained;
     uint64_t drain_by_us;
     uint64_t intents_after_crash;
