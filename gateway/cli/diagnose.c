@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consent/ledger.h"
+#include "consent/ledger_filter.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/diagnosis.h"
 #include "gateway/cli/event_text.h"
@@ -44,6 +44,7 @@ struct diagnosis {
     struct tally tallies[SPANS];
     struct table open; /* messages that went to the carrier, until they end: ids -> 1 */
     uint64_t sender_texts, sender_opt_outs; /* of the last day */
+    struct ledger_filter *filter;           /* of pass 1 */
     struct arena arena;
 };
 
@@ -190,13 +191,15 @@ static void read_event(struct diagnosis *d, unsigned pass, uint64_t sequence,
         count_others(d, event, d->only_carrier ? d->only_carrier : d->carrier);
         return;
     }
-    if (is_the_one(d, sequence, event, personal))
+    if (is_the_one(d, sequence, event, personal)) {
+        ledger_filter_message(d->filter, sequence);
         take_accepted(d, sequence, event);
-    else if (event->message != 0 && event->message == d->sending.message)
+    } else if (event->message != 0 && event->message == d->sending.message) {
         take_event(d, event);
+    }
 }
 
-/* Pass 1 finds the message, pass 2 how others fared. */
+/* Pass 1 finds the message, by the indices of what is sealed; pass 2 how others fared. */
 static bool read_ledger(struct diagnosis *d, const char *directory, unsigned pass)
 {
     struct ledger_reader *reader;
@@ -207,6 +210,11 @@ static bool read_ledger(struct diagnosis *d, const char *directory, unsigned pas
         complain("%s", why);
         return false;
     }
+    d->filter = ledger_filter_new();
+    ledger_filter_number(d->filter, d->message == 0 ? d->number : 0);
+    ledger_filter_message(d->filter, d->message);
+    if (pass == 1)
+        ledger_reader_only(reader, d->filter);
     while ((err = ledger_reader_next(reader, UINT64_MAX, &record)) == ERR_OK) {
         arena_reset(&d->arena);
         Assent__V1__Event *event = assent__v1__event__unpack(
@@ -222,6 +230,7 @@ static bool read_ledger(struct diagnosis *d, const char *directory, unsigned pas
     if (err != ERR_AGAIN)
         complain("%s: %s", directory, ledger_reader_why(reader));
     ledger_reader_free(reader);
+    ledger_filter_free(d->filter);
     return err == ERR_AGAIN;
 }
 
