@@ -23,6 +23,7 @@
 #include "consent/ledger_scan.h"
 #include "consent/ledger_segment.h"
 #include "consent/record_peek.h"
+#include "consent/verify_erasures.h"
 #include "proto/base/check.h"
 
 #define SENTENCE_SIZE    512
@@ -57,6 +58,8 @@ struct verify {
     struct tree tree;  /* of this one */
     struct point *points;
     size_t point_count, next_point;
+    struct erasures_seen erasures;
+    uint64_t checkpointed; /* records that were, when this began */
     struct named_key *keys;
     size_t key_count;
 };
@@ -194,12 +197,13 @@ static void check_record(struct verify *v, const struct ledger_file *file, uint6
             find(v, "the personal part of record %" PRIu64 " is not the one that was recorded.",
                  sequence);
     } else if (record->erased) {
-        find(v, "the personal part of record %" PRIu64 " was destroyed, and no record says why.",
-             sequence);
+        erasures_seen_destroyed(&v->erasures, sequence);
     }
     if (file->sealed != NULL)
         contents_add(&v->contents, record, sealed_block_of(file->sealed, (uint32_t)v->tree.count));
     name_key(v, sequence, record->public_part);
+    if (!v->is_live || sequence <= v->checkpointed) /* what ends meanwhile is left out */
+        erasures_seen_record(&v->erasures, record->public_part);
     struct digest leaf = hash(v, record->leaf);
     tree_add(&v->tree, &leaf);
     v->report->hashes++; /* a node above it, of all but one */
@@ -403,6 +407,27 @@ static const uint8_t *key_for(const struct verify *v, const struct reign *reigns
     return v->keys[reigns[count - 1].key].public_key;
 }
 
+static void find_unexplained(void *context, uint64_t sequence)
+{
+    find(context, "the personal part of record %" PRIu64 " was destroyed, and no record says why.",
+         sequence);
+}
+
+static void find_come_back(void *context, uint64_t sequence, uint64_t erasure)
+{
+    find(context,
+         "the personal part of record %" PRIu64 " is there again, though erasure %" PRIu64
+         " destroyed it: an older copy came back.",
+         sequence, erasure);
+}
+
+static void check_erasures(struct verify *v)
+{
+    v->report->destroyed = erasures_seen_judge(&v->erasures, v->count > 0 ? v->numbers[0] : 1,
+                                               find_unexplained, find_come_back, v);
+    v->report->erasures = v->erasures.done_count;
+}
+
 static void check_signatures(struct verify *v)
 {
     struct reign *reigns = check_calloc(v->key_count + 1, sizeof *reigns);
@@ -510,6 +535,7 @@ static enum err verify_all(struct verify *v, const char **ret_why)
         return err;
     if (v->point_count > 1)
         qsort(v->points, v->point_count, sizeof *v->points, by_size);
+    v->checkpointed = v->point_count > 0 ? v->points[v->point_count - 1].checkpoint.size : 0;
     v->count = segments_in_line(v);
     for (size_t i = 0; i < v->count && err == ERR_OK && !v->is_broken; i++) {
         err = check_segment(v, i, ret_why);
@@ -517,6 +543,8 @@ static enum err verify_all(struct verify *v, const char **ret_why)
     }
     if (err == ERR_OK)
         check_signatures(v);
+    if (err == ERR_OK)
+        check_erasures(v);
     return err;
 }
 
@@ -533,6 +561,7 @@ enum err ledger_verify(const struct verify_order *order, struct verify_report *r
     tree_reset(&v.tree);
     enum err err = verify_all(&v, ret_why);
     contents_release(&v.contents);
+    erasures_seen_release(&v.erasures);
     free(v.keys);
     free(v.points);
     free(v.numbers);

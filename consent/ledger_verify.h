@@ -22,6 +22,8 @@ struct verify_order {
 struct verify_report {
     uint64_t segments, records, octets;
     uint64_t personal;        /* parts that were there and are what was committed to */
+    uint64_t destroyed;       /* parts that erasures of a person account for, */
+    uint64_t erasures;        /* so many that are done */
     uint64_t hashes, hashed;  /* calls of SHA-256 and their octets */
     uint64_t findings;        /* 0: nothing is wrong */
     uint64_t checkpoints;     /* that agree with the records */

@@ -89,6 +89,16 @@ uint64_t peek_number(struct span personal_part)
     return found;
 }
 
+uint32_t peek_early_body(struct span public_part)
+{
+    uint32_t number;
+    uint64_t value;
+    struct span octets, rest = public_part;
+    if (!take_member(&rest, &number, &value, &octets) || number != 1 || !take_varint(&rest, &value))
+        return 0;
+    return (uint32_t)(value >> 3);
+}
+
 /* Such a record has a time and nothing else before its body: most are told apart by three octets. */
 struct span peek_signing_key(struct span public_part)
 {

@@ -20,6 +20,9 @@ bool record_peek(struct span public_part, struct record_peek *ret_peek);
 /* The phone number in a personal part; 0: none. */
 uint64_t peek_number(struct span personal_part);
 
+/* The number of the body where nothing but a time stands before it: quick, and 0 for most. */
+uint32_t peek_early_body(struct span public_part);
+
 /* The public key that a SigningKey record names, else empty. */
 struct span peek_signing_key(struct span public_part);
 

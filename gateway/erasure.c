@@ -489,11 +489,11 @@ static void finish_ending(struct engine *e, struct erasure *x)
     x->has_call = false;
 }
 
-/* Redis has dropped what stood under the number; what does it keep? Where records are named already it has
- * been asked before. */
+/* Redis has dropped what stood under the number; what does it keep? Where the number is gone, records are named
+ * already: it had been asked before, and there is nothing more to write. */
 static void ask_what_stays(struct engine *e, struct erasure *x)
 {
-    if (x->sequence > e->durable || !projection_done(e, x->sequence))
+    if (x->sequence > e->durable || (x->number != 0 && !projection_done(e, x->sequence)))
         return;
     if (x->kept_known || x->number == 0)
         x->phase = ERASURE_READY;

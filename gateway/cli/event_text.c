@@ -520,6 +520,26 @@ static void say_resolved(struct sentence *s, const Assent__V1__Event *event)
         say(s, ", its hold released by #%" PRIu64, body->release);
 }
 
+static void say_erased(struct sentence *s, const Assent__V1__Event *event)
+{
+    say(s, "a person is to be erased by request %s", event->erased->request);
+}
+
+static void say_erased_records(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__ErasedRecords *body = event->erased_records;
+    say(s, "existed, unaltered; erasure #%" PRIu64 " destroys the personal parts of %zu records%s",
+        body->erasure, body->n_steps,
+        body->kept_opt_out ? "; the opt-out stays, as a fingerprint" : "");
+}
+
+static void say_erasure_done(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__ErasureDone *body = event->erasure_done;
+    say(s, "destroyed by request %s: erasure #%" PRIu64 ", %" PRIu64 " records", body->request,
+        body->erasure, body->records);
+}
+
 typedef void say_event(struct sentence *sentence, const Assent__V1__Event *event);
 
 static const struct {
@@ -554,6 +574,9 @@ static const struct {
     {ASSENT__V1__EVENT__BODY_SIGNING_KEY, say_signing_key},
     {ASSENT__V1__EVENT__BODY_COMPLAINT_OPENED, say_complaint},
     {ASSENT__V1__EVENT__BODY_COMPLAINT_RESOLVED, say_resolved},
+    {ASSENT__V1__EVENT__BODY_ERASED, say_erased},
+    {ASSENT__V1__EVENT__BODY_ERASED_RECORDS, say_erased_records},
+    {ASSENT__V1__EVENT__BODY_ERASURE_DONE, say_erasure_done},
 };
 
 const char *event_kind(const Assent__V1__Event *event)

@@ -30,11 +30,28 @@ struct trace {
     uint64_t shown, ended;
     uint64_t outcomes[METRIC_OUTCOMES];
     bool json;
+    uint64_t erasure; /* that has destroyed the message's personal part; 0: none */
 };
 
 static bool is_accepted(const Assent__V1__Event *event)
 {
     return event->body_case == ASSENT__V1__EVENT__BODY_ACCEPTED;
+}
+
+/* The erasure that names the message, and its end. */
+static bool is_erasure(struct trace *trace, const Assent__V1__Event *event)
+{
+    uint64_t sequence = 0;
+    if (event->body_case == ASSENT__V1__EVENT__BODY_ERASURE_DONE)
+        return trace->erasure != 0 && event->erasure_done->erasure == trace->erasure;
+    if (event->body_case != ASSENT__V1__EVENT__BODY_ERASED_RECORDS || trace->only_message == 0)
+        return false;
+    for (size_t i = 0; i < event->erased_records->n_steps; i++) {
+        sequence += event->erased_records->steps[i];
+        if (sequence == trace->only_message)
+            trace->erasure = event->erased_records->erasure;
+    }
+    return trace->erasure == event->erased_records->erasure;
 }
 
 /* Consent events and replies carry the number; other events name their message. */
@@ -49,6 +66,8 @@ static bool concerns(struct trace *trace, uint64_t sequence, const Assent__V1__E
         ledger_filter_message(trace->filter, sequence);
         return true;
     }
+    if (is_erasure(trace, event))
+        return true;
     return same || (event->message != 0 && table_find(&trace->messages, event->message) != NULL);
 }
 

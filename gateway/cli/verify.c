@@ -41,6 +41,9 @@ static void print_report(const struct verify_report *report, uint64_t took_us)
            count_text(report->records, count), report->segments, megabytes, (double)took_us / 1e6,
            took_us ? megabytes * 1e6 / (double)took_us : 0);
     printf("personal      %s parts are what was recorded\n", count_text(report->personal, count));
+    if (report->destroyed > 0)
+        printf("destroyed     %s parts, by %" PRIu64 " erasures that are done and recorded\n",
+               count_text(report->destroyed, count), report->erasures);
     printf("checkpoints   %s agree; the newest covers %s records\n",
            count_text(report->checkpoints, count), count_text(report->newest.size, more));
     if (report->newest.size > 0)

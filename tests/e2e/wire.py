@@ -135,6 +135,7 @@ def submit_request(*messages, dry_run=False):
 EVENTS = {10: "accepted", 11: "attempt", 12: "sent", 13: "held", 14: "deferred", 15: "ended", 16: "receipt",
           17: "inbound", 30: "opt_in_requested", 31: "opt_in_confirmed", 32: "opt_in_recorded",
           33: "opt_in_declined", 34: "opted_out", 35: "opted_in_again", 36: "scope_registered", 45: "number_vacant",
+          47: "erased", 48: "erasure_done",
           50: "node_started", 51: "node_stopped", 52: "carrier_state", 53: "gate_state",
           54: "config_loaded"}
 

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Erasure of a person through the engine: the order of its steps, what is refused, what a restart in between
+ * makes of it. */
+#include "tests/unit/engine_fixture.h"
+
+#include <stdio.h>
+
+#include "consent/person.h"
+
+#define PERSON 12025550147u
+
+static struct world w;
+
+static void begin(void)
+{
+    world_init(&w);
+    w.next_scope = SCOPES_RESERVED;
+    world_start(&w);
+    world_settle(&w);
+}
+
+static void erase(uint16_t client, const char *number, const char *request)
+{
+    Assent__V1__EraseRequest in = ASSENT__V1__ERASE_REQUEST__INIT;
+    in.number = (char *)(uintptr_t)number;
+    in.request = (char *)(uintptr_t)request;
+    engine_erase(w.engine, client, 1, &in, w.now);
+}
+
+static Assent__V1__Event *event_at(uint64_t sequence)
+{
+    const struct world_record *r = &w.records[sequence];
+    return assent__v1__event__unpack(NULL, r->public_length, r->octets);
+}
+
+static unsigned count_of(Assent__V1__Event__BodyCase body, uint64_t *ret_last)
+{
+    unsigned count = 0;
+    for (uint64_t i = 1; i < w.next; i++) {
+        Assent__V1__Event *event = event_at(i);
+        if (event->body_case == body) {
+            count++;
+            *ret_last = i;
+        }
+        assent__v1__event__free_unpacked(event, NULL);
+    }
+    return count;
+}
+
+static void what_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t client;
+        const char *number, *request;
+        Assent__V1__Code code;
+    } rows[] = {
+        {0, "12025550147", "r1", ASSENT__V1__CODE__CODE_PERMISSION_DENIED},
+        {CLIENT_OPERATOR, "1202", "r1", ASSENT__V1__CODE__CODE_INVALID_ARGUMENT},
+        {CLIENT_OPERATOR, "12025550147", "", ASSENT__V1__CODE__CODE_INVALID_ARGUMENT},
+        {CLIENT_OPERATOR, "12025550147", "of 1202-555-0147",
+         ASSENT__V1__CODE__CODE_INVALID_ARGUMENT},
+        {CLIENT_OPERATOR, "12025550147", "a\nb", ASSENT__V1__CODE__CODE_INVALID_ARGUMENT},
+        {CLIENT_OPERATOR, "12025550147", "12345678901234567890123456789012345678901",
+         ASSENT__V1__CODE__CODE_INVALID_ARGUMENT},
+    };
+    begin();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        erase(rows[i].client, rows[i].number, rows[i].request);
+        assert_int_equal(w.consent_code, rows[i].code);
+    }
+    w.state.opted_out[0] = true; /* a hold */
+    erase(CLIENT_OPERATOR, "12025550147", "r1");
+    world_settle(&w);
+    assert_int_equal(w.consent_code, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION);
+    w.state.opted_out[0] = false;
+    char number[16];
+    for (unsigned i = 0; i < ERASURES_MAX; i++) {
+        snprintf(number, sizeof number, "1202555%04u", i);
+        erase(CLIENT_OPERATOR, number, "r1");
+    }
+    erase(CLIENT_OPERATOR, "12025550147", "r1");
+    assert_int_equal(w.consent_code, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED);
+    world_release(&w);
+}
+
+static bool keep_none(void *context, struct span public_part, struct span personal_part)
+{
+    Assent__V1__Personal *personal =
+        assent__v1__personal__unpack(NULL, personal_part.length, personal_part.data);
+    bool *found = context;
+    (void)public_part;
+    *found = *found || personal->number == PERSON;
+    assent__v1__personal__free_unpacked(personal, NULL);
+    return true;
+}
+
+static void from_the_call_to_the_end(void **state)
+{
+    (void)state;
+    uint64_t at = 0, erased, records[3];
+    struct submit_verdict verdict;
+    begin();
+    Assent__V1__Message message =
+        world_message("login", ASSENT__V1__CLASS__TRANSACTIONAL, "12025550147", "Your parcel");
+    message.send_at_wall_ms = w.now.wall_ms + 3600000;
+    verdict = world_submit(&w, 0, &message);
+    world_settle(&w);
+    assert_int_equal(verdict.code, ASSENT__V1__CODE__CODE_OK);
+    erase(CLIENT_OPERATOR, "12025550147", "r1");
+    verdict = world_submit(&w, 0, &message);
+    assert_int_equal(verdict.code, ASSENT__V1__CODE__CODE_UNAVAILABLE); /* nothing new meanwhile */
+    assert_int_equal(w.lookup_count, 1); /* no hold; then, an opt-out's fingerprint */
+    w.lookup_count = 0;
+    engine_on_looked_up(w.engine, w.lookups[0], true, &w.state, w.now);
+    w.state.opted_out[0] = true;
+    world_settle(&w);
+    assert_int_equal(w.consent_code, ASSENT__V1__CODE__CODE_OK);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ENDED, &at), 1);
+    Assent__V1__Event *ended = event_at(at);
+    assert_int_equal(ended->ended->outcome, ASSENT__V1__OUTCOME__CANCELLED);
+    assert_int_equal(ended->ended->reason, ASSENT__V1__REASON__ERASURE);
+    assent__v1__event__free_unpacked(ended, NULL);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, &erased), 1);
+    assert_int_equal(w.last_write.kind, WRITE_ERASE);
+    assert_int_equal(w.last_write.number, PERSON);
+
+    /* Redis keeps the fingerprint; the files are asked; what they say is recorded before it is destroyed. */
+    world_pass(&w, 20);
+    world_pass(&w, 20);
+    assert_true(person_is(&w.sought, PERSON));
+    assert_int_equal(w.sought_until, erased + 1);
+    records[0] = verdict.id != 0 ? verdict.id : 1;
+    records[1] = erased;
+    engine_on_erasure_found(w.engine, false, NULL, 0, w.now); /* the files cannot be read: again */
+    w.sought_until = 0;
+    world_pass(&w, ERASURE_RETRY_MS - 100);
+    assert_int_equal(w.sought_until, 0);
+    world_pass(&w, 200);
+    assert_int_equal(w.sought_until, erased + 1);
+    engine_on_erasure_found(w.engine, true, records, 2, w.now);
+    assert_int_equal(w.destroying, 0);
+    engine_turn(w.engine, w.now);
+    assert_int_equal(w.destroying, 0); /* not durable yet */
+    world_pass(&w, 20);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED_RECORDS, &at), 1);
+    assert_int_equal(w.last_write.kind, WRITE_ERASED);
+    struct person_mark person = person_mark(PERSON);
+    assert_int_equal(w.last_write.member, person_member(&person));
+    world_pass(&w, 20);
+    assert_int_equal(w.destroying, 2);
+    assert_int_equal(w.destroyed[1], erased);
+    bool found = false;
+    assert_true(engine_snapshot(w.engine, w.now, keep_none, &found));
+    assert_false(found);
+    engine_on_erasure_destroyed(w.engine, true, 1, w.now);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASURE_DONE, &at), 1);
+    verdict = world_submit(&w, 0, &message);
+    assert_int_equal(verdict.code, ASSENT__V1__CODE__CODE_OK);
+    world_release(&w);
+}
+
+/* The records are named and maybe half destroyed: they are destroyed again, with what is found beside them. */
+static void a_restart_goes_on(void **state)
+{
+    (void)state;
+    uint64_t erased, at, records[2];
+    begin();
+    erase(CLIENT_OPERATOR, "12025550147", "r1");
+    for (unsigned i = 0; i < 4; i++)
+        world_pass(&w, 20);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, &erased), 1);
+    records[0] = 1, records[1] = erased;
+    engine_on_erasure_found(w.engine, true, records, 2, w.now);
+    world_settle(&w);
+    w.records[erased].personal_length = 0; /* it was destroyed, and the number with it */
+    w.destroying = 0;
+    world_stop(&w);
+    world_start(&w);
+    for (unsigned i = 0; i < 4; i++)
+        world_pass(&w, 20);
+    assert_true(person_is(&w.sought, PERSON));
+    engine_on_erasure_found(w.engine, true, (uint64_t[]){2}, 1, w.now);
+    world_pass(&w, 20);
+    world_pass(&w, 20);
+    assert_int_equal(w.destroying, 3);
+    engine_on_erasure_destroyed(w.engine, true, 1, w.now);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASURE_DONE, &at), 1);
+    world_release(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(from_the_call_to_the_end),
+        cmocka_unit_test(a_restart_goes_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
