@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include "consent/ledgers.h"
+#include "consent/person.h"
 #include "consent/projection.h"
 #include "consent/sets.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/options.h"
+#include "gateway/cli/person_key.h"
 #include "gateway/cli/print.h"
 #include "gateway/cli/when.h"
 #include "gateway/config.h"
@@ -95,7 +97,7 @@ static bool sources_open(struct sources *s, const struct cli *cli, char *const *
     s->now_wall_ms = clock_wall_ms();
     table_init(&s->stopped);
     s->config = cli_load_config(cli);
-    if (s->config == NULL)
+    if (s->config == NULL || !person_key_read(s->config->data_dir))
         return false;
     s->directories[s->count++] = s->config->data_dir;
     for (size_t i = 0; i < count; i++)
@@ -183,7 +185,7 @@ static bool is_recent(const struct sources *s, uint64_t taken_wall_ms)
 static void note_opt_out_time(struct sources *s, struct consent_write *write)
 {
     for (uint8_t i = 0; i < write->scope_count; i++)
-        keep_newest(&s->stopped, consent_key(write->scopes[i], write->number),
+        keep_newest(&s->stopped, consent_member(write->scopes[i], write->number),
                     write->taken_wall_ms);
     if (!is_recent(s, write->taken_wall_ms))
         write->taken_wall_ms = 0;
@@ -196,7 +198,7 @@ static void leave_later(const struct sources *s, struct consent_write *write)
     uint8_t lifted = 0;
     for (uint8_t i = 0; i < write->scope_count; i++) {
         const uint64_t *newest =
-            table_find(&s->stopped, consent_key(write->scopes[i], write->number));
+            table_find(&s->stopped, consent_member(write->scopes[i], write->number));
         if (newest == NULL || *newest < write->taken_wall_ms)
             write->scopes[lifted++] = write->scopes[i];
     }
@@ -319,10 +321,32 @@ static void note_opt_out(uint64_t *bits, uint64_t taken_ms)
         *bits = taken_ms << TAKEN_SHIFT | (*bits & ((1u << TAKEN_SHIFT) - 1));
 }
 
+/* An erasure whose records are not destroyed yet: what its script does in Redis. */
+static void fold_erase(struct comparison *c, uint64_t number)
+{
+    size_t cursor = 0;
+    struct table_slot *slot;
+    bool stood = false;
+    while ((slot = table_next(&c->members, &cursor)) != NULL) {
+        uint64_t scope = slot->key >> 50;
+        if ((slot->key & NUMBER_MASK) != number || scope == SCOPE_HOLD || scope == SCOPE_ERASED)
+            continue;
+        stood = stood || ((slot->value & IN_LEDGER(SET_OPT_OUT)) != 0 &&
+                          (scope == SCOPE_EVERYTHING || scope >= SCOPES_RESERVED));
+        slot->value &= ~(uint64_t)(IN_LEDGER(SET_OPT_OUT) | IN_LEDGER(SET_OPT_IN));
+    }
+    if (stood)
+        *table_put(&c->members, consent_member(SCOPE_ERASED, number)) |= IN_LEDGER(SET_OPT_OUT);
+}
+
 static void fold_write(struct comparison *c, const struct consent_write *write)
 {
+    if (write->kind == WRITE_ERASE)
+        fold_erase(c, write->number);
+    if (write->kind == WRITE_ERASED)
+        *table_put(&c->members, write->member) |= IN_LEDGER(SET_OPT_OUT);
     for (uint8_t i = 0; i < write->scope_count; i++) {
-        uint64_t member = consent_key(write->scopes[i], write->number);
+        uint64_t member = consent_member(write->scopes[i], write->number);
         uint64_t *bits = table_put(&c->members, member);
         if (write->kind == WRITE_OPT_OUT)
             note_opt_out(bits, write->taken_wall_ms);
@@ -415,7 +439,7 @@ static bool side_differs(const struct comparison *c, enum side_family family, ui
 {
     uint64_t said = side_value(c, family, 0, key), stands = side_value(c, family, 1, key);
     bool over = family == SIDE_STOPS && stands == 0 && !is_recent(&c->sources, said);
-    return said != stands && !over;
+    return said != stands && !over && key >> 50 != SCOPE_ERASED; /* its time is Redis' alone */
 }
 
 static void collect_sides(struct comparison *c, enum side_family family, unsigned of)
@@ -469,7 +493,8 @@ static bool look_again(struct comparison *c)
 
 static const char *scope_text(const struct comparison *c, uint16_t scope)
 {
-    static const char *const reserved[] = {"everything", "hold", "do-not-call", "reassigned"};
+    static const char *const reserved[] = {"everything", "hold", "do-not-call", "reassigned",
+                                           "erased"};
     if (scope < sizeof reserved / sizeof reserved[0])
         return reserved[scope];
     const char *name = scope <= SCOPE_MAX ? c->scope_names[scope] : NULL;

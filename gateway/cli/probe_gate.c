@@ -7,19 +7,21 @@
 #include "consent/ledger.h"
 #include "consent/store.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/person_key.h"
 #include "gateway/cli/probe.h"
 #include "proto/base/arena.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
 
-#define SCOPES_ALWAYS 2
+#define SCOPES_ALWAYS 3
 
 struct probe_gate {
     struct store *store;
     const struct config *config;
     uint64_t number;
     enum gate_state state;
-    uint16_t *scopes; /* [0] is "everything", [1] what nobody but an operator lifts */
+    uint16_t *scopes; /* [0] is "everything", [1] what nobody but an operator lifts,
+                        [2] "everything" of who has been erased */
     size_t scope_count, resolved;
     size_t waiting; /* checks without an answer */
     uint64_t asked_us;
@@ -240,6 +242,8 @@ struct probe_gate *probe_gate_new(struct event_base *base, const struct config *
         .password = config->redis_password[0] != '\0' ? config->redis_password : NULL,
         .node = config->node,
         .buckets = config->redis_buckets};
+    if (!person_key_read(config->data_dir))
+        return NULL;
     struct probe_gate *gate = check_calloc(1, sizeof *gate);
     gate->config = config;
     gate->number = number;
@@ -247,6 +251,7 @@ struct probe_gate *probe_gate_new(struct event_base *base, const struct config *
     gate->scopes = check_calloc(gate->scope_count, sizeof *gate->scopes);
     gate->scopes[0] = SCOPE_EVERYTHING;
     gate->scopes[1] = SCOPE_HOLD;
+    gate->scopes[2] = SCOPE_ERASED;
     snprintf(gate->why, sizeof gate->why, "no answer from %s", config->redis_url);
     gate->store = store_new(base, &store, &handlers, gate);
     if (gate->store != NULL)

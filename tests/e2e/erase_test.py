@@ -180,9 +180,20 @@ def main():
         wait_for("the gate to open again", lambda: "open" in world.cli("status", "--once").stdout)
         assert is_denied(world, handset, PERSON)
         say("the opt-out of the first goes on to deny: after a restart, and after Redis lost everything")
+        checked = world.cli("consent", "check", check=False)
+        assert checked.returncode == 0, checked
+        world.cli("consent", "rebuild")
+        wait_for("the gate to open again", lambda: world.metric("assent_gate_open") == 1)
+        assert is_denied(world, handset, PERSON)
+        say("and after a rebuild from the ledger")
         handset.says("acme", PERSON, "12025550101", "START")
         assert is_sent(world, handset, PERSON, "and we are back")
-        say("START lifts it")
+        checked = world.cli("consent", "check", check=False)
+        assert checked.returncode == 0, checked
+        world.cli("consent", "rebuild")
+        wait_for("the gate to open again", lambda: world.metric("assent_gate_open") == 1)
+        assert is_sent(world, handset, PERSON, "and here we stay")
+        say("START lifts it, for good")
         killed_half_way(world, handset)
         an_older_copy_is_named(world)
 
