@@ -63,14 +63,26 @@ static int destroy(const struct daemon *daemon, const uint64_t *records, size_t 
     return 0;
 }
 
-/* True in the child too: it does not return from `erasure_work`. */
-static pid_t begin(struct daemon *daemon)
+#define KEPT_FD 3
+
+/* The next gateway must find its ports free, even if this child takes a moment to follow its parent. */
+static void close_all_but(int fd)
+{
+    if (fd >= 0 && fd != KEPT_FD)
+        (void)dup2(fd, KEPT_FD);
+    (void)close_range(fd >= 0 ? KEPT_FD + 1 : KEPT_FD, ~0u, 0);
+}
+
+/* 0: this is the child, which has `fd` as KEPT_FD where it is one, and no other. */
+static pid_t begin(struct daemon *daemon, int fd)
 {
     pid_t parent = getpid(), pid = fork();
     if (pid < 0)
         log_event(LOG_WARN, "erasure_failed", "why=\"fork: errno %d\"", errno);
-    if (pid == 0)
+    if (pid == 0) {
         daemon_become_child(parent);
+        close_all_but(fd);
+    }
     if (pid > 0)
         daemon->erasure.pid = pid;
     return pid;
@@ -82,9 +94,9 @@ bool daemon_erasure_find(struct daemon *daemon, const struct person_mark *person
     if (child->pid != 0 || child->wants_snapshot || daemon->drain_by_us != 0)
         return false;
     int fd = memfd_create("found", MFD_CLOEXEC);
-    pid_t pid = fd < 0 ? -1 : begin(daemon);
+    pid_t pid = fd < 0 ? -1 : begin(daemon, fd);
     if (pid == 0)
-        _exit(find(daemon, person, until, fd));
+        _exit(find(daemon, person, until, KEPT_FD));
     if (pid < 0 && fd >= 0)
         close(fd);
     child->found_fd = pid > 0 ? fd : -1;
@@ -97,7 +109,7 @@ bool daemon_erasure_destroy(struct daemon *daemon, const uint64_t *records, size
     struct erasure_child *child = &daemon->erasure;
     if (child->pid != 0 || child->wants_snapshot || daemon->drain_by_us != 0)
         return false;
-    pid_t pid = begin(daemon);
+    pid_t pid = begin(daemon, -1);
     if (pid == 0)
         _exit(destroy(daemon, records, count));
     child->destroys = true;

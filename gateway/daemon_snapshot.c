@@ -55,6 +55,7 @@ void daemon_snapshot_start(struct daemon *daemon, struct instant now)
     }
     if (pid == 0) {
         daemon_become_child(parent);
+        (void)close_range(3, ~0u, 0); /* the next gateway must find its ports free */
         _exit(write_snapshot(daemon, sequence, now));
     }
     daemon->snapshot = (struct snapshot_child){.pid = pid, .sequence = sequence};
