@@ -130,6 +130,8 @@ static bool read_ledger(struct trace *trace, const char *directory)
     ledger_filter_number(trace->filter, trace->number);
     ledger_filter_message(trace->filter, trace->only_message);
     ledger_filter_event(trace->filter, ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED); /* names */
+    ledger_filter_event(trace->filter, ASSENT__V1__EVENT__BODY_ERASED_RECORDS);
+    ledger_filter_event(trace->filter, ASSENT__V1__EVENT__BODY_ERASURE_DONE);
     ledger_reader_only(reader, trace->filter);
     while ((err = ledger_reader_next(reader, UINT64_MAX, &record)) == ERR_OK)
         read_record(trace, &record);
