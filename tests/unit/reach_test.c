@@ -131,7 +131,7 @@ static void start_lifts_what_a_stop_there_ends_and_never_a_hold(void **state)
     begin_with_six(DAY_2027_01_31 - 86400000);
     says(US, "12025550102", "START");
     assert_int_equal(w.last_write.kind, WRITE_LIFT_OPT_OUT);
-    EXPECT(ACME, OFFERS, NEWS, LOGIN, SCOPE_EVERYTHING);
+    EXPECT(ACME, OFFERS, NEWS, LOGIN, SCOPE_EVERYTHING, SCOPE_ERASED);
     assert_false(has(SCOPE_HOLD));
     world_release(&w);
 }
