@@ -64,11 +64,11 @@ struct check_result {
 };
 
 enum consent_write_kind {
-    WRITE_OPT_OUT, /* SADD optout for every scope; HSET days where `day`, ZADD stops where
+    WRITE_OPT_OUT, /* SADD optout for every scope; HSET days, if newer, where `day`, ZADD stops where
                       `taken_wall_ms` is given */
     WRITE_OPT_IN,  /* SADD optin of scopes[0]; the question goes; HSET days where `day` is given */
     WRITE_PENDING, /* SET pending of scopes[0]; kept CONSENT_EXPIRED_MS longer than it may be answered */
-    WRITE_DROP_PENDING, /* decline: the question goes */
+    WRITE_DROP_PENDING, /* decline: SET pending, so that the question does not come back */
     WRITE_LIFT_OPT_OUT, /* START: SREM optout for every scope, unless a later opt-out is known */
     WRITE_SCOPE,        /* the scope registry: number scopes[0] belongs to `name` */
     WRITE_POSITION,     /* only `sequence` moves */
@@ -95,7 +95,8 @@ struct consent_write {
      * have come earlier, at another gateway: what came last counts, and in a tie the opt-out. */
     uint64_t taken_wall_ms;
     uint64_t written_wall_ms; /* with it: now; where all is written in its order, the same */
-    uint64_t expires_wall_ms; /* WRITE_PENDING */
+    uint64_t
+        expires_wall_ms; /* WRITE_PENDING, WRITE_DROP_PENDING: of the question; 0: not known any more */
     uint8_t token_sha256[32]; /* WRITE_PENDING */
     uint64_t request;         /* WRITE_PENDING: sequence of the request (survives replay) */
     /* WRITE_PENDING: when it is asked. WRITE_OPT_IN, WRITE_DROP_PENDING: of the question that they end. Each may

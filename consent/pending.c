@@ -44,12 +44,21 @@ static bool take_digest(struct span *text, uint8_t digest[32])
     return true;
 }
 
+static bool is_declined(const struct consent_state *state, struct span rest)
+{
+    return state->request == 0 && rest.length == strlen(PENDING_DECLINED) &&
+           memcmp(rest.data, PENDING_DECLINED, rest.length) == 0;
+}
+
 bool pending_parse(struct span text, struct consent_state *ret_state)
 {
     if (!take_number(&text, &ret_state->request) ||
         !take_number(&text, &ret_state->asked_wall_ms) ||
-        !take_number(&text, &ret_state->expires_wall_ms) ||
-        !take_digest(&text, ret_state->token_sha256) || text.length >= sizeof ret_state->asker ||
+        !take_number(&text, &ret_state->expires_wall_ms))
+        return false;
+    if (is_declined(ret_state, text))
+        return true;
+    if (!take_digest(&text, ret_state->token_sha256) || text.length >= sizeof ret_state->asker ||
         memchr(text.data, '\0', text.length) != NULL)
         return false;
     memcpy(ret_state->asker, text.data, text.length);

@@ -117,6 +117,7 @@ static bool write_about_person(const Assent__V1__Event *event, const struct proj
     case ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED:
         write->kind = WRITE_DROP_PENDING;
         write->asked_wall_ms = asked_before(event, event->opt_in_declined->asked_wall_ms);
+        write->expires_wall_ms = event->opt_in_declined->expires_wall_ms;
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         write->kind = WRITE_OPT_OUT;

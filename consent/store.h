@@ -22,9 +22,11 @@
  *   assent:buckets          bucket count, written once; a mismatch with the setting refuses
  *   assent:scopes           hash: scope number -> name
  *   optin:{B} optout:{B}    sets of scope << 50 | number; of who was erased, SCOPE_ERASED << 50 | fingerprint
- *   days:{B}                hash: scope << 50 | number -> day since 1970, where a write has one
+ *   days:{B}                hash: scope << 50 | number -> day since 1970, where a write has one;
+ *                           the newest stays
  *   pending:{B}:KEY         "REQUEST ASKED EXPIRES HEX-SHA256 NODE SENDER", KEY = scope << 50 |
- *                           number; kept a week longer than it may be answered. One that was asked earlier
+ *                           number; "0 ASKED EXPIRES declined" after a NO, which no replay of its
+ *                           question takes away; kept a week longer than it may be answered. One that was asked earlier
  *                           never takes its place, nor does the answer to one
  *   cap:{B}:PLACE:KEY       "NODE:MESSAGE" that has this place under a frequency cap, for the window
  *   once:{B}:KIND:KEY       the node that was first, with a time-to-live

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "consent/notice.h"
+#include "consent/pending.h"
 #include "consent/person.h"
 #include "consent/store.h"
 #include "proto/base/check.h"
@@ -240,13 +241,19 @@ static void put_pending_value(struct writer *w, const struct consent_write *writ
     put_octets(w, value, writer_length(&text));
 }
 
-/* Unless a question that was asked later stands there. */
-#define PENDING_SCRIPT(then)                                                                       \
-    "local asked = string.match(redis.call('GET', KEYS[1]) or '', '^%d+ (%d+) ') "                 \
-    "if asked and tonumber(asked) > tonumber(ARGV[1]) then return 0 end " then " return 1"
-static const char end_script[] = PENDING_SCRIPT("redis.call('DEL', KEYS[1])");
+/* Unless a question that was asked later stands there; or, when it is asked, its own NO ("0 ..."), which came
+ * to Redis before it. */
+#define PENDING_SCRIPT(or_is_declined, then)                                                       \
+    "local value = redis.call('GET', KEYS[1]) or '' "                                              \
+    "local asked = tonumber(string.match(value, '^%d+ (%d+) ')) "                                  \
+    "local mine = tonumber(ARGV[1]) "                                                              \
+    "if asked and (asked > mine" or_is_declined ") then return 0 end " then " return 1"
+static const char end_script[] = PENDING_SCRIPT("", "redis.call('DEL', KEYS[1])");
+static const char decline_script[] =
+    PENDING_SCRIPT("", "redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])");
 static const char ask_script[] =
-    PENDING_SCRIPT("redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])");
+    PENDING_SCRIPT(" or (asked == mine and string.sub(value, 1, 2) == '0 ')",
+                   "redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])");
 
 static void put_end_pending(struct writer *w, const struct consent_write *write, uint32_t bucket)
 {
@@ -268,6 +275,24 @@ static void put_set_pending(struct writer *w, const struct consent_write *write,
     put_decimal(w, write->expires_wall_ms + CONSENT_EXPIRED_MS);
 }
 
+/* "0 ASKED EXPIRES declined", as long as the question would have stood. */
+static void put_declined(struct writer *w, const struct consent_write *write, uint32_t bucket)
+{
+    char value[3 * (DECIMAL_MAX + 1) + sizeof PENDING_DECLINED];
+    struct writer text = writer_over(value, sizeof value);
+    put_number(&text, 0);
+    put_number(&text, write->asked_wall_ms);
+    put_number(&text, write->expires_wall_ms);
+    LITERAL(&text, PENDING_DECLINED);
+    LITERAL(w, "*7\r\n$4\r\nEVAL\r\n");
+    put_octets(w, decline_script, sizeof decline_script - 1);
+    put_decimal(w, 1);
+    put_pending_key(w, bucket, consent_key(write->scopes[0], write->number));
+    put_decimal(w, write->asked_wall_ms);
+    put_octets(w, value, writer_length(&text));
+    put_decimal(w, write->expires_wall_ms + CONSENT_EXPIRED_MS);
+}
+
 static void put_scope_name(struct writer *w, const struct consent_write *write)
 {
     LITERAL(w, "*4\r\n$4\r\nHSET\r\n$13\r\nassent:scopes\r\n");
@@ -275,12 +300,20 @@ static void put_scope_name(struct writer *w, const struct consent_write *write)
     put_octets(w, write->name, strnlen(write->name, sizeof write->name));
 }
 
+/* What is written later may be older: an old list of new owners, a record of another gateway. The newest day
+ * stays. */
+static const char day_script[] = "local day = redis.call('HGET', KEYS[1], ARGV[1]) "
+                                 "if day and tonumber(day) >= tonumber(ARGV[2]) then return 0 end "
+                                 "return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])";
+
 /* The day that belongs to the first scope's member. */
 static unsigned put_day(struct writer *w, const struct consent_write *write, uint32_t bucket)
 {
     if (write->day == 0)
         return 0;
-    LITERAL(w, "*4\r\n$4\r\nHSET\r\n");
+    LITERAL(w, "*6\r\n$4\r\nEVAL\r\n");
+    put_octets(w, day_script, sizeof day_script - 1);
+    put_decimal(w, 1);
     put_bucket_key(w, "days", bucket);
     put_decimal(w, consent_key(write->scopes[0], write->number));
     put_decimal(w, write->day);
@@ -454,7 +487,10 @@ static unsigned put_write(struct writer *w, const struct consent_write *write, u
         put_set_pending(w, write, bucket);
         return 1;
     case WRITE_DROP_PENDING:
-        put_end_pending(w, write, bucket);
+        if (write->expires_wall_ms != 0)
+            put_declined(w, write, bucket);
+        else /* a record of old */
+            put_end_pending(w, write, bucket);
         return 1;
     case WRITE_SCOPE:
         put_scope_name(w, write);

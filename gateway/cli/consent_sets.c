@@ -356,8 +356,8 @@ static void fold_write(struct comparison *c, const struct consent_write *write)
             *bits |= IN_LEDGER(SET_OPT_IN);
     }
     if (write->day != 0)
-        *table_put(&c->sides[SIDE_DAYS][0], consent_key(write->scopes[0], write->number)) =
-            write->day;
+        keep_newest(&c->sides[SIDE_DAYS][0], consent_key(write->scopes[0], write->number),
+                    write->day);
     for (uint8_t i = 0; i < write->scope_count && write->kind == WRITE_OPT_OUT; i++)
         keep_newest(&c->sides[SIDE_STOPS][0], consent_key(write->scopes[i], write->number),
                     write->taken_wall_ms);

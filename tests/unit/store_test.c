@@ -513,6 +513,18 @@ static void a_day_is_kept_with_its_member(void **state)
     snprintf(command, sizeof command, "HGET days:{%u} %llu", store_bucket(NUMBER, BUCKETS),
              (unsigned long long)consent_key(17, NUMBER));
     assert_string_equal(redis_server_say(&redis, command), "$5\r\n20778\r\n");
+    static const uint16_t later[][2] = {{20777, 20778}, {20779, 20779}, {9999, 20779}};
+    for (size_t i = 0; i < 3; i++) { /* the newest stays, whatever is written last */
+        put((struct consent_write){.kind = WRITE_OPT_IN,
+                                   .sequence = 2 + i,
+                                   .number = NUMBER,
+                                   .scopes = {17},
+                                   .scope_count = 1,
+                                   .day = later[i][0]});
+        char expected[16];
+        snprintf(expected, sizeof expected, "$5\r\n%u\r\n", later[i][1]);
+        assert_string_equal(redis_server_say(&redis, command), expected);
+    }
     close_world();
 }
 
@@ -885,6 +897,7 @@ static void a_pending_question_is_kept_for_its_time(void **state)
 
     write.sequence++;
     write.kind = WRITE_PENDING;
+    write.asked_wall_ms++;
     write.expires_wall_ms = 0;
     put(write);
     look_up();
@@ -932,19 +945,54 @@ static void what_was_asked_later_stays(void **state)
     static const enum consent_write_kind ends[] = {WRITE_DROP_PENDING, WRITE_OPT_IN};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         end.kind = ends[i];
-        end.asked_wall_ms = 1999;
+        end.asked_wall_ms = question.asked_wall_ms - 1;
         end.sequence = ++question.sequence;
         put(end);
         look_up();
         assert_true(world.state.pending);
-        end.asked_wall_ms = 2000;
+        end.asked_wall_ms = question.asked_wall_ms;
         end.sequence = ++question.sequence;
         put(end);
         look_up();
         assert_false(world.state.pending);
         question.sequence++;
+        question.asked_wall_ms++;
         put(question);
     }
+    close_world();
+}
+
+/* The gateway that asked may write its question again after the one that was told NO has done so. */
+static void a_declined_question_does_not_come_back(void **state)
+{
+    (void)state;
+    open_world();
+    struct consent_write question = {.kind = WRITE_PENDING,
+                                     .sequence = 1,
+                                     .number = NUMBER,
+                                     .scopes = {9},
+                                     .scope_count = 1,
+                                     .request = 7,
+                                     .asked_wall_ms = 2000,
+                                     .asker = "gw2 12025550100",
+                                     .expires_wall_ms = clock_wall_ms() + 60000};
+    struct consent_write no = question;
+    no.kind = WRITE_DROP_PENDING;
+    put(no);
+    look_up();
+    assert_true(world.lookup_ok && !world.state.pending);
+    question.sequence = 2;
+    put(question);
+    look_up();
+    assert_true(world.lookup_ok && !world.state.pending);
+    question.sequence = 3;
+    question.asked_wall_ms = 2001; /* another one may be asked, and stays */
+    put(question);
+    no.sequence = 4;
+    put(no);
+    look_up();
+    assert_true(world.lookup_ok && world.state.pending);
+    assert_int_equal(world.state.asked_wall_ms, 2001);
     close_world();
 }
 
@@ -1674,6 +1722,7 @@ int main(void)
         WITH_REDIS(flushed_under_load),
         WITH_REDIS(a_pending_question_is_kept_for_its_time),
         WITH_REDIS(what_was_asked_later_stays),
+        WITH_REDIS(a_declined_question_does_not_come_back),
         WITH_REDIS(a_pending_value_of_somebody_else_is_not_understood),
         WITH_REDIS(scope_numbers_stay_and_never_meet),
         WITH_REDIS(a_killed_redis_answers_every_check_once),
