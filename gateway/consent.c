@@ -410,14 +410,28 @@ void engine_opt_out(struct engine *e, uint16_t client, uint64_t call,
     reply_state(e, call, "opted_out", opt_out_apply(e, &o));
 }
 
+/* A release that is on its way into Redis has taken it back already. */
+static bool is_held(const struct engine *e, uint64_t number, const struct consent_state *s)
+{
+    uint16_t hold = SCOPE_HOLD;
+    return (s->opted_out[1] || deny_find(e, number, &hold, 1) >= 0) &&
+           !projection_pending(e, WRITE_LIFT_OPT_OUT, number, hold);
+}
+
 /* What the person has ended themselves stays ended: the hold's own scope alone is lifted. */
 uint64_t hold_release(struct engine *e, uint64_t number, const char *who, const char *reason,
                       uint64_t before_wall_ms)
 {
-    uint32_t hold = SCOPE_HOLD;
+    uint32_t wide[SHOWN_SCOPES] = {SCOPE_HOLD};
     Assent__V1__OptedInAgain body = ASSENT__V1__OPTED_IN_AGAIN__INIT;
     body.n_scopes = 1;
-    body.scopes = &hold;
+    body.scopes = wide;
+    if (e->plant == PLANT_RELEASE_LIFTS_ALL) {
+        uint16_t scopes[SHOWN_SCOPES];
+        shown_scopes(e, 0, scopes);
+        for (body.n_scopes = 0; body.n_scopes < SHOWN_SCOPES; body.n_scopes++)
+            wide[body.n_scopes] = scopes[body.n_scopes];
+    }
     body.source = ASSENT__V1__CONSENT_SOURCE__OPERATOR;
     body.how = UNCONST(who);
     body.received_wall_ms = before_wall_ms;
@@ -428,6 +442,15 @@ uint64_t hold_release(struct engine *e, uint64_t number, const char *who, const 
     event.body_case = ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN;
     event.opted_in_again = &body;
     return record_event(e, &event, &personal);
+}
+
+static void release_looked_up(struct engine *e, struct inquiry *q, const struct consent_state *s)
+{
+    if (is_held(e, q->number, s))
+        reply_state(e, q->call, "released", hold_release(e, q->number, q->source, q->evidence, 0));
+    else
+        reply_refusal(e, q->call, ASSENT__V1__CODE__CODE_NOT_FOUND,
+                      "there is no hold on this number; `assent consent show` says what denies it");
 }
 
 void engine_release_hold(struct engine *e, uint16_t client, uint64_t call,
@@ -449,7 +472,14 @@ void engine_release_hold(struct engine *e, uint16_t client, uint64_t call,
     }
     if (!resolve_number(e, call, in->number, &number) || too_long(e, call, in->who, in->reason))
         return;
-    reply_state(e, call, "released", hold_release(e, number, in->who, in->reason, 0));
+    if (e->program_scope[0] == 0) {
+        reply_away(e, call);
+        return;
+    }
+    struct inquiry *q = inquire(e, INQUIRY_RELEASE, client, call, 0, number);
+    snprintf(q->source, sizeof q->source, "%s", in->who);
+    q->evidence = check_strdup(in->reason);
+    ask_or_refuse(e, q);
 }
 
 /* ---- showing it ---- */
@@ -603,6 +633,8 @@ void engine_on_looked_up(struct engine *e, uint64_t cookie, bool ok,
         reply_away(e, q->call);
     else if (q->kind == INQUIRY_RECORD)
         record_looked_up(e, q, state);
+    else if (q->kind == INQUIRY_RELEASE)
+        release_looked_up(e, q, state);
     else
         confirm_looked_up(e, q, state);
     inquiry_free(e, q);

@@ -6,7 +6,8 @@
  * configuration lets no shortener into them.
  *
  * A text that is accepted has no faults. It is looked at again when its rules may have changed since: after
- * a start, and after another configuration. */
+ * a start, and after another configuration. What is put in is put in when a text is accepted: with
+ * `brand_named: add`, one that waits since before stays as it is and is sent so. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -92,7 +93,7 @@ static uint8_t faults_of(const struct engine *e, const struct message *m)
     const struct program_config *program = &e->config->programs[m->program];
     struct span text = message_text(m);
     uint8_t faults = 0;
-    if (lacks_brand(e, m->program, text))
+    if (program->brand_named == BRAND_REQUIRE && lacks_brand(e, m->program, text))
         faults |= CONTENT_NO_BRAND;
     if (has_shortener(program, text))
         faults |= CONTENT_SHORTENER;

@@ -289,6 +289,17 @@ enum plant {
     PLANT_CONTENT_NOT_ASKED_AGAIN, /* P1: a text is looked at when it is accepted and never again */
     PLANT_POSITION_BELIEVED,       /* P3: Redis has lost a batch, and its position says otherwise */
     PLANT_COMPLAINT_WAITS,         /* P2: a complaint is opened, and its number not suppressed */
+    PLANT_CAP_NOT_RENEWED, /* P1: a place under a cap counts from when it was taken, not when it is used */
+    PLANT_CAP_ANY_PLACE,   /* P1: after a crash a place of another message is taken for one's own */
+    PLANT_CONSENT_AGELESS, /* P1: a consent that is too old still counts */
+    PLANT_OWNER_ASSUMED,   /* P1: an older consent counts for a number that was reassigned */
+    PLANT_START_LIFTS_HOLD,  /* P3: a handset takes a hold back */
+    PLANT_RELEASE_LIFTS_ALL, /* P3: the operator's release takes back what the person ended too */
+    PLANT_IMPORT_FORGOTTEN,  /* P5: after a crash an import begins anew */
+    PLANT_IMPORT_TOLD_EARLY, /* P5: rows are said to be recorded before they are durable */
+    PLANT_IMPORT_LIFTS,      /* P3: an imported opt-in takes an opt-out back */
+    PLANT_FORESIGHT_BLIND,   /* P1: a dry run does not look at opt-outs */
+    PLANT_FORESIGHT_TAKES,   /* P1: a dry run takes a place under a cap */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -838,6 +838,7 @@ enum inquiry_kind {
     INQUIRY_CONFIRMATION,
     INQUIRY_JOIN, /* a handset asks for the question */
     INQUIRY_RECORD,
+    INQUIRY_RELEASE,
     INQUIRY_NOTICE, /* of another gateway: does the opt-out stand? */
     INQUIRY_ERASURE,
 };
@@ -869,7 +870,7 @@ struct inquiry {
     uint32_t open_count;         /* INQUIRY_REPLY: questions that it may answer, */
     struct consent_state newest; /* and the one that it does */
     uint16_t newest_program;
-    /* INQUIRY_REQUEST, INQUIRY_CONFIRM, INQUIRY_RECORD */
+    /* INQUIRY_REQUEST, INQUIRY_CONFIRM, INQUIRY_RECORD, INQUIRY_RELEASE */
     uint64_t obtained_wall_ms;
     bool import;
     char source[129];

@@ -100,11 +100,18 @@ void gates_add_answer(const struct engine *e, const struct message *m, const str
     facts->consent_day =
         facts->purpose == PURPOSE_QUESTION ? day_of_wish(e, m) : result->consent_day;
     facts->reassigned_day = result->reassigned_day;
+    if (e->plant == PLANT_CONSENT_AGELESS)
+        facts->consent_days_max = facts->today;
+    if (e->plant == PLANT_OWNER_ASSUMED && asked->need_days)
+        facts->denied_by &= (uint8_t)~DENIED_REASSIGNED;
     if (asked->need_days)
         facts->known |= GATE_BIT(GATE_CONSENT_AGE);
     if (asked->cap_places > 0)
         facts->known |= GATE_BIT(GATE_FREQUENCY);
-    facts->capped = asked->cap_places > 0 && result->cap != CAP_TAKEN && result->cap != CAP_FREE;
+    bool place = result->cap == CAP_TAKEN || result->cap == CAP_FREE ||
+                 (e->plant == PLANT_CAP_NOT_RENEWED && result->cap == CAP_HELD) ||
+                 (e->plant == PLANT_CAP_ANY_PLACE && m->cap_lost);
+    facts->capped = asked->cap_places > 0 && !place;
     if (facts->capped && result->cap_free_ms > 0)
         facts->capped_until_wall_ms = e->now.wall_ms + result->cap_free_ms;
     for (uint8_t i = 0; i < asked->scope_count; i++)

@@ -116,6 +116,22 @@ static uint64_t record_copied(struct engine *e, const struct import *import)
     return record_event(e, &event, NULL);
 }
 
+/* Only for the simulation's own test. */
+static void plant_a_lift(struct engine *e, uint64_t number)
+{
+    uint32_t everything = SCOPE_EVERYTHING;
+    Assent__V1__OptedInAgain body = ASSENT__V1__OPTED_IN_AGAIN__INIT;
+    body.n_scopes = 1;
+    body.scopes = &everything;
+    body.source = ASSENT__V1__CONSENT_SOURCE__IMPORT;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.number = number;
+    Assent__V1__Event event = EVENT_INIT(e);
+    event.body_case = ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN;
+    event.opted_in_again = &body;
+    record_event(e, &event, &personal);
+}
+
 static void record_opt_in(struct engine *e, const struct import *import, uint64_t row,
                           const struct import_row *in)
 {
@@ -137,6 +153,8 @@ static void record_opt_in(struct engine *e, const struct import *import, uint64_
     event.opt_in_recorded = &body;
     record_event(e, &event, &personal);
     e->metrics.counters[COUNT_OPT_INS_RECORDED]++;
+    if (e->plant == PLANT_IMPORT_LIFTS)
+        plant_a_lift(e, in->number);
 }
 
 /* A register's one scope; or what a STOP of this number to the program would end. */
@@ -217,7 +235,7 @@ static void replay_begun(struct engine *e, uint64_t sequence, const Assent__V1__
 static void replay_row(struct engine *e, uint64_t sequence, uint64_t id, uint64_t row)
 {
     struct import *import = id != 0 ? find(e, id) : NULL;
-    if (import == NULL || row <= import->row)
+    if (import == NULL || row <= import->row || e->plant == PLANT_IMPORT_FORGOTTEN)
         return;
     import->row = row;
     import->last = sequence;
@@ -463,5 +481,7 @@ bool engine_import(struct engine *e, uint16_t client, const Assent__V1__ImportRe
         return end_import(e, import, reply, ret_ready_at);
     else
         *ret_ready_at = take_rows(e, import, in, arena, reply);
+    if (e->plant == PLANT_IMPORT_TOLD_EARLY)
+        *ret_ready_at = 0;
     return true;
 }

@@ -255,6 +255,8 @@ void reply_start(struct engine *e, struct reply *r, const struct keyword_match *
 {
     struct stop_reach_scopes reach;
     reply_reach(e, r, false, &reach);
+    if (e->plant == PLANT_START_LIFTS_HOLD)
+        reach_add(&reach, SCOPE_HOLD);
     reach_add(&reach, SCOPE_EVERYTHING); /* STOPALL is undone by the same person as well */
     uint32_t wide[WRITE_SCOPES_MAX];
     for (uint8_t i = 0; i < reach.count; i++)

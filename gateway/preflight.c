@@ -212,6 +212,8 @@ void preflight_checked(struct engine *e, const struct check_result *result)
           index < e->preflights[slot]->asked);
     e->preflight_checks--;
     e->preflights[slot]->items[index].answer = *result;
+    if (e->plant == PLANT_FORESIGHT_BLIND)
+        e->preflights[slot]->items[index].answer.denied = 0;
     one_done(e, (unsigned)slot);
 }
 
@@ -231,7 +233,7 @@ static void begin(struct engine *e, uint16_t client, const Assent__V1__Message *
     item->message = admit_preview(e, client, in, &item->verdict);
     if (item->message == NULL)
         return;
-    item->message->cap_mode = CAP_READ;
+    item->message->cap_mode = e->plant == PLANT_FORESIGHT_TAKES ? CAP_TAKE : CAP_READ;
     item->message->need_days = true; /* a new owner, and since when, in one round */
 }
 

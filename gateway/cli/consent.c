@@ -248,7 +248,8 @@ static int consent_release(const struct cli *cli, int argc, char **argv)
         .synopsis = "assent consent release --reason TEXT NUMBER",
         .about =
             "Takes a hold back (`assent consent optout --hold`); operators only. What the person\n"
-            "has ended themselves stays ended.",
+            "has ended themselves stays ended. Where there is no hold, it says so and nothing is\n"
+            "recorded.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
     };

@@ -204,6 +204,8 @@ def released(world, number):
     harness.wait_for("both stand", lambda: world.shown(number)["denied_by"] == ["hold", "brand Acme", "program offers"])
     world.second.cli("consent", "release", "--reason", "letter of 9 May", f"+{number}")
     harness.wait_for("the hold is over", lambda: world.shown(number)["denied_by"] == ["brand Acme", "program offers"])
+    refused = world.second.cli("consent", "release", "--reason", "letter of 9 May", f"+{number}", check=False)
+    assert refused.returncode == 1 and "no hold on this number" in refused.stderr, refused
     world.becomes(number, "opted_out")
     world.handset.says(SECOND, number, OFFERS, "START")
     world.becomes(number, "confirmed")

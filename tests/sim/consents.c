@@ -60,16 +60,18 @@ static bool same_question(const struct fact *a, const struct fact *b)
     return a->asked_by == b->asked_by && a->question == b->question;
 }
 
-/* May a YES there not know of the NO? */
-static bool is_elsewhere(const struct seen_move *no, uint32_t gateway, uint64_t redis_life)
+#define AT_ONCE_US (2 * US_PER_S) /* a look at Redis, and the record of what was found there */
+
+/* May a YES at another gateway not know of the NO? Before Redis has it, and a moment longer. */
+static bool is_at_once(const struct seen_move *no, uint32_t gateway, uint64_t yes_us)
 {
-    return no->gateway != gateway || no->record->redis_life != redis_life;
+    return no->gateway != gateway &&
+           (no->record->executed_us == 0 || yes_us <= no->record->executed_us + AT_ONCE_US);
 }
 
-/* A NO is known to the gateway that took it and to Redis. A YES to the same question at another gateway, at
- * once, or at any after a restart of Redis (the gateway that asked may write its question again after the
- * one that took the NO has written that), is in its time and the person's last word: it is taken. A YES to
- * a later question takes nothing back: the NO had ended the one before. */
+/* A NO is known to the gateway that took it and to Redis, which keeps it in the question's place: nobody writes
+ * that question again. A YES to it at another gateway, at once, is in its time and the person's last word: it
+ * is taken. A YES to a later question takes nothing back: the NO had ended the one before. */
 static bool overruled(const struct world *w, const struct moves *moves, size_t no,
                       const struct fact *yes)
 {
@@ -77,12 +79,11 @@ static bool overruled(const struct world *w, const struct moves *moves, size_t n
     const struct fact *fact = &of->record->fact;
     if (fact->move.kind != MOVE_NO)
         return false;
-    bool over =
-        yes != NULL && same_question(fact, yes) && is_elsewhere(of, w->gw->index, w->server.life);
+    bool over = yes != NULL && same_question(fact, yes) && is_at_once(of, w->gw->index, w->now_us);
     for (size_t i = no + 1; i < moves->count; i++) {
         const struct seen_move *later = &moves->all[i];
         over = over || (is_yes(&later->record->fact) && same_question(fact, &later->record->fact) &&
-                        is_elsewhere(of, later->gateway, later->record->redis_life));
+                        is_at_once(of, later->gateway, later->record->appended_us));
     }
     return over;
 }
@@ -124,4 +125,21 @@ void consents_check_marketing(struct world *w, uint32_t number, uint32_t program
     if (state != CONSENT_CONFIRMED && state != CONSENT_SINGLE)
         world_fail(w, "P1", "marketing of %s to number %u, who is %s by the ledgers",
                    w->config.programs[program].name, number, state_name(state));
+}
+
+/* Of the newest consent to the program that any ledger holds. */
+uint32_t consents_day(const struct world *w, uint64_t number, uint32_t program)
+{
+    uint32_t newest = 0;
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        const struct disk *d = &w->gateways[g].disk;
+        for (uint64_t i = 1; i <= d->durable; i++) {
+            const struct fact *f = &d->records[i].fact;
+            bool consent = f->body == ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED ||
+                           f->body == ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED;
+            if (consent && f->number == number && f->program == program && f->day > newest)
+                newest = f->day;
+        }
+    }
+    return newest;
 }

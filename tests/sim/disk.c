@@ -69,7 +69,6 @@ uint64_t disk_append(struct world *w, struct span public_part, struct span perso
     struct record *r = &d->records[d->next];
     fill_record(r, public_part, personal_part);
     r->appended_us = w->now_us;
-    r->redis_life = w->server.life;
     uint64_t sequence = d->next++;
     oracle_appended(w, sequence);
     return sequence;

@@ -42,6 +42,11 @@ static void read_question(const struct world *w, const char *node, uint64_t requ
             f->asked_by = g;
 }
 
+static uint32_t day_of(uint64_t wall_ms)
+{
+    return (uint32_t)(wall_ms / SIM_DAY_MS);
+}
+
 static void read_body(struct world *w, const Assent__V1__Event *event, struct fact *f)
 {
     switch ((int)event->body_case) {
@@ -73,8 +78,15 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
         break;
     case ASSENT__V1__EVENT__BODY_NUMBER_VACANT:
         f->scopes[f->scope_count++] = SCOPE_REASSIGNED;
+        f->day = day_of(event->wall_ms);
+        break;
+    case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:
+        f->day = day_of(event->opt_in_recorded->obtained_wall_ms);
+        f->import = event->opt_in_recorded->import;
+        f->row = event->opt_in_recorded->row;
         break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED:
+        f->day = day_of(event->wall_ms);
         read_question(w, event->opt_in_confirmed->node, event->opt_in_confirmed->request, f);
         break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_DECLINED:
@@ -82,11 +94,17 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         f->source = event->opted_out->source;
+        f->day = event->opted_out->day;
+        f->import = event->opted_out->import;
+        f->row = event->opted_out->row;
         f->effect_ms = event->wall_ms;
         read_scopes(f, event->opted_out->scopes, event->opted_out->n_scopes);
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
+        f->source = event->opted_in_again->source;
         f->effect_ms = event->opted_in_again->received_wall_ms;
+        if (f->effect_ms == 0)
+            f->effect_ms = event->wall_ms;
         read_scopes(f, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
         break;
     }
@@ -337,12 +355,28 @@ static void take_owed(struct world *w, struct fact *f)
     told->owed = false;
 }
 
+/* P3: a person takes back what they ended, and no hold; the operator's release a hold alone. */
+static void check_lift(struct world *w, const struct fact *f)
+{
+    bool release = f->source == ASSENT__V1__CONSENT_SOURCE__OPERATOR;
+    if (!release && w->oracle.subscribers[people_find_number(w, f->number)].last_start_us == 0)
+        world_fail(w, "P3", "an opt-out of number %u is lifted, and nobody has said START",
+                   people_find_number(w, f->number));
+    for (unsigned s = 0; s < f->scope_count; s++)
+        if ((f->scopes[s] == SCOPE_HOLD) != release)
+            world_fail(w, "P3", "%s lifts scope %u of number %u", release ? "a release" : "a START",
+                       f->scopes[s], people_find_number(w, f->number));
+}
+
 void oracle_appended(struct world *w, uint64_t sequence)
 {
     read_record(w, sequence);
+    if (w->gw->disk.records[sequence].fact.body == ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN)
+        check_lift(w, &w->gw->disk.records[sequence].fact);
     take_owed(w, &w->gw->disk.records[sequence].fact);
     if (w->trace)
         trace_record(w, sequence);
+    files_appended(w, sequence);
     fold(w, sequence, false);
     consents_appended(w, sequence);
     move_oldest(w);
@@ -360,7 +394,7 @@ void oracle_recovered(struct world *w)
 
 /* ---- consent ---- */
 
-static bool names_scope(const struct fact *f, uint16_t scope)
+bool facts_name_scope(const struct fact *f, uint16_t scope)
 {
     for (unsigned s = 0; s < f->scope_count; s++)
         if (f->scopes[s] == scope)
@@ -382,7 +416,7 @@ static bool is_outlived(const struct world *w, const struct fact *start, uint16_
         for (uint64_t i = 1; i <= (until != ALL_LEDGERS ? until : d->durable); i++) {
             const struct fact *f = &d->records[i].fact;
             if (f->body == ASSENT__V1__EVENT__BODY_OPTED_OUT && f->number == start->number &&
-                f->effect_ms >= start->effect_ms && names_scope(f, scope))
+                f->effect_ms >= start->effect_ms && facts_name_scope(f, scope))
                 return true;
         }
     }

@@ -23,4 +23,6 @@ uint64_t facts_oldest_open(const struct world *world);
 /* Durable intents to send service texts of a kind to a number, less those taken back. */
 uint32_t facts_service_attempts(const struct world *world, uint64_t number, int service);
 
+bool facts_name_scope(const struct fact *fact, uint16_t scope);
+
 #endif

@@ -70,6 +70,17 @@ static const struct {
     [PLANT_MARK_NOT_READ] = {"mark_not_read", "P3", false},
     [PLANT_COMPLAINT_WAITS] = {"complaint_waits", "P2", false},
     [PLANT_POSITION_BELIEVED] = {"position_believed", "P1 P2 P3", false},
+    [PLANT_CAP_NOT_RENEWED] = {"cap_not_renewed", "P1", false},
+    [PLANT_CAP_ANY_PLACE] = {"cap_any_place", "P1", false},
+    [PLANT_CONSENT_AGELESS] = {"consent_ageless", "P1", false},
+    [PLANT_OWNER_ASSUMED] = {"owner_assumed", "P1", false},
+    [PLANT_START_LIFTS_HOLD] = {"start_lifts_hold", "P3", false},
+    [PLANT_RELEASE_LIFTS_ALL] = {"release_lifts_all", "P3", false},
+    [PLANT_IMPORT_FORGOTTEN] = {"import_forgotten", "P5", false},
+    [PLANT_IMPORT_TOLD_EARLY] = {"import_told_early", "P5", false},
+    [PLANT_IMPORT_LIFTS] = {"import_lifts", "P3", false},
+    [PLANT_FORESIGHT_BLIND] = {"foresight_blind", "P1", false},
+    [PLANT_FORESIGHT_TAKES] = {"foresight_takes", "P1", false},
 };
 
 /* ---- what the workers share ---- */

@@ -257,16 +257,21 @@ void oracle_executed_check(struct world *w, const struct check *check,
 {
     check_caught_up(w);
     struct verdict_seen seen = {.number = people_find_number(w, check->number), .used_by = NONE};
+    bool aged = w->plan.consent_days != 0 || w->oracle.reassigned_day[seen.number] != 0;
     for (uint32_t p = 0; p < SIM_PROGRAMS; p++) {
         bool all = denies(w, SCOPE_EVERYTHING, p, &seen) || denies(w, SCOPE_HOLD, p, &seen) ||
                    denies(w, scope_program(w, p), p, &seen);
-        bool vacant = denies(w, SCOPE_REASSIGNED, p, &seen);
+        uint32_t day = aged ? consents_day(w, check->number, scope_program(w, p)) : 0;
+        bool vacant =
+            denies(w, SCOPE_REASSIGNED, p, &seen) && day <= w->oracle.reassigned_day[seen.number];
+        bool old =
+            w->plan.consent_days != 0 && day + w->plan.consent_days < world_wall_ms(w) / SIM_DAY_MS;
         if (!all && !vacant)
             seen.allows_other |= 1u << p;
         if (all || denies(w, scope_brand(w, p), p, &seen))
             continue;
         seen.allows_question |= 1u << p;
-        if (!vacant &&
+        if (!vacant && !old &&
             set_has(&w->server.now.opt_in, consent_key(scope_program(w, p), check->number)))
             seen.allows_marketing |= 1u << p;
     }
@@ -649,7 +654,8 @@ static void check_content(struct world *w, const struct text *t, const struct su
     if (w->plan.content_at_us == 0 || s->part != 0 ||
         t->message_class != ASSENT__V1__CLASS__MARKETING)
         return;
-    if (strstr(s->plain, w->config.programs[s->program].brand) == NULL)
+    bool asked = !w->plan.brand_late || (w->links_end_us != 0 && t->accepted_us > w->links_end_us);
+    if (asked && strstr(s->plain, w->config.programs[s->program].brand) == NULL)
         world_fail(w, "P1", "#%u written without the name of its brand: %s", s->text, s->plain);
     if (w->links_end_us != 0 && w->now_us > w->links_end_us + QUIET_GRACE_MS * US_PER_MS &&
         strstr(s->plain, "bitly") != NULL)
@@ -685,6 +691,7 @@ static void judge_text(struct world *w, const struct submit_seen *s)
         check_parts(w, s);
     }
     note_write(w, t, s);
+    caps_written(w, s->text);
     uint64_t waited_us = w->now_us - t->accepted_us;
     uint64_t *worst_us = t->message_class == ASSENT__V1__CLASS__OTP ? &w->oracle.otp_worst_us
                                                                     : &w->oracle.bulk_worst_us;
@@ -1135,6 +1142,12 @@ static uint64_t moved_us(const struct record *r)
     return (r->fact.effect_ms != 0 ? r->fact.effect_ms : r->fact.wall_ms) * US_PER_MS;
 }
 
+static void note_reassigned(struct world *w, const struct fact *f)
+{
+    uint32_t *day = &w->oracle.reassigned_day[people_find_number(w, f->number)];
+    *day = f->day > *day ? f->day : *day;
+}
+
 void oracle_executed_write(struct world *w, const struct consent_write *write)
 {
     if (write->sequence > w->gw->disk.durable) {
@@ -1145,10 +1158,14 @@ void oracle_executed_write(struct world *w, const struct consent_write *write)
     struct record *r = &w->gw->disk.records[write->sequence];
     struct fact *f = &r->fact;
     f->executed = true;
+    if (r->executed_us == 0)
+        r->executed_us = w->now_us;
     if (write->kind == WRITE_OPT_OUT || write->kind == WRITE_LIFT_OPT_OUT)
         for (unsigned i = 0; i < write->scope_count; i++)
             note_move(w, consent_key(write->scopes[i], write->number), moved_us(r),
                       write->kind == WRITE_OPT_OUT);
+    if (write->kind == WRITE_OPT_OUT && write->scopes[0] == SCOPE_REASSIGNED)
+        note_reassigned(w, f);
     if (write->kind == WRITE_OPT_OUT && f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT &&
         f->body != ASSENT__V1__EVENT__BODY_NUMBER_VACANT)
         world_fail(w, "P3", "an opt-out in Redis that record %llu does not say",
@@ -1160,6 +1177,10 @@ void oracle_executed_write(struct world *w, const struct consent_write *write)
     if (write->kind == WRITE_LIFT_OPT_OUT && f->body != ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN)
         world_fail(w, "P3", "an opt-out lifted that record %llu does not say",
                    (unsigned long long)write->sequence);
+    for (unsigned i = 0; i < write->scope_count && write->kind == WRITE_LIFT_OPT_OUT; i++)
+        if (write->scopes[i] != SCOPE_ERASED && !facts_name_scope(f, write->scopes[i]))
+            world_fail(w, "P3", "record %llu does not lift scope %u",
+                       (unsigned long long)write->sequence, write->scopes[i]);
     if (write->number != 0 && f->number != write->number)
         world_fail(w, "P3", "record %llu is about another number",
                    (unsigned long long)write->sequence);
@@ -1212,8 +1233,8 @@ static void judge_notice(struct world *w, struct event *e)
 void oracle_opt_out_noticed(struct world *w, const struct consent_write *write)
 {
     uint32_t self = w->gw->index;
-    bool asked_for =
-        w->gw->disk.records[write->sequence].fact.body == ASSENT__V1__EVENT__BODY_OPTED_OUT;
+    const struct fact *f = &w->gw->disk.records[write->sequence].fact;
+    bool asked_for = f->body == ASSENT__V1__EVENT__BODY_OPTED_OUT && f->import == 0;
     bool both = w->now_us > KNOWN_US;
     for (uint32_t i = 0; i < w->plan.gateways; i++)
         both = both && is_live_since(&w->gateways[i], w->now_us - KNOWN_US);
@@ -1246,12 +1267,13 @@ void oracle_told_opt_out(struct world *w, uint32_t call)
         return;
     struct set opt_outs = {0};
     facts_opt_outs(w, w->gw->disk.durable, w->people.numbers[c->number], &opt_outs);
-    struct stop_scopes stop;
-    stop_scopes(w, c->number, c->program, false, &stop);
-    if (!has_all(&opt_outs, &stop, w->people.numbers[c->number]))
+    struct stop_scopes stop = {.scopes = {SCOPE_HOLD}, .count = 1};
+    if (c->kind != CALL_HOLD)
+        stop_scopes(w, c->number, c->program, false, &stop);
+    if (!has_all(&opt_outs, &stop, w->people.numbers[c->number]) && c->kind != CALL_HOLD)
         world_fail(w, "P3", "an opt-out of number %u was answered before it is durable", c->number);
     free(opt_outs.members);
-    for (unsigned marketing = 0; marketing < 2; marketing++)
+    for (unsigned marketing = 0; marketing < 2 && c->kind != CALL_HOLD; marketing++)
         told(w, c->number)->denied[marketing] |= ended_by(w, &stop, marketing);
 }
 
@@ -1261,6 +1283,8 @@ void oracle_told_complaint(struct world *w, uint32_t call)
 {
     const struct call *c = &w->people.calls[call];
     uint64_t number = w->people.numbers[c->number];
+    if (w->oracle.subscribers[c->number].last_release_us >= c->asked_us)
+        return;
     struct set opt_outs = {0};
     facts_opt_outs(w, w->gw->disk.durable, number, &opt_outs);
     if (!set_has(&opt_outs, consent_key(SCOPE_HOLD, number)))
@@ -1276,6 +1300,15 @@ void oracle_asked_release(struct world *w, uint32_t number)
     struct told *t = told(w, number);
     t->was_held = t->held;
     t->held = false;
+}
+
+/* Of any hold, at whatever gateway it was made. */
+void oracle_any_release(struct world *w, uint32_t number)
+{
+    struct subscriber *sub = &w->oracle.subscribers[number];
+    sub->last_release_us = w->now_us;
+    for (unsigned i = 0; i < SIM_GATEWAYS_MAX; i++)
+        sub->at[i].held = sub->at[i].was_held = false;
 }
 
 void oracle_kept_hold(struct world *w, uint32_t number)
@@ -1487,6 +1520,7 @@ void oracle_end(struct world *w)
     check_accounted_for(w);
     check_receipts(w);
     check_nothing_made_up(w);
+    files_end(w);
     if (w->plan.kind == PLAN_RATE)
         check_rate_used(w);
     if (w->plan.kind == PLAN_FAILOVER)

@@ -169,7 +169,8 @@ static void tell_call(struct world *w, const struct promise_to_tell *tell)
 
 static void tell_now(struct world *w, const struct promise_to_tell *tell)
 {
-    struct text *t = tell->kind == TELL_CALL ? NULL : &w->people.texts[tell->what];
+    bool of_text = tell->kind == TELL_ACCEPTED || tell->kind == TELL_CANCELLED;
+    struct text *t = of_text ? &w->people.texts[tell->what] : NULL;
     switch (tell->kind) {
     case TELL_ACCEPTED:
         TRACE(w, "client", "#%u accepted as %llu", tell->what, (unsigned long long)tell->id);
@@ -183,6 +184,9 @@ static void tell_now(struct world *w, const struct promise_to_tell *tell)
         break;
     case TELL_CALL:
         tell_call(w, tell);
+        break;
+    case TELL_FILE:
+        files_told(w, tell->what, tell->id, tell->next_row);
         break;
     }
 }
@@ -199,6 +203,16 @@ void people_durable(struct world *w)
             p->tells[kept++] = tell;
     }
     p->tell_count = kept;
+}
+
+void people_tell_file(struct world *w, uint32_t file, uint64_t import, uint64_t next_row,
+                      uint64_t ready_at)
+{
+    plan_tell(w, (struct promise_to_tell){.kind = TELL_FILE,
+                                          .what = file,
+                                          .id = import,
+                                          .next_row = next_row,
+                                          .ready_at = ready_at});
 }
 
 void people_crash(struct world *w)
@@ -380,6 +394,15 @@ static void plan_call(struct world *w, uint64_t delay_us, enum call_kind kind, u
     world_at(w, delay_us, begin_call, kind, program, number);
 }
 
+/* A paper of a day before; where consents grow old, often one that has its last day, or is too old. */
+static uint64_t consent_age_days(struct world *w)
+{
+    uint32_t most = w->plan.consent_days;
+    if (most == 0 || rng_chance(&w->people_rng, 300000))
+        return 1;
+    return rng_chance(&w->people_rng, 500000) ? most : rng_below(&w->people_rng, most + 3);
+}
+
 static void call_engine(struct world *w, const struct call *c, uint64_t id, char *token)
 {
     static char source[] = "web form", evidence[] = "page 7, box ticked";
@@ -404,7 +427,7 @@ static void call_engine(struct world *w, const struct call *c, uint64_t id, char
     case CALL_RECORD: {
         Assent__V1__RecordRequest r = ASSENT__V1__RECORD_REQUEST__INIT;
         r.program = program, r.number = number, r.source = source, r.evidence = evidence;
-        r.obtained_wall_ms = world_wall_ms(w) - 86400000;
+        r.obtained_wall_ms = world_wall_ms(w) - consent_age_days(w) * SIM_DAY_MS;
         engine_record_opt_in(w->gw->engine, client, id, &r, now);
         break;
     }
@@ -430,6 +453,18 @@ static void call_engine(struct world *w, const struct call *c, uint64_t id, char
         engine_complain(w->gw->engine, CLIENT_OPERATOR, id, &r, now);
         break;
     }
+    case CALL_HOLD: {
+        Assent__V1__OptOutRequest r = ASSENT__V1__OPT_OUT_REQUEST__INIT;
+        r.number = number, r.source = source, r.evidence = evidence, r.hold = true;
+        engine_opt_out(w->gw->engine, CLIENT_OPERATOR, id, &r, now);
+        break;
+    }
+    case CALL_RELEASE: {
+        Assent__V1__ReleaseRequest r = ASSENT__V1__RELEASE_REQUEST__INIT;
+        r.number = number, r.who = source, r.reason = evidence;
+        engine_release_hold(w->gw->engine, CLIENT_OPERATOR, id, &r, now);
+        break;
+    }
     case CALL_SHOW: {
         Assent__V1__ShowRequest r = ASSENT__V1__SHOW_REQUEST__INIT;
         r.program = program, r.number = number;
@@ -442,8 +477,9 @@ static void call_engine(struct world *w, const struct call *c, uint64_t id, char
 static void enter_call(struct world *w, enum call_kind kind, uint32_t program, uint32_t number,
                        char *token)
 {
-    static const char *const names[] = {"request opt-in", "confirm",  "record opt-in", "opt out",
-                                        "show",           "complain", "resolve"};
+    static const char *const names[] = {"request opt-in", "confirm", "record opt-in",
+                                        "opt out",        "show",    "complain",
+                                        "resolve",        "hold",    "release"};
     uint32_t index = add_call(w, kind, program, number);
     TRACE(w, "client", "call %u: %s number %u in %s", index, names[kind], number,
           w->config.programs[program].name);
@@ -463,6 +499,8 @@ static void begin_call(struct world *w, struct event *e)
         return;
     if (e->a == CALL_RESOLVE)
         oracle_asked_release(w, (uint32_t)e->c);
+    if (e->a == CALL_RELEASE)
+        oracle_any_release(w, (uint32_t)e->c);
     enter_call(w, (enum call_kind)e->a, (uint32_t)e->b, (uint32_t)e->c, NULL);
 }
 
@@ -650,6 +688,13 @@ static void plan_chaos(struct world *w)
             plan_call(w, when_us + US_PER_S + rng_below(rng, 15 * US_PER_S), CALL_RESOLVE, program,
                       number);
         }
+        if (rng_chance(rng, w->plan.hold)) {
+            plan_call(w, when_us, CALL_HOLD, program, number);
+            if (rng_chance(rng, w->plan.hold_released))
+                plan_call(w, when_us + rng_below(rng, 20 * US_PER_S), CALL_RELEASE, 0, number);
+        }
+        if (w->plan.consent_days != 0 && rng_chance(rng, 100000))
+            plan_call(w, when_us, CALL_RECORD, rng_chance(rng, 500000) ? 1 : 3, number);
         if (rng_chance(rng, 150000)) {
             plan_call(w, when_us, CALL_REQUEST, 0, number);
             if (rng_chance(rng, 500000)) { /* the form is sent twice, maybe to the other gateway */
@@ -657,8 +702,7 @@ static void plan_chaos(struct world *w)
                 plan_call(w, when_us + rng_below(rng, 3000), CALL_REQUEST, 0, number);
             }
         }
-        /* Of a JOIN and a STOP that cross at two gateways the later in Redis stands. */
-        if (w->plan.gateways == 1 && rng_chance(rng, w->plan.join))
+        if (rng_chance(rng, w->plan.join))
             say(w, MO_JOIN, number, 0, when_us);
         if (rng_chance(rng, w->plan.other_gateway))
             world_at(w, when_us, other_gateway, program, number, 0);
@@ -690,6 +734,8 @@ static void plan_bulk(struct world *w)
 void people_begin(struct world *w)
 {
     plan_opt_ins(w);
+    files_begin(w);
+    foresight_begin(w);
     if (plan_is_chaos(&w->plan))
         plan_chaos(w);
     else if (w->plan.kind == PLAN_FAILOVER)

@@ -45,6 +45,11 @@ static void draw_process_faults(struct plan *p, struct rng *rng)
     p->disk_full_us = rng_chance(rng, 200000) ? 20 * SECOND + rng_below(rng, MINUTE) : 0;
     p->redis_slow = maybe(rng, 30000);
     p->redis_fault_us = maybe_every(rng, 3 * SECOND, 60 * SECOND);
+    if (rng_chance(rng, 150000)) { /* batches that are refused while others are under way */
+        p->redis_refuses = 900000;
+        p->redis_fault_us = 2 * SECOND;
+        p->redis_slow = 400000;
+    }
 }
 
 static void draw_carrier_faults(struct plan *p, struct rng *rng)
@@ -85,6 +90,8 @@ static void draw_people(struct plan *p, struct rng *rng)
     p->join = maybe(rng, 200000);
     p->cancel = between(rng, 0, 100000);
     p->repeat = between(rng, 0, 200000);
+    p->hold = maybe(rng, 60000);
+    p->hold_released = between(rng, 300000, 900000);
     p->api_opt_out = between(rng, 0, 60000);
     p->scheduled = between(rng, 0, 200000);
     p->short_ttl = between(rng, 0, 150000);
@@ -228,6 +235,23 @@ static void draw_content(struct plan *p, struct rng *rng)
 {
     if (rng_chance(rng, 400000))
         p->content_at_us = 10 * SECOND + rng_below(rng, p->chaos_us / 2);
+    p->brand_late = rng_chance(rng, 300000);
+}
+
+/* Caps, and consents that grow too old: some at the change of a day in the middle of everything. */
+static void draw_consent_rules(struct plan *p, struct rng *rng)
+{
+    if (rng_chance(rng, 300000)) {
+        p->cap_count = between(rng, 1, SIM_CAP_MAX);
+        p->cap_window_ms = between(rng, 1000, 20000);
+        p->numbers = between(rng, 2, 4); /* so that the cap is met */
+    }
+    p->files = rng_chance(rng, 400000) ? between(rng, 1, SIM_FILES_MAX) : 0;
+    p->foresights = rng_chance(rng, 500000) ? between(rng, 10, 60) : 0;
+    if (rng_chance(rng, 300000)) {
+        p->consent_days = between(rng, 1, 60);
+        p->midnight_at_us = 10 * SECOND + rng_below(rng, p->chaos_us / 2);
+    }
 }
 
 void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
@@ -241,6 +265,7 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
         draw_senders(plan, &rng);
         draw_night(plan, &rng);
         draw_content(plan, &rng);
+        draw_consent_rules(plan, &rng);
         break;
     case PLAN_RATE:
         draw_rate(plan, &rng);
@@ -256,6 +281,9 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
         break;
     case PLAN_PAIR:
         draw_pair(plan, &rng);
+        draw_night(plan, &rng);
+        draw_content(plan, &rng);
+        draw_consent_rules(plan, &rng);
         break;
     case PLAN_KINDS:
         break;

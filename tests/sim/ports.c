@@ -151,6 +151,12 @@ static void show_reply(void *context, uint64_t call, const Assent__V1__ShowReply
         people_show_reply(context, call, reply);
 }
 
+static void preflight_reply(void *context, uint64_t call, const Assent__V1__PreflightReply *reply)
+{
+    if (alive(context))
+        foresight_told(context, call, reply);
+}
+
 static void random_octets(void *context, void *out, size_t length)
 {
     struct world *w = context;
@@ -195,6 +201,7 @@ void ports_fill(struct world *w)
         .erasure_find = erasure_find,
         .erasure_destroy = erasure_destroy,
         .complaint_reply = complaint_reply,
+        .preflight_reply = preflight_reply,
         .random = random_octets,
     };
 }

@@ -123,24 +123,37 @@ static struct pending *find_pending(struct redis_data *d, uint64_t key)
     return NULL;
 }
 
-static void set_pending(struct world *w, struct redis_data *d, uint64_t key,
-                        const struct consent_write *write)
+static struct pending *find_or_make_pending(struct redis_data *d, uint64_t key)
 {
     struct pending *p = find_pending(d, key);
-    if (p != NULL && p->asked_wall_ms > write->asked_wall_ms)
-        return;
     if (p == NULL) {
-        if (d->pending_count == sizeof d->pending / sizeof d->pending[0]) {
-            world_fail(w, "P10", "more pending opt-ins than numbers and programs");
-            return;
-        }
+        CHECK(d->pending_count < sizeof d->pending / sizeof d->pending[0]);
         p = &d->pending[d->pending_count++];
+        *p = (struct pending){.key = key};
     }
-    *p = (struct pending){
-        .key = key, .request = write->request, .expires_wall_ms = write->expires_wall_ms};
-    p->asked_wall_ms = write->asked_wall_ms;
+    return p;
+}
+
+/* What was asked later stays, and so does the NO to it. */
+static void set_pending(struct redis_data *d, uint64_t key, const struct consent_write *write)
+{
+    struct pending *p = find_or_make_pending(d, key);
+    bool declined = p->declined && p->asked_wall_ms == write->asked_wall_ms;
+    if (p->asked_wall_ms > write->asked_wall_ms || declined)
+        return;
+    *p = (struct pending){.key = key,
+                          .request = write->request,
+                          .expires_wall_ms = write->expires_wall_ms,
+                          .asked_wall_ms = write->asked_wall_ms};
     memcpy(p->asker, write->asker, sizeof p->asker);
     memcpy(p->token_sha256, write->token_sha256, sizeof p->token_sha256);
+}
+
+static void decline_pending(struct redis_data *d, uint64_t key, const struct consent_write *write)
+{
+    struct pending *p = find_or_make_pending(d, key);
+    if (p->asked_wall_ms <= write->asked_wall_ms)
+        *p = (struct pending){.key = key, .asked_wall_ms = write->asked_wall_ms, .declined = true};
 }
 
 /* A question that was asked after `asked_wall_ms` stays. */
@@ -201,7 +214,15 @@ static void execute_check(struct world *w, struct command *c)
             c->result.denied |= (uint8_t)(1u << i);
     c->result.opted_in =
         check->need_opt_in && set_has(&d->opt_in, consent_key(check->opt_in_scope, check->number));
+    if (check->need_days) {
+        c->result.consent_day = days_get(&d->days, consent_key(check->opt_in_scope, check->number));
+        c->result.reassigned_day = days_get(&d->days, consent_key(SCOPE_REASSIGNED, check->number));
+    }
+    if (check->cap_places > 0)
+        places_ask(&w->server.now.places, check, w->gw->index, world_wall_ms(w), &c->result);
     oracle_executed_check(w, check, &c->seen);
+    if (foresight_is(check))
+        foresight_asked(w, check, &c->seen);
 }
 
 static struct stop_time *find_stop_time(struct redis_data *d, uint64_t key)
@@ -273,8 +294,6 @@ static void move_position(struct world *w, uint64_t sequence, bool taken)
     d->applied_beside[w->gw->index] = r->mark;
 }
 
-#define NUMBER_MASK ((1ull << 50) - 1)
-
 static bool is_of(uint64_t key, uint64_t number)
 {
     return (key & NUMBER_MASK) == number && key >> 50 != SCOPE_HOLD && key >> 50 != SCOPE_ERASED;
@@ -306,6 +325,8 @@ static void erase_number(struct redis_data *d, const struct consent_write *write
     for (size_t i = d->stop_time_count; i-- > 0;)
         if (is_of(d->stop_times[i].key, write->number))
             d->stop_times[i] = d->stop_times[--d->stop_time_count];
+    days_erase(&d->days, write->number);
+    places_erase(&d->places, write->number);
     if (!stood)
         return;
     set_add(&d->opt_out, member);
@@ -316,6 +337,8 @@ static void execute_write(struct world *w, struct command *c)
 {
     const struct consent_write *write = &c->write;
     struct redis_data *d = &w->server.now;
+    if (write->day != 0)
+        days_put(&d->days, consent_key(write->scopes[0], write->number), write->day);
     for (unsigned i = 0; i < write->scope_count; i++) {
         uint64_t key = consent_member(write->scopes[i], write->number);
         switch (write->kind) {
@@ -328,10 +351,10 @@ static void execute_write(struct world *w, struct command *c)
             drop_pending(d, key, write->asked_wall_ms);
             break;
         case WRITE_PENDING:
-            set_pending(w, d, key, write);
+            set_pending(d, key, write);
             break;
         case WRITE_DROP_PENDING:
-            drop_pending(d, key, write->asked_wall_ms);
+            decline_pending(d, key, write);
             break;
         case WRITE_LIFT_OPT_OUT:
             c->changed = lift(d, key, write->taken_wall_ms) && (i == 0 || c->changed);
@@ -364,7 +387,7 @@ static void execute_lookup(struct world *w, struct command *c)
     uint64_t key = consent_key(c->ask.opt_in_scope, c->ask.number);
     c->state.opt_in = set_has(&d->opt_in, key);
     const struct pending *p = find_pending(d, key);
-    if (p == NULL || p->expires_wall_ms + CONSENT_EXPIRED_MS <= world_wall_ms(w))
+    if (p == NULL || p->declined || p->expires_wall_ms + CONSENT_EXPIRED_MS <= world_wall_ms(w))
         return;
     c->state.pending = true;
     c->state.request = p->request;
@@ -480,11 +503,16 @@ static void execute_up_to(struct world *w, size_t end)
 
 /* ---- answers ---- */
 
-/* Nothing in Redis stands against the text that was asked about. */
+/* Nothing in Redis stands against the text that was asked about; where the number had another owner, the days
+ * decide. */
 static bool passes(const struct command *c)
 {
     const struct check_result *r = &c->result;
-    return r->known && r->denied == 0 && (r->opted_in || !c->check.need_opt_in);
+    uint8_t denied = r->denied;
+    for (uint8_t i = 0; i < c->check.scope_count; i++)
+        if (c->check.scopes[i] == SCOPE_REASSIGNED && c->check.need_days)
+            denied &= (uint8_t) ~(1u << i);
+    return r->known && denied == 0 && (r->opted_in || !c->check.need_opt_in);
 }
 
 static void trace_check(struct world *w, const struct command *c)
@@ -502,7 +530,7 @@ static void tell(struct world *w, struct command command)
     switch (c->kind) {
     case COMMAND_CHECK:
         trace_check(w, c);
-        if (passes(c))
+        if (passes(c) && !foresight_is(&c->check))
             oracle_told_verdict(w, &c->seen);
         engine_on_checked(w->gw->engine, &c->result, 1, now);
         break;
@@ -869,6 +897,8 @@ enum redis_fault {
 void redis_fault(struct world *w)
 {
     enum redis_fault fault = (enum redis_fault)rng_below(&w->redis_rng, FAULT_KINDS);
+    if (rng_chance(&w->redis_rng, w->plan.redis_refuses))
+        fault = FAULT_REFUSE;
     static const char *const names[] = {"drops the connection",
                                         "is slow",
                                         "restarts",
@@ -879,6 +909,8 @@ void redis_fault(struct world *w)
                                         "is emptied while it runs",
                                         "refuses a batch of writes"};
     TRACE(w, "redis", "%s", names[fault]);
+    if (fault == FAULT_OLD || fault == FAULT_EMPTY || fault == FAULT_FLUSH)
+        w->oracle.redis_lost_us = w->now_us;
     switch (fault) {
     case FAULT_DROP:
     case FAULT_ERROR:

@@ -29,7 +29,10 @@ uint64_t world_wall_ms(const struct world *w)
 {
     if (w->plan.quiet_at_us != 0)
         return SIM_MIDNIGHT_MS - w->plan.quiet_at_us / 1000 + w->now_us / 1000;
-    return (w->plan.revoke_all ? REVOKE_ALL_MS : WALL_START_MS) + w->now_us / 1000;
+    uint64_t start_ms = w->plan.revoke_all ? REVOKE_ALL_MS : WALL_START_MS;
+    if (w->plan.midnight_at_us != 0)
+        start_ms += SIM_DAY_MS - start_ms % SIM_DAY_MS - w->plan.midnight_at_us / 1000;
+    return start_ms + w->now_us / 1000;
 }
 
 struct instant world_instant(const struct world *w)
@@ -349,8 +352,10 @@ static void end_links(struct world *w, struct event *e)
         return;
     }
     TRACE(w, "config", "no more links of shorteners");
-    for (unsigned i = 0; i < SIM_PROGRAMS; i++)
+    for (unsigned i = 0; i < SIM_PROGRAMS; i++) {
         w->config.programs[i].link_shorteners = SHORTENERS_REFUSED;
+        w->config.programs[i].brand_named = BRAND_ADD;
+    }
     w->links_end_us = w->now_us;
     reconfigure(w);
 }
@@ -514,7 +519,7 @@ static void fill_program(struct world *w, struct program_config *p, const struct
         p->quiet_hours = QUIET_OFF;
     else if (s->reach == REACH_PROGRAM)
         p->quiet_hours = QUIET_ALL;
-    p->brand_named = w->plan.content_at_us != 0 ? BRAND_ADD : BRAND_OFF;
+    p->brand_named = w->plan.content_at_us != 0 && !w->plan.brand_late ? BRAND_ADD : BRAND_OFF;
     p->link_shorteners = w->plan.content_at_us != 0 ? SHORTENERS_ALLOWED : SHORTENERS_REFUSED;
     snprintf(p->name, sizeof p->name, "%s", s->name);
     snprintf(p->brand, sizeof p->brand, "%s", s->brand);
@@ -527,6 +532,9 @@ static void fill_program(struct world *w, struct program_config *p, const struct
     if (s->opt_in == OPT_IN_DOUBLE && p->classes[ASSENT__V1__CLASS__MARKETING])
         snprintf(p->join[p->join_count++], sizeof p->join[0], "acme");
     p->stop_reach = s->reach;
+    p->frequency_cap.count = w->plan.cap_count;
+    p->frequency_cap.window_ms = w->plan.cap_window_ms;
+    p->consent_max_age_ms = w->plan.consent_days * SIM_DAY_MS;
     p->on_unknown = rng_chance(&w->rng, 500000) ? UNKNOWN_SEND_AGAIN : UNKNOWN_NEVER_AGAIN;
 }
 

@@ -8,11 +8,11 @@
  *     ports.c    what the engine may do to this world; also where a crash strikes between two calls
  *     disk.c     the ledger: what is appended, flushed, durable, and what a crash leaves; snapshots
  *     redis.c    the consent store: a connection of each gateway, in order, slow, lost, restarted
- *                empty or old
+ *                empty or old; redis_facts.c: places under caps, and days
  *     carrier.c  server-role sessions over pipes that delay and split; answers, receipts, replies
- *     people.c   submitters and subscribers
+ *     people.c   submitters and subscribers; files.c: imports; foresight.c: dry runs, and their judge
  *     oracle.c   the promises. Sees octets at the carrier, what Redis held, durable records and what
- *                submitters were told; never the engine's own state
+ *                submitters were told; never the engine's own state. consents.c, caps.c: parts of it
  *
  * Nothing here reads a clock or orders anything by address. */
 #ifndef SIM_WORLD_H
@@ -32,9 +32,11 @@
 #define SIM_NUMBERS_MAX     32
 #define SIM_LINKS_MAX       (3 * 2)
 #define SIM_PARTS_MAX       4
+#define SIM_DAY_MS          86400000ull
 #define SIM_FAILURE_MAX     400
 #define SIM_PENDING_US      (20 * US_PER_S) /* a question may be answered so long */
 #define NONE                UINT32_MAX
+#define NUMBER_MASK         ((1ull << 50) - 1) /* of a member of Redis' sets */
 #define PLAIN_SIZE          256
 
 /* What a simulated carrier means by statuses of its own; its `statuses` say so. */
@@ -81,6 +83,7 @@ struct plan {
     uint32_t fsync_us, fsync_slow, fsync_fail; /* usual time; an fsync takes long; fails */
     uint64_t disk_full_us;                     /* mean time between full disks; 0 never */
     uint32_t redis_us, redis_slow;             /* usual one-way time; a batch takes long */
+    uint32_t redis_refuses;            /* a fault: it is a batch of writes that is refused */
     uint64_t redis_fault_us;           /* mean time between a drop, a restart, ...; 0 never */
     uint32_t wire_us, fragment;        /* usual one-way time; a write is split */
     uint64_t link_fault_us;            /* mean time between lost or silent connections; 0 never */
@@ -94,6 +97,8 @@ struct plan {
     uint32_t doubt;       /* likewise, in words that may mean less */
     uint32_t stop_halves; /* likewise, in two parts */
     uint32_t complain;    /* a submission: an operator opens a complaint about a number */
+    uint32_t hold,
+        hold_released; /* a submission: a number is put on hold; a hold: it is taken back */
     uint32_t cancel, repeat, api_opt_out, scheduled, short_ttl; /* a submission */
     uint32_t notice_lost;   /* an opt-out that another gateway is to hear of: it does not */
     uint32_t other_gateway; /* a submission: another gateway writes an opt-out into Redis */
@@ -101,6 +106,12 @@ struct plan {
         quiet_at_us; /* when a night of three minutes begins in London; 0: programs keep no hours */
     uint64_t
         content_at_us; /* links of shorteners are refused from then on; 0: always, and no brand asked for */
+    uint32_t cap_count;         /* texts of a program to a number in any window; 0: no cap */
+    uint32_t cap_window_ms;     /* of it */
+    uint32_t consent_days;      /* a consent older than this is too old; 0: none is */
+    uint64_t midnight_at_us;    /* with consent_days: when the day changes by UTC */
+    bool brand_late;            /* with content_at_us: the brand is asked for from then on */
+    uint32_t files, foresights; /* imports; dry runs */
     bool registry_ends; /* with that night, what one sender is registered for but marketing */
     bool
         revoke_all; /* after the day from which a STOP to one program is one to all of the brand's */
@@ -125,9 +136,11 @@ struct fact {
     uint64_t wall_ms, effect_ms; /* effect: when a STOP or START came */
     bool moves;                  /* somebody's consent in a program: `move` */
     struct move move;
-    bool owed;         /* of an opt-out: its confirmation; */
-    bool executed;     /* in Redis */
-    uint32_t asked_by; /* of a YES or a NO: the gateway and the record of the question; NONE */
+    bool owed;     /* of an opt-out: its confirmation; */
+    bool executed; /* in Redis */
+    uint32_t day;  /* since 1970: of a consent, or from which on the number is another's; 0: none */
+    uint64_t import, row; /* of an import's row; 0: it is none */
+    uint32_t asked_by;    /* of a YES or a NO: the gateway and the record of the question; NONE */
     uint64_t question;
     uint16_t carrier;
 };
@@ -151,7 +164,7 @@ struct record {
     struct fact fact;
     struct progress progress;
     uint64_t appended_us;
-    uint64_t redis_life; /* of the server, then */
+    uint64_t executed_us; /* its write was first executed by Redis; 0: not yet */
 };
 
 struct snapshot {
@@ -209,9 +222,35 @@ struct pending {
     uint64_t key, request, asked_wall_ms, expires_wall_ms;
     uint8_t token_sha256[32];
     char asker[ASKER_SIZE];
+    bool declined;
 };
 
 #define SIM_NOTICES_MAX 512
+#define SIM_CAP_MAX     4
+
+/* redis_facts.c: what Redis holds for caps and for days */
+struct redis_places {
+    struct {
+        uint64_t key, message, until_ms; /* until_ms: of the wall; what is over is not there */
+        uint32_t place, gateway;
+    } places[SIM_NUMBERS_MAX * SIM_PROGRAMS * SIM_CAP_MAX];
+    size_t count;
+};
+struct redis_days {
+    struct {
+        uint64_t key;
+        uint32_t day;
+    } days[SIM_NUMBERS_MAX * (SIM_PROGRAMS + 1)];
+    size_t count;
+};
+void days_put(struct redis_days *days, uint64_t key, uint32_t day);
+void days_erase(struct redis_days *days, uint64_t number);
+void places_erase(struct redis_places *places, uint64_t number);
+uint32_t days_get(const struct redis_days *days, uint64_t key);
+uint32_t places_free(const struct redis_places *places, uint64_t key, uint32_t count,
+                     uint64_t now_ms);
+void places_ask(struct redis_places *places, const struct check *check, uint32_t gateway,
+                uint64_t now_ms, struct check_result *ret_result);
 
 struct redis_data {
     struct set opt_out, opt_in;
@@ -233,6 +272,8 @@ struct redis_data {
         uint64_t key, wall_ms;
     } stop_times[SIM_NUMBERS_MAX * (2 * SIM_PROGRAMS + 4)];
     size_t stop_time_count;
+    struct redis_places places;
+    struct redis_days days;
     struct node_fact nodes[SIM_GATEWAYS_MAX];
     struct notice notices[SIM_NOTICES_MAX]; /* oldest first; */
     size_t notice_count;
@@ -382,6 +423,15 @@ void wire_send_halves(struct world *world, uint32_t number, uint32_t program,
 
 /* people.c */
 
+struct verdict_seen {
+    uint32_t number;
+    uint32_t used_by; /* text index, or NONE */
+    uint64_t told_us;
+    /* Bits by program: what Redis held when it answered. Service: texts of ours but confirmations. */
+    uint32_t allows_marketing, allows_other, allows_question;
+    uint32_t forgotten; /* it had had an opt-out that stands, and lost it */
+};
+
 struct part_write {
     uint32_t connection, sequence, life; /* of the last submit_sm */
     uint32_t writes, refused;
@@ -392,7 +442,8 @@ struct text { /* a message that a submitter wants sent; its text begins with "#i
     uint32_t program, number, client, gateway;
     Assent__V1__Class message_class;
     bool reference, accepted, told, cancel_told, scheduled;
-    uint64_t id; /* of the last acceptance */
+    uint64_t id;        /* of the last acceptance */
+    uint64_t capped_us; /* it was last written, and a cap counts it; 0: not */
     uint64_t accepted_us, told_us, send_at_wall_ms, ttl_ms;
     uint32_t length;
     uint32_t zone;        /* of sim_zones: where the submitter says that the recipient is */
@@ -429,6 +480,8 @@ enum call_kind {
     CALL_SHOW,
     CALL_COMPLAIN,
     CALL_RESOLVE, /* the number's last complaint, and releases its hold */
+    CALL_HOLD,
+    CALL_RELEASE
 };
 
 struct call {
@@ -441,14 +494,36 @@ struct call {
 struct promise_to_tell { /* an answer that waits for the ledger */
     uint64_t ready_at, life;
     uint32_t gateway;
-    enum { TELL_ACCEPTED, TELL_CANCELLED, TELL_CALL } kind;
-    uint32_t what; /* text or call */
-    uint64_t id;
+    enum { TELL_ACCEPTED, TELL_CANCELLED, TELL_CALL, TELL_FILE } kind;
+    uint32_t what; /* text, call or file */
+    uint64_t id, next_row;
     bool ok;
     char token[65];
 };
 
+#define SIM_FILES_MAX 3
+#define SIM_FILE_ROWS 16
+
+struct file { /* to be imported: files.c */
+    Assent__V1__ImportKind kind;
+    uint32_t program, gateway, life, rows, numbers[SIM_FILE_ROWS], days_ago[SIM_FILE_ROWS];
+    bool begun, waits, ends, ended; /* waits: for an answer to be durable; ended: so it was told */
+    uint64_t import, next_row;      /* as it was told; 0: it will ask */
+};
+
+struct foresight { /* a dry run: foresight.c */
+    struct text text;
+    bool open, asked, room;
+    uint32_t life;
+    uint64_t call;
+    struct verdict_seen seen; /* when Redis was asked */
+};
+
 struct people {
+    struct file files[SIM_FILES_MAX];
+    uint32_t file_count;
+    struct foresight foresights[SIM_GATEWAYS_MAX];
+    uint64_t foresight_count;
     struct text *texts;
     size_t text_count, text_size;
     struct call *calls;
@@ -473,18 +548,11 @@ void people_show_reply(struct world *world, uint64_t call, const Assent__V1__Sho
 void people_receive(struct world *world, uint32_t number, uint32_t program, const char *text);
 /* A message to this number is about to leave: a subscriber may choose this moment. */
 void people_meddle(struct world *world, uint32_t number, uint32_t program_scope);
+void people_tell_file(struct world *world, uint32_t file, uint64_t import, uint64_t next_row,
+                      uint64_t ready_at);
 uint32_t people_find_number(const struct world *world, uint64_t number); /* index or NONE */
 
 /* oracle.c */
-
-struct verdict_seen {
-    uint32_t number;
-    uint32_t used_by; /* text index, or NONE */
-    uint64_t told_us;
-    /* Bits by program: what Redis held when it answered. Service: texts of ours but confirmations. */
-    uint32_t allows_marketing, allows_other, allows_question;
-    uint32_t forgotten; /* it had had an opt-out that stands, and lost it */
-};
 
 struct stop_scopes {
     uint16_t scopes[SIM_PROGRAMS + 1];
@@ -505,7 +573,7 @@ struct subscriber { /* what a subscriber and the carrier know about their consen
     } at[SIM_GATEWAYS_MAX];
     bool doubted; /* some opt-out of theirs may have meant less */
     uint32_t confirmations_due, confirmations;
-    uint64_t last_start_us, last_stop_us;
+    uint64_t last_start_us, last_stop_us, last_release_us;
 };
 
 struct submit_seen { /* a submit_sm as it left */
@@ -554,6 +622,8 @@ struct oracle {
         bool denied;
     } * moves;
     size_t move_count, move_size;
+    uint32_t reassigned_day[SIM_NUMBERS_MAX]; /* the newest that Redis ever had; 0: none */
+    uint64_t redis_lost_us;                   /* it has forgotten something then; 0 never */
     char (*service_texts)[PLAIN_SIZE];
     int *service_kinds;
     size_t service_count;
@@ -573,6 +643,21 @@ void oracle_appended(struct world *world, uint64_t sequence);
 void oracle_recovered(struct world *world);
 /* consents.c: a record has been appended; a text of marketing leaves. */
 void consents_appended(struct world *world, uint64_t sequence);
+uint32_t consents_day(const struct world *world, uint64_t number, uint32_t program);
+/* caps.c: does a cap count the text; it is written. */
+bool caps_count(const struct world *world, const struct text *text);
+void caps_written(struct world *world, uint32_t text);
+/* files.c */
+void files_begin(struct world *world);
+void files_told(struct world *world, uint32_t file, uint64_t import, uint64_t next_row);
+void files_appended(struct world *world, uint64_t sequence);
+void files_end(struct world *world);
+/* foresight.c */
+void foresight_begin(struct world *world);
+bool foresight_is(const struct check *check);
+void foresight_asked(struct world *world, const struct check *check,
+                     const struct verdict_seen *seen);
+void foresight_told(struct world *world, uint64_t call, const Assent__V1__PreflightReply *reply);
 void consents_check_marketing(struct world *world, uint32_t number, uint32_t program);
 void oracle_executed_check(struct world *world, const struct check *check,
                            struct verdict_seen *ret_seen);
@@ -596,6 +681,7 @@ void oracle_told_opt_out(struct world *world, uint32_t call);
 void oracle_told_complaint(struct world *world, uint32_t call);
 /* The hold of a complaint is about to be released; it was not. */
 void oracle_asked_release(struct world *world, uint32_t number);
+void oracle_any_release(struct world *world, uint32_t number);
 void oracle_kept_hold(struct world *world, uint32_t number);
 void oracle_turn_over(struct world *world);
 bool oracle_settled(struct world *world); /* nothing is open in a ledger */

@@ -261,6 +261,36 @@ static void operators_deny_without_a_program(void **state)
     world_release(&w);
 }
 
+static Assent__V1__Code release(const char *number)
+{
+    Assent__V1__ReleaseRequest request = ASSENT__V1__RELEASE_REQUEST__INIT;
+    request.number = (char *)(uintptr_t)number;
+    request.reason = (char *)(uintptr_t) "a letter";
+    w.consent_code = ASSENT__V1__CODE__CODE_OK;
+    engine_release_hold(w.engine, CLIENT_OPERATOR, 1, &request, w.now);
+    world_settle(&w);
+    return w.consent_code;
+}
+
+/* And a second one finds none; a person's own opt-out is none. */
+static void a_release_needs_a_hold(void **state)
+{
+    (void)state;
+    begin();
+    w.state.opted_out[0] = w.state.opted_out[3] = true; /* everything, and the program */
+    assert_int_equal(release(NUMBER), ASSENT__V1__CODE__CODE_NOT_FOUND);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN, NULL), 0);
+    w.state.opted_out[1] = true;
+    assert_int_equal(release(NUMBER), ASSENT__V1__CODE__CODE_OK);
+    assert_int_equal(w.last_write.kind, WRITE_LIFT_OPT_OUT);
+    assert_int_equal(w.last_write.scope_count, 1);
+    assert_int_equal(w.last_write.scopes[0], SCOPE_HOLD);
+    w.state.opted_out[1] = false;
+    assert_int_equal(release(NUMBER), ASSENT__V1__CODE__CODE_NOT_FOUND);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN, NULL), 1);
+    world_release(&w);
+}
+
 static void a_hold_cancels_what_waits(void **state)
 {
     (void)state;
@@ -290,6 +320,7 @@ int main(void)
         cmocka_unit_test(an_answer_goes_to_the_sender_that_asked),
         cmocka_unit_test(no_question_is_open_after_its_time),
         cmocka_unit_test(operators_deny_without_a_program),
+        cmocka_unit_test(a_release_needs_a_hold),
         cmocka_unit_test(a_hold_cancels_what_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
