@@ -256,6 +256,17 @@ bool ledger_no_space(const struct ledger *ledger)
     return atomic_load(&ledger->writer.no_space);
 }
 
+void ledger_set_work(struct ledger *ledger, enum err (*work)(void *context), void *context)
+{
+    ledger->writer.work = work;
+    ledger->writer.work_context = context;
+}
+
+void ledger_work(struct ledger *ledger)
+{
+    writer_work(&ledger->writer);
+}
+
 void ledger_close(struct ledger *ledger)
 {
     settle(ledger);

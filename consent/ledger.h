@@ -59,6 +59,12 @@ void ledger_acknowledge(struct ledger *ledger);
 bool ledger_failed(const struct ledger *ledger);   /* an fsync or write error: final */
 bool ledger_no_space(const struct ledger *ledger); /* disk full now, or under the reserve */
 
+/* Other small files that have to be synced: `work` runs on the ledger's thread between two batches, soon after
+ * each ledger_work(), and when the ledger is closed. ERR_IO of it is as final as the ledger's own. Set once,
+ * before the first ledger_work(). */
+void ledger_set_work(struct ledger *ledger, enum err (*work)(void *context), void *context);
+void ledger_work(struct ledger *ledger);
+
 /* Writes and fsyncs everything, stops the thread, releases the lock. */
 void ledger_close(struct ledger *ledger);
 

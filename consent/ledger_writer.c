@@ -226,7 +226,18 @@ static bool write_batch(struct ledger_writer *writer, const struct batch *batch)
     return true;
 }
 
-/* Until a batch is offered or the writer is stopping; at most until `until_ms` where that is not 0. */
+/* False when writing is over for good. */
+static bool do_work(struct ledger_writer *writer)
+{
+    if (!atomic_exchange(&writer->work_wanted, false) ||
+        writer->work(writer->work_context) != ERR_IO)
+        return true;
+    atomic_store(&writer->failed, true);
+    wake(writer);
+    return false;
+}
+
+/* Until a batch is offered, there is work or the writer is stopping; at most until `until_ms` where that is not 0. */
 static void wait_for_change(struct ledger_writer *writer, uint64_t until_ms)
 {
     struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
@@ -234,7 +245,8 @@ static void wait_for_change(struct ledger_writer *writer, uint64_t until_ms)
     pthread_mutex_lock(&writer->mutex);
     int result = 0;
     while (atomic_load(&writer->handover) == WRITER_IDLE && !atomic_load(&writer->stopping) &&
-           result != ETIMEDOUT && (until_ms != 0 || !checkpoint_wanted(writer)))
+           !atomic_load(&writer->work_wanted) && result != ETIMEDOUT &&
+           (until_ms != 0 || !checkpoint_wanted(writer)))
         result = until_ms ? pthread_cond_timedwait(&writer->changed, &writer->mutex, &until)
                           : pthread_cond_wait(&writer->changed, &writer->mutex);
     pthread_mutex_unlock(&writer->mutex);
@@ -262,6 +274,8 @@ static void *run(void *context)
                 return NULL;
             batch_empty(batch);
         }
+        if (!do_work(writer))
+            return NULL;
         if (checkpoint_wanted(writer) &&
             ((stopping && batch == NULL) || now_ms() >= writer->checkpoint_due_ms) &&
             !make_checkpoint(writer))
@@ -316,6 +330,12 @@ void writer_sign(struct ledger_writer *writer, int folder, const struct note_sig
     writer->checkpointer.signer = signer;
     writer->checkpointer.previous = previous;
     atomic_store(&writer->signing, true);
+    signal_change(writer);
+}
+
+void writer_work(struct ledger_writer *writer)
+{
+    atomic_store(&writer->work_wanted, true);
     signal_change(writer);
 }
 

@@ -34,6 +34,9 @@ struct ledger_writer {
     _Atomic uint64_t durable;
     _Atomic uint64_t checkpointed; /* records that the latest checkpoint covers */
     atomic_bool signing;           /* the thread makes checkpoints: `checkpointer` has its keys */
+    atomic_bool work_wanted;       /* `work` is set and is to be called */
+    enum err (*work)(void *context);
+    void *work_context;
     atomic_bool failed;
     atomic_bool no_space;
     atomic_bool stopping;
@@ -58,6 +61,9 @@ void writer_start(struct ledger_writer *writer, const struct segment *segment,
 /* From now on, checkpoints in `folder`, which is taken over. */
 void writer_sign(struct ledger_writer *writer, int folder, const struct note_signer *signer,
                  const struct note_signer *previous);
+
+/* The thread calls `work` soon. */
+void writer_work(struct ledger_writer *writer);
 
 /* False while an earlier batch still waits to be taken. */
 MUST_CHECK bool writer_offer(struct ledger_writer *writer, struct batch *batch);

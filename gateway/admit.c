@@ -385,6 +385,17 @@ static bool resolve(struct engine *e, uint16_t client, const Assent__V1__Message
     return resolve_text(e, in, s, v);
 }
 
+static uint64_t ahead_ms_of(const struct engine *e, const struct submission *s)
+{
+    return s->send_at_wall_ms > e->now.wall_ms ? s->send_at_wall_ms - e->now.wall_ms : 0;
+}
+
+static bool has_key(struct engine *e, const struct submission *s)
+{
+    return !secret_is_text(e, (uint16_t)s->program, (uint8_t)s->message_class) ||
+           secret_is_ready(e, (ahead_ms_of(e, s) + s->ttl_ms) * US_PER_MS);
+}
+
 static bool has_capacity(struct engine *e, const struct submission *s, struct submit_verdict *v)
 {
     const char *why;
@@ -403,6 +414,9 @@ static bool has_capacity(struct engine *e, const struct submission *s, struct su
         e->config->max_memory_octets)
         return refuse(v, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED,
                       "`limits: memory` is reached: submit again later");
+    if (!has_key(e, s))
+        return refuse(v, ASSENT__V1__CODE__CODE_UNAVAILABLE,
+                      "the disk has not yet taken the key to encrypt its text with: submit again");
     return true;
 }
 
@@ -483,6 +497,10 @@ static void record_accepted(struct engine *e, struct message *m, const struct ac
     personal.number = m->number;
     personal.text = text;
     personal.reference = UNCONST(a->reference);
+    if (m->epoch != 0 && e->plant != PLANT_TEXT_IN_CLEAR) {
+        secret_put(e, m, e->ports->ledger_next(e->ports->context), &personal);
+        secret_put_hash(e, m, &personal);
+    }
     Assent__V1__Event event = EVENT_INIT(e);
     event.program = e->program_scope[m->program];
     event.body_case = ASSENT__V1__EVENT__BODY_ACCEPTED;
@@ -513,11 +531,6 @@ static void hold_for_quiet(struct engine *e, struct message *m, uint64_t until_m
     v->due_wall_ms = message_due_wall_ms(e, m);
 }
 
-static uint64_t ahead_ms_of(const struct engine *e, const struct submission *s)
-{
-    return s->send_at_wall_ms > e->now.wall_ms ? s->send_at_wall_ms - e->now.wall_ms : 0;
-}
-
 static void fill(const struct engine *e, uint16_t client, const struct submission *s,
                  struct message *m)
 {
@@ -539,6 +552,7 @@ static void accept(struct engine *e, uint16_t client, const Assent__V1__Message 
 {
     struct message *m = message_new(&e->messages, s->number, s->text);
     fill(e, client, s, m);
+    secret_join(e, m);
     struct acceptance a = {.campaign = in->campaign,
                            .reference = in->reference,
                            .reference_hash = s->reference,

@@ -30,6 +30,7 @@ enum quiet_mode { QUIET_AUTO, QUIET_ALL, QUIET_OFF }; /* marketing; transactiona
 enum brand_named { BRAND_ADD, BRAND_REQUIRE, BRAND_OFF };
 enum link_shorteners { SHORTENERS_REFUSED, SHORTENERS_ALLOWED };
 enum content_rules { CONTENT_OF_MARKETING, CONTENT_OF_ALL };
+enum texts { TEXTS_WHOLE, TEXTS_HASHED, TEXTS_NONE };
 enum do_not_call { DO_NOT_CALL_OFF, DO_NOT_CALL_REGISTER };
 enum on_unknown { UNKNOWN_NEVER_AGAIN, UNKNOWN_SEND_AGAIN }; /* P6; marketing: always never */
 
@@ -68,6 +69,7 @@ struct program_config {
     enum do_not_call do_not_call;
     enum brand_named brand_named; /* what becomes of a text that does not name the brand */
     enum link_shorteners link_shorteners;
+    enum texts texts; /* what the ledger keeps of them once they are sent; of codes never any */
     enum content_rules content_rules; /* which texts the two before are about */
     bool smart_encoding;              /* typographic characters may be replaced; smpp/simplify.h */
     enum quiet_mode quiet_hours;

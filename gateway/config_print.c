@@ -161,6 +161,10 @@ static void print_program(const struct config *config, const struct program_conf
         fprintf(out, "    quiet hours of the recipient's place: marketing%s waits\n",
                 program->quiet_hours == QUIET_ALL ? " and transactional" : "");
     print_gates(program, out);
+    if (program->texts != TEXTS_WHOLE)
+        fprintf(out, "    the ledger keeps %s once they are sent\n",
+                program->texts == TEXTS_HASHED ? "hashes of its texts alone"
+                                               : "nothing of its texts");
     if (program->smart_encoding)
         fprintf(out, "    typographic characters are replaced where a text then fits GSM 7-bit\n");
 }

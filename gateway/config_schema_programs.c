@@ -113,6 +113,8 @@ static const char *const brand_words[] = {"add", "require", "off", NULL};
 static const char *const shortener_words[] = {"refuse", "allow", NULL};
 static const char *const content_words[] = {"marketing", "all", NULL};
 
+static const char *const texts_words[] = {"whole", "hashed", "none", NULL};
+
 static const struct field cap_fields[] = {
     {"count", read_number, MEMBER(struct program_config, frequency_cap.count), .with = &integer,
      .min = 1, .max = CAP_PLACES_MAX, .required = true},
@@ -153,19 +155,30 @@ static const struct field program_fields[] = {
      .with = shortener_words},
     {"content_rules", read_word, MEMBER(struct program_config, content_rules),
      .with = content_words},
+    {"texts", read_word, MEMBER(struct program_config, texts), .with = texts_words},
 };
 static const struct mapping program_mapping = MAPPING("a program", program_fields);
+
+static bool sends_only(const struct program_config *program, unsigned message_class)
+{
+    bool only = true;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        only = only && (c == message_class || !program->classes[c]);
+    return only;
+}
 
 static void check_program(struct reading *reading, yaml_node_t *node,
                           struct program_config *program)
 {
-    bool only_marketing = true;
     if (program->brand[0] == '\0')
         strcpy(program->brand, program->name);
-    for (unsigned c = 0; c < CLASS_COUNT; c++)
-        only_marketing =
-            only_marketing && (c == ASSENT__V1__CLASS__MARKETING || !program->classes[c]);
-    if (program->on_unknown == UNKNOWN_SEND_AGAIN && only_marketing)
+    if (program->texts != TEXTS_WHOLE && sends_only(program, ASSENT__V1__CLASS__OTP))
+        FAULT(reading, node,
+              "program %s: `texts` is for other classes than otp: nothing is ever kept of a code, "
+              "since its hash would give it away",
+              program->name);
+    if (program->on_unknown == UNKNOWN_SEND_AGAIN &&
+        sends_only(program, ASSENT__V1__CLASS__MARKETING))
         FAULT(reading, node,
               "program %s: `on_unknown: send_again` is for otp, transactional and emergency; "
               "marketing is never sent again",

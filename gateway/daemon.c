@@ -105,6 +105,8 @@ static void daemon_turn(struct daemon *daemon)
     engine_on_durable(daemon->engine, ledger_durable(daemon->ledger));
     uint64_t wake_us = engine_turn(daemon->engine, now);
     engine_flushed(daemon->engine, clock_now());
+    if (secret_keys_have_work(daemon->keys))
+        ledger_work(daemon->ledger);
     submit_server_turn(daemon->server, now, ledger_durable(daemon->ledger),
                        ledger_next(daemon->ledger));
     if (engine_snapshot_due(daemon->engine) && daemon->drain_by_us == 0)
@@ -367,12 +369,13 @@ static bool start(struct daemon *daemon, int signals)
     daemon->base = new_base();
     daemon_ports_init(daemon);
     daemon->engine = engine_new(daemon->config, &daemon->ports, &key, seed);
-    if (!daemon_recover(daemon) || !listen_for_submitters(daemon) || !listen_for_http(daemon))
+    if (!daemon_open_keys(daemon) || !daemon_recover(daemon) || !listen_for_submitters(daemon) ||
+        !listen_for_http(daemon))
         return false;
     connect_store(daemon);
     add_events(daemon, signals);
     engine_start(daemon->engine, clock_now());
-    return true;
+    return daemon_prepare_keys(daemon);
 }
 
 /* The store and the links may still speak to the engine while they go. */
@@ -389,6 +392,7 @@ static void release(struct daemon *daemon)
     if (daemon->ledger != NULL)
         ledger_close(daemon->ledger);
     note_signer_free(daemon->signer);
+    secret_keys_free(daemon->keys);
     certificates_free(daemon->certificates);
     if (daemon->base != NULL)
         event_base_free(daemon->base);

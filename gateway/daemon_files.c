@@ -4,6 +4,7 @@
  *     DATA/node.key    32 octets from the kernel; keys the hashes of client references
  *     DATA/person.key  16 octets, the same for all gateways on one Redis: keys the fingerprints of erased people
  *     DATA/ledger.key  gateway/signing_key.h
+ *     DATA/text.keys   consent/secret_keys.h
  *     DATA/ledger/     } consent/ledger.h
  *     DATA/snapshots/  }
  */
@@ -172,6 +173,44 @@ bool daemon_keep_person_key(struct daemon *daemon, const uint8_t key[PERSON_KEY_
     memcpy(daemon->person_key, key, PERSON_KEY_SIZE);
     person_key_set(key);
     daemon->person_key_kept = true;
+    return true;
+}
+
+/* Keys of texts that are not kept -------------------------------------------------------------- */
+
+static bool keys_fault(const char *why)
+{
+    log_event(LOG_ERROR, "no_text_keys", "why=\"%s\"", why);
+    return false;
+}
+
+static void know_key(void *context, uint32_t id, const uint8_t key[SECRET_KEY_SIZE])
+{
+    engine_know_key(context, id, key);
+}
+
+bool daemon_open_keys(struct daemon *daemon)
+{
+    const char *why = "";
+    if (secret_keys_open(daemon->config->data_dir, &daemon->keys, &why) != ERR_OK)
+        return keys_fault(why);
+    secret_keys_hand_over(daemon->keys, know_key, daemon->engine);
+    return true;
+}
+
+bool daemon_prepare_keys(struct daemon *daemon)
+{
+    struct engine_status status;
+    engine_status(daemon->engine, &status);
+    if (status.texts_lost > 0)
+        log_event(LOG_WARN, "texts_lost",
+                  "messages=%" PRIu64
+                  " why=\"%s/text.keys no longer has the keys of their texts, so they ended "
+                  "without being sent\"",
+                  status.texts_lost, daemon->config->data_dir);
+    if (secret_keys_work(daemon->keys) == ERR_IO)
+        return keys_fault(strerror(errno));
+    ledger_set_work(daemon->ledger, secret_keys_work, daemon->keys);
     return true;
 }
 

@@ -370,6 +370,18 @@ static bool port_erasure_destroy(void *context, const uint64_t *records, size_t 
     return daemon_erasure_destroy(context, records, count);
 }
 
+static bool port_key_take(void *context, uint32_t *ret_id, uint8_t ret_key[SECRET_KEY_SIZE])
+{
+    struct daemon *daemon = context;
+    return secret_keys_take(daemon->keys, ret_id, ret_key);
+}
+
+static void port_key_destroy(void *context, uint32_t id)
+{
+    struct daemon *daemon = context;
+    secret_keys_destroy(daemon->keys, id);
+}
+
 static void port_random(void *context, void *out, size_t length)
 {
     (void)context;
@@ -401,6 +413,8 @@ void daemon_ports_init(struct daemon *daemon)
         .ledger_room = port_ledger_room,
         .ledger_no_space = port_ledger_no_space,
         .ledger_scan = port_ledger_scan,
+        .key_take = port_key_take,
+        .key_destroy = port_key_destroy,
         .store_check = port_store_check,
         .store_write = port_store_write,
         .store_lookup = port_store_lookup,

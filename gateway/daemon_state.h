@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "consent/ledger.h"
+#include "consent/secret_keys.h"
 #include "consent/store.h"
 #include "gateway/config.h"
 #include "gateway/daemon.h"
@@ -76,6 +77,7 @@ struct daemon {
     struct event_base *base;
     struct ledger *ledger;
     struct note_signer *signer; /* of its checkpoints */
+    struct secret_keys *keys;   /* of texts that are not kept */
     struct ledger_reader
         *scan; /* of ledger_scan(): kept while it is read on from where it stands */
     uint64_t scan_next;
@@ -118,7 +120,11 @@ MUST_CHECK bool daemon_node_key(const char *data_dir, struct hash_key *ret_key);
 /* The key of fingerprints: read at the start, kept for good when Redis has been met for the first time. */
 MUST_CHECK bool daemon_person_key(struct daemon *daemon);
 MUST_CHECK bool daemon_keep_person_key(struct daemon *daemon, const uint8_t key[PERSON_KEY_SIZE]);
+/* The keys of texts that are not kept are the engine's from here on. */
+MUST_CHECK bool daemon_open_keys(struct daemon *daemon);
 MUST_CHECK bool daemon_recover(struct daemon *daemon);
+/* After engine_start(): new keys are there, and from now on made by the ledger's thread. */
+MUST_CHECK bool daemon_prepare_keys(struct daemon *daemon);
 
 /* daemon_snapshot.c */
 void daemon_snapshot_start(struct daemon *daemon, struct instant now);

@@ -38,6 +38,7 @@ void message_leave_state(struct engine *e, struct message *m)
 void message_finish(struct engine *e, struct message *m, Assent__V1__Outcome outcome)
 {
     message_leave_state(e, m);
+    secret_release(e, m);
     message_set_quiet(e, m, false);
     if (outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN) {
         e->metrics.ended[m->message_class][outcome]++;
@@ -95,8 +96,7 @@ void message_hold_until(struct engine *e, struct message *m, Assent__V1__Reason 
 void message_in_doubt(struct engine *e, struct message *m, uint64_t until_us)
 {
     message_leave_state(e, m);
-    if (m->message_class == ASSENT__V1__CLASS__OTP)
-        message_wipe(m);
+    secret_release(e, m);
     message_set_state(&e->messages, m, MESSAGE_IN_DOUBT);
     wheel_set(&e->wheel, &m->timer, until_us);
 }
@@ -111,8 +111,7 @@ void message_to_sent(struct engine *e, struct message *m)
     struct carrier *c = message_carrier(e, m);
     message_leave_state(e, m);
     m->intent = false;
-    if (m->message_class == ASSENT__V1__CLASS__OTP)
-        message_wipe(m);
+    secret_release(e, m);
     message_set_state(&e->messages, m, MESSAGE_SENT);
     c->awaiting_receipt++;
     wheel_set(&e->wheel, &m->timer, e->now.mono_us + c->config->receipt_timeout_ms * US_PER_MS);

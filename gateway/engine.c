@@ -76,6 +76,7 @@ void engine_free(struct engine *e)
     registry_release(e);
     reviews_release(e);
     preflights_free(e);
+    secrets_free(e);
     table_release(&e->orphans);
     free(e->reference_ring);
     free(e->ended);
@@ -153,6 +154,7 @@ static uint64_t next_turn(struct engine *e)
     next = minimum(next, minimum(receipts_next_us(e), failover_next_us(e)));
     next = minimum(next, minimum(long_replies_next_us(e), wheel_next(&e->sender_wheel)));
     next = minimum(next, minimum(reviews_next_us(e), erasures_next_us(e)));
+    next = minimum(next, secrets_next_us(e));
     const struct message *intent = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
     if (intent != NULL && intent->attempt_sequence <= e->durable)
         next = minimum(next, now_us + US_PER_MS);
@@ -215,6 +217,7 @@ uint64_t engine_turn(struct engine *e, struct instant now)
     e->ports->ledger_flush(e->ports->context);
     e->ports->store_flush(e->ports->context);
     carriers_flush(e);
+    secrets_turn(e);
     message_free_ended(&e->messages);
     return next_turn(e);
 }
@@ -288,7 +291,8 @@ static void drain_turn(struct engine *e)
     for (uint16_t i = 0; i < e->config->carrier_count; i++)
         for (uint16_t j = 0; j < e->carriers[i].link_count; j++)
             unbind(e, &e->carriers[i].links[j]);
-    if (!all_closed(e) || !nodes_sign_off(e))
+    bool late = e->now.mono_us >= e->drain_by_us + FORCE_CLOSE_US;
+    if (!all_closed(e) || (!secrets_settled(e) && !late) || !nodes_sign_off(e))
         return;
     Assent__V1__NodeStopped body = ASSENT__V1__NODE_STOPPED__INIT;
     body.drained = pipeline_is_empty(e);
@@ -328,6 +332,7 @@ void engine_status(const struct engine *e, struct engine_status *ret)
     const uint64_t *counts = e->messages.counts;
     *ret = (struct engine_status){
         .open_messages = e->messages.by_id.count,
+        .texts_lost = e->texts_lost,
         .scheduled = counts[MESSAGE_SCHEDULED],
         .quiet = e->quiet_held,
         .waiting = counts[MESSAGE_WAITING] + counts[MESSAGE_RETRY],

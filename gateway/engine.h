@@ -31,6 +31,10 @@ void engine_free(struct engine *engine);
 MUST_CHECK enum err engine_replay(struct engine *engine, uint64_t sequence, struct span public_part,
                                   struct span personal_part, const char **ret_why);
 
+/* Before engine_replay(): every key that texts may be encrypted with (consent/secret_keys.h). Those that no
+ * open message needs are destroyed by the first turn. */
+void engine_know_key(struct engine *engine, uint32_t id, const uint8_t key[SECRET_KEY_SIZE]);
+
 /* Replay is over. Messages with an intent and no outcome become `unknown` (P6); links open. */
 void engine_start(struct engine *engine, struct instant now);
 
@@ -165,6 +169,7 @@ int engine_program_of_scope(const struct engine *engine, uint32_t scope);
 const struct metrics *engine_metrics(const struct engine *engine);
 struct engine_status {
     uint64_t open_messages, scheduled, quiet, waiting, awaiting_receipt, memory_octets;
+    uint64_t texts_lost; /* messages that ended at the start: the keys of their texts were gone */
     bool gate_open;
     const char *gate_why; /* when open: what Redis may lose, or "" */
     bool draining;
@@ -293,13 +298,15 @@ enum plant {
     PLANT_CAP_ANY_PLACE,   /* P1: after a crash a place of another message is taken for one's own */
     PLANT_CONSENT_AGELESS, /* P1: a consent that is too old still counts */
     PLANT_OWNER_ASSUMED,   /* P1: an older consent counts for a number that was reassigned */
-    PLANT_START_LIFTS_HOLD,  /* P3: a handset takes a hold back */
-    PLANT_RELEASE_LIFTS_ALL, /* P3: the operator's release takes back what the person ended too */
-    PLANT_IMPORT_FORGOTTEN,  /* P5: after a crash an import begins anew */
-    PLANT_IMPORT_TOLD_EARLY, /* P5: rows are said to be recorded before they are durable */
-    PLANT_IMPORT_LIFTS,      /* P3: an imported opt-in takes an opt-out back */
-    PLANT_FORESIGHT_BLIND,   /* P1: a dry run does not look at opt-outs */
-    PLANT_FORESIGHT_TAKES,   /* P1: a dry run takes a place under a cap */
+    PLANT_START_LIFTS_HOLD,    /* P3: a handset takes a hold back */
+    PLANT_RELEASE_LIFTS_ALL,   /* P3: the operator's release takes back what the person ended too */
+    PLANT_IMPORT_FORGOTTEN,    /* P5: after a crash an import begins anew */
+    PLANT_IMPORT_TOLD_EARLY,   /* P5: rows are said to be recorded before they are durable */
+    PLANT_IMPORT_LIFTS,        /* P3: an imported opt-in takes an opt-out back */
+    PLANT_FORESIGHT_BLIND,     /* P1: a dry run does not look at opt-outs */
+    PLANT_FORESIGHT_TAKES,     /* P1: a dry run takes a place under a cap */
+    PLANT_KEY_DESTROYED_EARLY, /* P5: a text's key goes when its epoch is closed */
+    PLANT_TEXT_IN_CLEAR,       /* a code stands in the ledger */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -21,6 +21,7 @@
  *   erasure.c   erasure of a person on request
  *   complaints.c  opened and resolved
  *   record.c    events into the ledger               recover.c    replay and snapshot
+ *   secret.c    texts that are not kept
  *
  * Only these files include this header. */
 #ifndef GATEWAY_ENGINE_STATE_H
@@ -228,6 +229,30 @@ struct denial {
     uint64_t until_us;
 };
 
+/* ---- texts that are not kept: secret.c ---- */
+
+#define SECRET_TERMS 5
+
+struct epoch {
+    uint32_t id;
+    struct secret *key;  /* NULL: the place is free */
+    uint64_t open;       /* messages that need their text */
+    uint64_t settled_at; /* the record after which the last of them did not */
+    bool unsettled;      /* one more did not in this turn */
+    bool closed;
+};
+
+struct secrets {
+    struct epoch epochs[SECRET_KEYS_MAX];
+    uint8_t open[SECRET_TERMS]; /* the epoch that texts join, + 1; 0: none */
+    uint64_t close_at_us[SECRET_TERMS];
+    bool look; /* an epoch may be at its end */
+    uint8_t random[1024];
+    size_t random_left;
+    uint8_t encrypted[TEXT_OCTETS_MAX + SECRET_OVERHEAD]; /* the last one, */
+    uint8_t hash[TEXT_HASH_SIZE];                         /* and this, until they are packed */
+};
+
 /* A lookup in Redis that somebody waits for: a consent call or a reply from a handset. */
 struct inquiry;
 
@@ -389,6 +414,9 @@ struct engine {
     struct quiet_cache *quiet_cache;
     uint64_t quiet_held; /* messages that wait for their end */
 
+    struct secrets secrets;
+    uint64_t texts_lost; /* messages that ended at the start for want of a key */
+
     uint8_t *scratch;   /* for packing one event */
     struct arena arena; /* for unpacking one */
 };
@@ -424,6 +452,30 @@ void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outco
 void record_cancelled(struct engine *e, struct message *m, uint16_t scope, uint64_t cause,
                       const char *node);
 bool event_is_consent(const Assent__V1__Event *event);
+
+/* ---- secret.c: texts that are not kept ---- */
+bool secret_is_text(const struct engine *e, uint16_t program, uint8_t message_class);
+/* False: no key is to be had now. */
+bool secret_is_ready(struct engine *e, uint64_t lifetime_us);
+/* The message has just been made, and secret_is_ready(): from here on its text is to be put in by secret_put(),
+ * where it has an epoch. */
+void secret_join(struct engine *e, struct message *m);
+/* Instead of the text; good until the next call. `id`: of the message, which may not have it yet. */
+void secret_put(struct engine *e, const struct message *m, uint64_t id,
+                Assent__V1__Personal *personal);
+/* What its program wants to keep of it. */
+void secret_put_hash(struct engine *e, const struct message *m, Assent__V1__Personal *personal);
+/* The text is needed no more. */
+void secret_release(struct engine *e, struct message *m);
+/* The text of an `accepted`, in `out` or in `personal`; *ret_epoch is for the message. Lost: without its key. */
+struct span secret_replay(struct engine *e, uint64_t id, const Assent__V1__Personal *personal,
+                          char out[TEXT_OCTETS_MAX], uint8_t *ret_epoch, bool *ret_lost);
+/* This may be a copy of another process: no nonce of its may be used here. */
+void secret_forked(struct engine *e);
+void secrets_turn(struct engine *e);          /* after all that records an end */
+bool secrets_settled(const struct engine *e); /* every key that could be destroyed is */
+uint64_t secrets_next_us(const struct engine *e);
+void secrets_free(struct engine *e);
 
 /* ---- registry.c: which senders may send what where; gateway/registry.h ---- */
 void registry_configure(struct engine *e); /* at start, and when the configuration changes */

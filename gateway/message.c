@@ -152,8 +152,6 @@ void message_free_ended(struct message_store *store)
         TAILQ_REMOVE(ended, message, link);
         store->counts[MESSAGE_ENDED]--;
         store->octets -= message_octets(message->text_length);
-        if (message->message_class == ASSENT__V1__CLASS__OTP)
-            message_wipe(message);
         message_drop(store, message);
     }
 }

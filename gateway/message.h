@@ -88,7 +88,9 @@ struct message {
     uint8_t cap_mode;       /* enum cap_mode of the next question */
     uint8_t content_faults; /* consent/policy.h, as found in the configuration of `content_round` */
     uint16_t content_round; /* 0: not looked at yet */
-    uint8_t worst_receipt;  /* a part's final state that was not DELIVERED; 0 for none */
+    uint8_t epoch;  /* of the key of its text (secret.c); 0: the text is kept, or needed no more */
+    bool text_lost; /* recovered without its key */
+    uint8_t worst_receipt; /* a part's final state that was not DELIVERED; 0 for none */
     char text[];
 };
 
@@ -126,7 +128,7 @@ void message_set_state(struct message_store *store, struct message *message,
 /* Its memory, when it is on no list any more: for those who keep messages in lists of their own. */
 void message_drop(struct message_store *store, struct message *message);
 
-/* Frees everything on the ENDED list; one-time codes are wiped first. */
+/* Frees everything on the ENDED list. */
 void message_free_ended(struct message_store *store);
 
 /* Overwrites the text of a message that needs it no more. */

@@ -101,11 +101,12 @@ static const char *const reason_names[METRIC_REASONS] = {"none",
                                                          "frequency_cap",
                                                          "content_refused",
                                                          "do_not_originate",
-                                                         "erasure"};
+                                                         "erasure",
+                                                         "text_lost"};
 
 _Static_assert(ASSENT__V1__CLASS__SERVICE + 1 == METRIC_CLASSES, "a name for each class");
 _Static_assert(ASSENT__V1__OUTCOME__SENT_NO_RECEIPT + 1 == METRIC_OUTCOMES, "for each outcome");
-_Static_assert(ASSENT__V1__REASON__ERASURE + 1 == METRIC_REASONS, "for each reason");
+_Static_assert(ASSENT__V1__REASON__TEXT_LOST + 1 == METRIC_REASONS, "for each reason");
 
 const char *class_name(Assent__V1__Class message_class)
 {

@@ -12,7 +12,7 @@
 
 #define METRIC_CLASSES  6
 #define METRIC_OUTCOMES 10
-#define METRIC_REASONS  24
+#define METRIC_REASONS  25
 
 enum counter {
     COUNT_SUBMIT_REFUSED,

@@ -9,6 +9,7 @@
 
 #include "consent/gate.h"
 #include "consent/person.h"
+#include "consent/secret.h"
 #include "proto/assent.pb-c.h"
 #include "proto/base/bytes.h"
 
@@ -29,6 +30,10 @@ struct ports {
                             void (*each)(void *engine, uint64_t sequence, struct span public_part,
                                          struct span personal_part),
                             void *engine);
+
+    /* Keys of texts that are not kept: as in consent/secret_keys.h. */
+    bool (*key_take)(void *context, uint32_t *ret_id, uint8_t ret_key[SECRET_KEY_SIZE]);
+    void (*key_destroy)(void *context, uint32_t id);
 
     /* Consent store: as in consent/store.h. */
     bool (*store_check)(void *context, const struct check *check);
@@ -68,7 +73,7 @@ struct ports {
     bool (*erasure_find)(void *context, const struct person_mark *person, uint64_t until);
     bool (*erasure_destroy)(void *context, const uint64_t *records, size_t count);
 
-    void (*random)(void *context, void *out, size_t length); /* for one-time tokens */
+    void (*random)(void *context, void *out, size_t length); /* for one-time tokens and nonces */
 };
 
 #endif

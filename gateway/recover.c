@@ -58,8 +58,15 @@ static void replay_accepted(struct engine *e, uint64_t sequence, const Assent__V
         *table_put(&e->orphans, id) = event->program;
         return;
     }
-    struct message *m =
-        message_new(&e->messages, personal->number, span_from_string(personal->text));
+    char room[TEXT_OCTETS_MAX];
+    uint8_t epoch;
+    bool lost;
+    struct span text = secret_replay(e, id, personal, room, &epoch, &lost);
+    struct message *m = message_new(&e->messages, personal->number, text);
+    m->epoch = epoch;
+    m->text_lost = lost;
+    if (epoch != 0)
+        explicit_bzero(room, text.length);
     m->program = (uint16_t)program;
     m->client = (uint16_t)client_index(e, body->client);
     m->carrier = (uint16_t)carrier;
@@ -383,7 +390,7 @@ static void settle_intent(struct engine *e, struct message *m)
     if (e->plant == PLANT_RESEND_AFTER_CRASH) {
         m->intent = false;
         message_wait(e, m, false);
-    } else if (may_send_again(e, m)) {
+    } else if (may_send_again(e, m) && !m->text_lost) {
         m->resent = true;
         m->due_us = e->now.mono_us + e->config->retry_min_ms * US_PER_MS;
         record_deferred(e, m);
@@ -401,7 +408,7 @@ static void place(struct engine *e, struct message *m)
     m->accepted_us = to_monotonic(e, m->accepted_us);
     m->expires_us = to_monotonic(e, m->expires_us);
     m->due_us = m->due_us ? to_monotonic(e, m->due_us) : 0;
-    if (m->done == 0 && !m->unknown)
+    if (m->done == 0 && !m->unknown && !m->text_lost)
         (void)message_plan(e, m); /* the carrier may take texts in another form now */
     if (m->unknown) {
         message_in_doubt(e, m, m->due_us);
@@ -410,6 +417,10 @@ static void place(struct engine *e, struct message *m)
         receipts_settle(e, m);
     } else if (m->intent) {
         settle_intent(e, m);
+    } else if (m->text_lost) {
+        e->texts_lost++;
+        message_wait(e, m, false);
+        message_end(e, m, ASSENT__V1__OUTCOME__CANCELLED, ASSENT__V1__REASON__TEXT_LOST, 0, 0);
     } else {
         message_wait(e, m, false);
         if (m->stopped)
@@ -480,7 +491,7 @@ static void put_accepted(struct snapshot *s, const struct message *m)
 {
     const struct engine *e = s->e;
     char text[TEXT_OCTETS_MAX + 1];
-    bool needs_text = m->state < MESSAGE_SENT;
+    bool needs_text = m->state < MESSAGE_SENT && m->epoch == 0;
     size_t length = needs_text ? m->text_length : 0;
     memcpy(text, m->text, length);
     text[length] = '\0';
@@ -503,6 +514,8 @@ static void put_accepted(struct snapshot *s, const struct message *m)
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     personal.number = m->number;
     personal.text = text;
+    if (m->epoch != 0)
+        secret_put(s->e, m, m->id, &personal);
     Assent__V1__Event event = {PROTOBUF_C_MESSAGE_INIT(&assent__v1__event__descriptor),
                                .wall_ms = to_wall_ms(s, m->accepted_us)};
     event.program = e->program_scope[m->program];
@@ -791,6 +804,7 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
 {
     struct engine *e = (struct engine *)(uintptr_t)engine; /* packs into its scratch */
     struct snapshot s = {.e = e, .now = now, .add = add, .context = context, .ok = true};
+    secret_forked(e);
     put_head(&s);
     for (uint16_t i = 0; i < e->config->program_count; i++) {
         put_scope(&s, "program", e->config->programs[i].name, e->program_scope[i]);

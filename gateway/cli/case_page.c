@@ -154,9 +154,10 @@ static void put_quote(FILE *out, const char *label, const char *text)
     fputs("</span>", out);
 }
 
-static void put_personal(FILE *out, const Assent__V1__Personal *personal)
+static void put_personal(FILE *out, const Assent__V1__Event *event,
+                         const Assent__V1__Personal *personal)
 {
-    put_quote(out, "text", personal->text);
+    put_quote(out, "text", shown_text(event, personal));
     put_quote(out, "evidence", personal->evidence);
     put_quote(out, "reference", personal->reference);
     if (personal->raw.len == 0)
@@ -185,7 +186,7 @@ void case_page_add(struct case_page *page, uint64_t sequence, const Assent__V1__
     fputs("</td><td>", out);
     put_text(out, event_text(event, NULL, words));
     if (personal != NULL)
-        put_personal(out, personal);
+        put_personal(out, event, personal);
     fputs("</td></tr>\n", out);
 }
 

@@ -39,6 +39,7 @@ static enum cause cause_of_reason(Assent__V1__Reason reason)
     case ASSENT__V1__REASON__BY_SUBMITTER:
     case ASSENT__V1__REASON__PROGRAM_REMOVED:
     case ASSENT__V1__REASON__CONFIRMATION_LATE:
+    case ASSENT__V1__REASON__TEXT_LOST:
         return CAUSE_CANCELLED;
     case ASSENT__V1__REASON__CARRIER_STATUS:
         return CAUSE_CARRIER_REFUSED;

@@ -586,6 +586,15 @@ const char *event_kind(const Assent__V1__Event *event)
     return field ? field->name : "unknown";
 }
 
+const char *shown_text(const Assent__V1__Event *event, const Assent__V1__Personal *personal)
+{
+    if (personal->encrypted_text.len == 0 || event->body_case != ASSENT__V1__EVENT__BODY_ACCEPTED)
+        return personal->text;
+    if (event->accepted->class_ == ASSENT__V1__CLASS__OTP)
+        return "(code, not kept)";
+    return personal->text_hash.len > 0 ? "(text not kept, but its hash)" : "(text not kept)";
+}
+
 char *event_text(const Assent__V1__Event *event, const Assent__V1__Personal *personal,
                  char out[EVENT_TEXT_SIZE])
 {
@@ -600,7 +609,9 @@ char *event_text(const Assent__V1__Event *event, const Assent__V1__Personal *per
         say(&sentence, "%s", event_kind(event));
     if (personal != NULL && personal->number != 0)
         say(&sentence, " [+%" PRIu64 "]", personal->number);
-    if (personal != NULL && personal->text[0] != '\0')
+    if (personal != NULL && personal->encrypted_text.len > 0)
+        say(&sentence, " %s", shown_text(event, personal));
+    else if (personal != NULL && personal->text[0] != '\0')
         say_quoted(&sentence, personal->text);
     if (personal != NULL && personal->evidence[0] != '\0')
         say_quoted(&sentence, personal->evidence);

@@ -19,6 +19,9 @@ void event_learn(const Assent__V1__Event *event);
 char *event_text(const Assent__V1__Event *event, const Assent__V1__Personal *personal,
                  char out[EVENT_TEXT_SIZE]);
 
+/* The text of the record, or words in brackets where an accepted message's is not kept; maybe "". */
+const char *shown_text(const Assent__V1__Event *event, const Assent__V1__Personal *personal);
+
 /* "everything", "program offers". */
 #define SCOPE_TEXT_SIZE 128
 char *scope_text(uint32_t scope, char out[SCOPE_TEXT_SIZE]);

@@ -389,19 +389,25 @@ static void set_body(struct row_maker *m, const Assent__V1__Event *event)
     }
 }
 
-static void set_personal(struct row_maker *m, const Assent__V1__Personal *personal)
+static void set_personal(struct row_maker *m, const Assent__V1__Event *event,
+                         const Assent__V1__Personal *personal)
 {
+    const char *text = shown_text(event, personal);
     char number[NUMBER_TEXT_SIZE + 1] = "+";
     if (personal->number != 0) {
         number_format(personal->number, number + 1);
         set(m, COLUMN_NUMBER, number, strlen(number));
     }
-    set(m, COLUMN_TEXT, personal->text, strlen(personal->text));
+    set(m, COLUMN_TEXT, text, strlen(text));
     set(m, COLUMN_REFERENCE, personal->reference, strlen(personal->reference));
     set(m, COLUMN_EVIDENCE, personal->evidence, strlen(personal->evidence));
     if (personal->raw.len > 0) {
         tell_text(m, m->details_used > 1 ? ",\"raw\":" : "\"raw\":");
         tell_hex(m, &personal->raw);
+    }
+    if (personal->text_hash.len > 0) {
+        tell_text(m, m->details_used > 1 ? ",\"text_hash\":" : "\"text_hash\":");
+        tell_hex(m, &personal->text_hash);
     }
 }
 
@@ -439,7 +445,7 @@ const struct cell *row_make(struct row_maker *maker, uint64_t sequence,
         set_integer(maker, COLUMN_MESSAGE, is_message ? sequence : event->message);
     set_body(maker, event);
     if (personal != NULL)
-        set_personal(maker, personal);
+        set_personal(maker, event, personal);
     if (maker->details_used > 1) {
         tell(maker, "}", 1);
         set(maker, COLUMN_DETAILS, maker->details, maker->details_used);

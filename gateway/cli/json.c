@@ -139,6 +139,16 @@ json_t *message_json(const ProtobufCMessage *message)
     return object;
 }
 
+/* Octets that nobody can read, or soon cannot, are left out. */
+static json_t *personal_json(const Assent__V1__Event *event, const Assent__V1__Personal *personal)
+{
+    json_t *object = message_json(&personal->base);
+    json_object_del(object, "encrypted_text");
+    json_object_del(object, "epoch");
+    json_object_set_new(object, "text", json_string(shown_text(event, personal)));
+    return object;
+}
+
 json_t *event_json(uint64_t sequence, const Assent__V1__Event *event,
                    const Assent__V1__Personal *personal)
 {
@@ -150,7 +160,7 @@ json_t *event_json(uint64_t sequence, const Assent__V1__Event *event,
     json_object_update_missing(head, fields);
     json_decref(fields);
     if (personal != NULL)
-        json_object_set_new(head, "personal", message_json(&personal->base));
+        json_object_set_new(head, "personal", personal_json(event, personal));
     return head;
 }
 

@@ -13,6 +13,7 @@
 #include "gateway/cli/json.h"
 #include "gateway/cli/ledger_path.h"
 #include "gateway/cli/options.h"
+#include "gateway/cli/trace_text.h"
 #include "gateway/cli/when.h"
 #include "gateway/config_text.h"
 #include "gateway/metrics.h"
@@ -215,13 +216,16 @@ static int run(struct trace *trace, const char *directory, const char *word)
 int command_trace(const struct cli *cli, int argc, char **argv)
 {
     struct trace trace = {0};
-    const char *data = NULL, *word = NULL;
+    const char *data = NULL, *word = NULL, *text = NULL;
     const struct option_row rows[] = {
         {"data", "DIR", "the gateway's data directory; else from -c", &data, NULL},
         {"json", NULL, "one JSON object a record, for programs", NULL, &trace.json},
+        {"is-text", "TEXT", "only says whether the message had this text, by what is kept of it",
+         &text, NULL},
     };
     const struct usage usage = {
-        .synopsis = "assent {-c FILE trace | trace --data DIR} [--json] NUMBER|MESSAGE-ID",
+        .synopsis =
+            "assent {-c FILE trace | trace --data DIR} [--json] [--is-text TEXT] NUMBER|MESSAGE-ID",
         .about =
             "Tells from the ledger everything that happened to a number or a message, and why.\n"
             "Write +NUMBER or #ID where digits alone could be either. Times are UTC.",
@@ -239,7 +243,7 @@ int command_trace(const struct cli *cli, int argc, char **argv)
     char *directory = ledger_path(cli, data);
     if (directory == NULL)
         return EXIT_REFUSED;
-    int code = run(&trace, directory, word);
+    int code = text != NULL ? trace_is_text(directory, word, text) : run(&trace, directory, word);
     free(directory);
     return code;
 }

@@ -61,6 +61,10 @@
     (8u << 20)                          /* kept allocated ahead: a STOP is durable on a full disk */
 #define LEDGER_BATCH_OCTETS (64u << 20) /* gathered while an fsync runs; full means back-pressure */
 
+#define SECRET_KEYS_MAX                                                                            \
+    64 /* keys of texts that are not kept, in use and spare: a sector of a file each */
+#define SECRET_SPARES 3 /* made ahead, so that nobody waits for one */
+
 #define NOTE_NAME_SIZE 64   /* of a signer, with the NUL: "assent/" and a node's name */
 #define NOTE_SIZE      1024 /* octets of a checkpoint with its signatures, with the NUL */
 #define CHECKPOINT_MS  1000 /* between two checkpoints while records come */

@@ -130,6 +130,66 @@ static void tell_durable(struct world *w, struct event *e)
     world_entered(w);
 }
 
+/* ---- keys ---- */
+
+bool disk_key_take(struct world *w, uint32_t *ret_id, uint8_t ret_key[SECRET_KEY_SIZE])
+{
+    struct disk *d = &w->gw->disk;
+    unsigned i = 0;
+    while (i < SECRET_KEYS_MAX && d->keys[i].there)
+        i++;
+    if (i == SECRET_KEYS_MAX)
+        world_fail(w, "P10", "%u keys are in use", i);
+    if (i == SECRET_KEYS_MAX || (!w->healing && rng_chance(&w->disk_rng, 50000)))
+        return false;
+    d->keys[i] = (struct disk_key){.there = true, .id = ++d->last_key};
+    for (unsigned j = 0; j < SECRET_KEY_SIZE; j++)
+        d->keys[i].octets[j] = (uint8_t)rng_next(&w->secret_rng);
+    *ret_id = d->keys[i].id;
+    memcpy(ret_key, d->keys[i].octets, SECRET_KEY_SIZE);
+    TRACE(w, "disk", "key %u is given out", d->last_key);
+    return true;
+}
+
+static void destroy_leaving(struct disk *d)
+{
+    for (unsigned i = 0; i < SECRET_KEYS_MAX; i++)
+        if (d->keys[i].leaving)
+            d->keys[i] = (struct disk_key){0};
+}
+
+static void key_destroyed(struct world *w, struct event *e)
+{
+    if (e->a == w->gw->disk.life)
+        destroy_leaving(&w->gw->disk);
+}
+
+void disk_key_destroy(struct world *w, uint32_t id)
+{
+    struct disk *d = &w->gw->disk;
+    TRACE(w, "disk", "key %u is to be destroyed", id);
+    for (unsigned i = 0; i < SECRET_KEYS_MAX; i++)
+        d->keys[i].leaving = d->keys[i].leaving || (d->keys[i].there && d->keys[i].id == id);
+    world_at(w, spread(&w->disk_rng, w->plan.fsync_us), key_destroyed, d->life, 0, 0);
+}
+
+unsigned disk_keys_left(const struct disk *d)
+{
+    unsigned left = 0;
+    for (unsigned i = 0; i < SECRET_KEYS_MAX; i++)
+        left += d->keys[i].there;
+    return left;
+}
+
+static void crash_keys(struct world *w)
+{
+    struct disk *d = &w->gw->disk;
+    if (rng_chance(&w->disk_rng, 500000))
+        destroy_leaving(d);
+    for (unsigned i = 0; i < SECRET_KEYS_MAX; i++)
+        d->keys[i].leaving = false;
+}
+
 void disk_set_full(struct world *w, bool full)
 {
     if (w->gw->disk.full != full)
@@ -151,6 +211,7 @@ void disk_crash(struct world *w)
     d->durable = d->flushed = keep;
     d->syncing = 0;
     d->life++;
+    crash_keys(w);
     for (unsigned i = 0; i < 2; i++)
         if (!d->snapshots[i].published)
             snapshot_release(&d->snapshots[i]);
@@ -162,6 +223,7 @@ void disk_close(struct world *w)
     d->durable = d->flushed = d->next - 1;
     d->syncing = 0;
     d->life++;
+    destroy_leaving(d);
     publish_snapshots(d);
 }
 
@@ -305,6 +367,9 @@ void disk_recover(struct world *w)
 {
     struct disk *d = &w->gw->disk;
     const struct snapshot *s = newest_snapshot(d);
+    for (unsigned i = 0; i < SECRET_KEYS_MAX; i++)
+        if (d->keys[i].there)
+            engine_know_key(w->gw->engine, d->keys[i].id, d->keys[i].octets);
     for (size_t i = 0; s != NULL && i < s->count; i++)
         if (!replay(w, 0, &s->records[i]))
             return;

@@ -70,6 +70,9 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
     case ASSENT__V1__EVENT__BODY_ENDED:
         f->outcome = event->ended->outcome;
         f->reason = event->ended->reason;
+        if (f->reason == ASSENT__V1__REASON__TEXT_LOST)
+            world_fail(w, "P5", "message %llu was accepted, and its text cannot be read any more",
+                       (unsigned long long)event->message);
         break;
     case ASSENT__V1__EVENT__BODY_RECEIPT:
         f->outcome = event->receipt->outcome;
@@ -110,6 +113,24 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
     }
 }
 
+/* Codes, and texts of programs that say so, never stand in a record. */
+static void check_text(struct world *w, uint64_t sequence, const Assent__V1__Event *event,
+                       const Assent__V1__Personal *p)
+{
+    if (event->body_case != ASSENT__V1__EVENT__BODY_ACCEPTED)
+        return;
+    const Assent__V1__Accepted *body = event->accepted;
+    bool code = body->class_ == ASSENT__V1__CLASS__OTP, service = body->service != 0, kept = true;
+    for (unsigned i = 0; i < SIM_PROGRAMS && !service; i++)
+        if (strcmp(w->config.programs[i].senders[0], body->sender) == 0)
+            kept = !code && w->config.programs[i].texts == TEXTS_WHOLE;
+    if (kept != (p->text[0] != '\0') || kept != (p->encrypted_text.len == 0) ||
+        (code && p->text_hash.len > 0))
+        world_fail(w, "texts", "record %llu of class %d has %sits text, and %zu encrypted octets",
+                   (unsigned long long)sequence, body->class_, p->text[0] ? "" : "not ",
+                   p->encrypted_text.len);
+}
+
 static void read_record(struct world *w, uint64_t sequence)
 {
     struct record *r = &w->gw->disk.records[sequence];
@@ -131,6 +152,7 @@ static void read_record(struct world *w, uint64_t sequence)
         struct move moves[WRITE_SCOPES_MAX];
         size_t count = standing_moves(sequence, event, p, moves);
         r->fact.number = p->number;
+        check_text(w, sequence, event, p);
         r->fact.moves = count == 1 && moves[0].scope == event->program &&
                         moves[0].kind != MOVE_STOP && moves[0].kind != MOVE_START;
         r->fact.move = moves[0];

@@ -69,6 +69,8 @@ static const struct {
     [PLANT_START_WINS] = {"start_wins", "P1 P2 P3", true},
     [PLANT_MARK_NOT_READ] = {"mark_not_read", "P3", false},
     [PLANT_COMPLAINT_WAITS] = {"complaint_waits", "P2", false},
+    [PLANT_KEY_DESTROYED_EARLY] = {"key_destroyed_early", "P5", false},
+    [PLANT_TEXT_IN_CLEAR] = {"text_in_clear", "texts", false},
     [PLANT_POSITION_BELIEVED] = {"position_believed", "P1 P2 P3", false},
     [PLANT_CAP_NOT_RENEWED] = {"cap_not_renewed", "P1", false},
     [PLANT_CAP_ANY_PLACE] = {"cap_any_place", "P1", false},

@@ -1511,6 +1511,15 @@ static void check_failover(struct world *w)
         world_fail(w, "P8", "nothing went to a carrier again after its outage");
 }
 
+/* Every message has its end: no text can be read any more. */
+static void check_keys(struct world *w)
+{
+    for (uint32_t i = 0; i < w->plan.gateways; i++)
+        if (disk_keys_left(&w->gateways[i].disk) > 0)
+            world_fail(w, "texts", "%u keys of texts are left",
+                       disk_keys_left(&w->gateways[i].disk));
+}
+
 void oracle_end(struct world *w)
 {
     const char *missing = unsettled(w);
@@ -1518,6 +1527,7 @@ void oracle_end(struct world *w)
         world_fail(w, strstr(missing, "Redis") || strstr(missing, "deliver") ? "P3" : "P5", "%s",
                    missing);
     check_accounted_for(w);
+    check_keys(w);
     check_receipts(w);
     check_nothing_made_up(w);
     files_end(w);

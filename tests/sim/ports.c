@@ -64,6 +64,18 @@ static uint64_t ledger_scan(void *context, uint64_t from, uint64_t until, uint32
     return disk_scan(context, from, until, max_records, each, engine);
 }
 
+/* None is ready, now and then. */
+static bool key_take(void *context, uint32_t *ret_id, uint8_t ret_key[SECRET_KEY_SIZE])
+{
+    return alive(context) && disk_key_take(context, ret_id, ret_key);
+}
+
+static void key_destroy(void *context, uint32_t id)
+{
+    if (alive(context))
+        disk_key_destroy(context, id);
+}
+
 static bool store_check(void *context, const struct check *check)
 {
     return alive(context) && redis_ask(context, check);
@@ -184,6 +196,8 @@ void ports_fill(struct world *w)
         .ledger_room = ledger_room,
         .ledger_no_space = ledger_no_space,
         .ledger_scan = ledger_scan,
+        .key_take = key_take,
+        .key_destroy = key_destroy,
         .store_check = store_check,
         .store_write = store_write,
         .store_lookup = store_lookup,

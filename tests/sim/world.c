@@ -499,17 +499,19 @@ struct program_sketch {
     unsigned classes; /* bits of Assent__V1__Class */
     enum opt_in_mode opt_in;
     enum stop_reach reach;
+    enum texts texts;
 };
 
 #define BIT(c) (1u << ASSENT__V1__CLASS__##c)
 
 static const struct program_sketch sketches[SIM_PROGRAMS] = {
-    {"offers", "Acme", "12025550100", BIT(MARKETING), OPT_IN_DOUBLE, REACH_BRAND},
+    {"offers", "Acme", "12025550100", BIT(MARKETING), OPT_IN_DOUBLE, REACH_BRAND, TEXTS_WHOLE},
     {"news", "Acme", "12025550101", BIT(MARKETING) | BIT(TRANSACTIONAL), OPT_IN_SINGLE,
-     REACH_PROGRAM},
-    {"login", "Acme", "12025550102", BIT(OTP) | BIT(TRANSACTIONAL), OPT_IN_DOUBLE, REACH_BRAND},
+     REACH_PROGRAM, TEXTS_HASHED},
+    {"login", "Acme", "12025550102", BIT(OTP) | BIT(TRANSACTIONAL), OPT_IN_DOUBLE, REACH_BRAND,
+     TEXTS_WHOLE},
     {"shop", "Corner Shop", "12025550103", BIT(MARKETING) | BIT(TRANSACTIONAL) | BIT(OTP),
-     OPT_IN_SINGLE, REACH_GLOBAL},
+     OPT_IN_SINGLE, REACH_GLOBAL, TEXTS_NONE},
 };
 
 static void fill_program(struct world *w, struct program_config *p, const struct program_sketch *s)
@@ -535,6 +537,7 @@ static void fill_program(struct world *w, struct program_config *p, const struct
     p->frequency_cap.count = w->plan.cap_count;
     p->frequency_cap.window_ms = w->plan.cap_window_ms;
     p->consent_max_age_ms = w->plan.consent_days * SIM_DAY_MS;
+    p->texts = s->texts;
     p->on_unknown = rng_chance(&w->rng, 500000) ? UNKNOWN_SEND_AGAIN : UNKNOWN_NEVER_AGAIN;
 }
 

@@ -174,6 +174,13 @@ struct snapshot {
     size_t count, size;
 };
 
+/* A key of texts that are not kept. */
+struct disk_key {
+    bool there, leaving; /* leaving: to be overwritten, and a crash may keep it */
+    uint32_t id;
+    uint8_t octets[SECRET_KEY_SIZE];
+};
+
 struct disk {
     struct record *records;                   /* [0] is unused */
     uint64_t next, flushed, durable, syncing; /* syncing: up to here, 0 when idle */
@@ -186,6 +193,8 @@ struct disk {
     uint64_t *erasing; /* records */
     size_t erasing_count;
     uint64_t erasing_snapshot; /* the one that takes the place of the others; 0: not begun */
+    struct disk_key keys[SECRET_KEYS_MAX];
+    uint32_t last_key;
 };
 
 void disk_init(struct disk *disk);
@@ -194,6 +203,9 @@ uint64_t disk_append(struct world *world, struct span public_part, struct span p
 void disk_flush(struct world *world);
 void disk_crash(struct world *world); /* keeps what is durable and maybe a little more */
 void disk_close(struct world *world); /* an orderly end: everything is durable */
+bool disk_key_take(struct world *world, uint32_t *ret_id, uint8_t ret_key[SECRET_KEY_SIZE]);
+void disk_key_destroy(struct world *world, uint32_t id);
+unsigned disk_keys_left(const struct disk *disk);
 void disk_set_full(struct world *world, bool full);
 void disk_recover(struct world *world); /* replays snapshot and tail into the new engine */
 void disk_snapshot(struct world *world);

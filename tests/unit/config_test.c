@@ -260,6 +260,9 @@ static const struct fault faults[] = {
     {"opt_in: double", "opt_in: double\n    brand_named: maybe", 16, "allowed: add, require, off"},
     {"opt_in: double", "opt_in: double\n    link_shorteners: yes", 16, "allowed: refuse, allow"},
     {"opt_in: double", "opt_in: double\n    content_rules: otp", 16, "allowed: marketing, all"},
+    {"opt_in: double", "opt_in: double\n    texts: some", 16, "allowed: whole, hashed, none"},
+    {"classes: [otp, transactional]", "classes: [otp], texts: hashed", 17,
+     "nothing is ever kept of a code"},
     {"opt_in: double", "opt_in: double\n    contact: \"https://bit.ly/x\"", 11,
      "program offers: `contact` has a link of a public shortener"},
     {"opt_in: double", "opt_in: double\n    other_way_out: tinyurl.com/x", 11,
@@ -723,6 +726,7 @@ static void test_deployed_file_tells_defaults(void **state)
     assert_int_equal(config->programs[0].brand_named, program.brand_named);
     assert_int_equal(config->programs[0].link_shorteners, program.link_shorteners);
     assert_int_equal(config->programs[0].content_rules, program.content_rules);
+    assert_int_equal(config->programs[0].texts, program.texts);
     const struct carrier_config *shown = &config->carriers[0];
     assert_int_equal(shown->bind, carrier.bind);
     assert_int_equal(shown->sessions, carrier.sessions);

@@ -8,7 +8,6 @@
 #include "consent/policy.h"
 
 #define MARKETING ASSENT__V1__CLASS__MARKETING
-#define OTP       ASSENT__V1__CLASS__OTP
 #define OK        ASSENT__V1__CODE__CODE_OK
 #define REFUSED   ASSENT__V1__CODE__CODE_FAILED_PRECONDITION
 #define NUMBER    "12025550123"
@@ -32,9 +31,10 @@ static struct submit_verdict submit(const char *text)
     return world_submit(&w, 0, &message);
 }
 
-static struct submit_verdict submit_code(const char *text)
+static struct submit_verdict submit_notice(const char *text)
 {
-    Assent__V1__Message message = world_message("login", OTP, NUMBER, text);
+    Assent__V1__Message message =
+        world_message("login", ASSENT__V1__CLASS__TRANSACTIONAL, NUMBER, text);
     return world_submit(&w, 0, &message);
 }
 
@@ -182,7 +182,7 @@ static void others_only_where_the_program_says_so(void **state)
     (void)state;
     begin();
     world_start(&w);
-    struct submit_verdict v = submit_code("1234: bit.ly/x");
+    struct submit_verdict v = submit_notice("1234: bit.ly/x");
     assert_int_equal(v.code, OK);
     assert_null(v.brand_prefix);
     assert_sent_with(ANSWER_EXEMPT);
@@ -190,8 +190,8 @@ static void others_only_where_the_program_says_so(void **state)
     begin();
     w.programs[1].content_rules = CONTENT_OF_ALL;
     world_start(&w);
-    assert_int_equal(submit_code("1234: bit.ly/x").code, REFUSED);
-    v = submit_code("1234");
+    assert_int_equal(submit_notice("1234: bit.ly/x").code, REFUSED);
+    v = submit_notice("1234");
     assert_string_equal(v.brand_prefix, "Acme: ");
     assert_null(v.opt_out_line);
     assert_accepted_as("Acme: 1234");

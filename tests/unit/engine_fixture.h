@@ -52,6 +52,9 @@ struct world {
     uint64_t next;
     size_t room;
     bool no_space;
+    bool keys[256]; /* of texts, on the disk: by id */
+    uint32_t last_key;
+    bool no_key; /* none is ready */
 
     enum verdict verdict;
     struct check_result facts;      /* instead of it, when they are known */
@@ -106,6 +109,34 @@ struct world {
     Assent__V1__ComplaintReply complaint; /* the last one; its message is the above */
     unsigned complaint_replies;
 };
+
+/* ---- keys ---- */
+
+static const uint8_t *world_key(uint32_t id)
+{
+    static uint8_t key[SECRET_KEY_SIZE];
+    memset(key, (int)id, sizeof key);
+    return key;
+}
+
+static bool world_key_take(void *context, uint32_t *ret_id, uint8_t ret_key[SECRET_KEY_SIZE])
+{
+    struct world *w = context;
+    if (w->no_key)
+        return false;
+    *ret_id = ++w->last_key;
+    assert_true(w->last_key < 256);
+    w->keys[w->last_key] = true;
+    memcpy(ret_key, world_key(w->last_key), SECRET_KEY_SIZE);
+    return true;
+}
+
+static void world_key_destroy(void *context, uint32_t id)
+{
+    struct world *w = context;
+    assert_true(w->keys[id]);
+    w->keys[id] = false;
+}
 
 /* ---- ledger ---- */
 
@@ -518,6 +549,8 @@ static void world_init(struct world *w)
                               .ledger_room = world_room,
                               .ledger_no_space = world_no_space,
                               .ledger_scan = world_scan,
+                              .key_take = world_key_take,
+                              .key_destroy = world_key_destroy,
                               .store_check = world_check,
                               .store_write = world_write,
                               .store_lookup = world_lookup,
@@ -544,6 +577,9 @@ static void world_boot(struct world *w, bool store_up)
     struct hash_key key = {.k0 = 1, .k1 = 2};
     w->engine = engine_new(&w->config, &w->ports, &key, 1);
     uint64_t end = w->next;
+    for (uint32_t id = 1; id < 256; id++)
+        if (w->keys[id])
+            engine_know_key(w->engine, id, world_key(id));
     for (uint64_t sequence = 1; sequence < end; sequence++) {
         const struct world_record *r = &w->records[sequence];
         const char *why = "";

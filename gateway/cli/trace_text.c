@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/cli/trace_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "consent/ledger.h"
+#include "consent/secret.h"
+#include "gateway/cli/cli.h"
+#include "gateway/config_text.h"
+#include "proto/event.pb-c.h"
+
+static int tell(uint64_t id, bool same, const char *by)
+{
+    printf("message %" PRIu64 " %s this text%s\n", id, same ? "had" : "did not have", by);
+    return same ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static int compare(uint64_t id, const Assent__V1__Personal *personal, const char *text)
+{
+    struct span hash = span_of(personal->text_hash.data, personal->text_hash.len);
+    if (personal->text[0] != '\0')
+        return tell(id, strcmp(personal->text, text) == 0, "");
+    if (hash.length > 0)
+        return tell(id, text_hash_is_of(hash, span_from_string(text)), ", by its hash");
+    complain("message %" PRIu64 ": nothing was kept that its text could be compared with", id);
+    return EXIT_REFUSED;
+}
+
+static int look(const struct ledger_record *record, const char *text)
+{
+    Assent__V1__Event *event =
+        assent__v1__event__unpack(NULL, record->public_part.length, record->public_part.data);
+    Assent__V1__Personal *personal =
+        record->personal_part.length == 0
+            ? NULL
+            : assent__v1__personal__unpack(NULL, record->personal_part.length,
+                                           record->personal_part.data);
+    int code = EXIT_REFUSED;
+    if (event == NULL || event->body_case != ASSENT__V1__EVENT__BODY_ACCEPTED)
+        complain("record %" PRIu64 " is no message", record->sequence);
+    else if (personal == NULL)
+        complain("message %" PRIu64 ": what was personal in it has been destroyed",
+                 record->sequence);
+    else
+        code = compare(record->sequence, personal, text);
+    if (event != NULL)
+        assent__v1__event__free_unpacked(event, NULL);
+    if (personal != NULL)
+        assent__v1__personal__free_unpacked(personal, NULL);
+    return code;
+}
+
+int trace_is_text(const char *directory, const char *word, const char *text)
+{
+    uint64_t id;
+    struct ledger_reader *reader;
+    struct ledger_record record;
+    const char *why = "the ledger holds no such record";
+    if (!config_integer(word[0] == '#' ? word + 1 : word, &id) || id == 0) {
+        complain("--is-text is about one message: give its id");
+        return EXIT_REFUSED;
+    }
+    if (ledger_reader_open(directory, id, &reader, &why) != ERR_OK) {
+        complain("%s: %s", directory, why);
+        return EXIT_REFUSED;
+    }
+    int code = EXIT_REFUSED;
+    if (ledger_reader_next(reader, id + 1, &record) == ERR_OK && record.sequence == id)
+        code = look(&record, text);
+    else
+        complain("%s: %s", word, why);
+    ledger_reader_free(reader);
+    return code;
+}
