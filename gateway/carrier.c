@@ -348,8 +348,7 @@ static bool owes_answers(const struct engine *e, const struct carrier_link *link
         if (is_owed_to(&e->owed[(e->owed_start + i) % e->owed_size], link))
             return true;
     const struct owed_stop *stop;
-    TAILQ_FOREACH(stop, &e->owed_stops, link)
-    {
+    TAILQ_FOREACH (stop, &e->owed_stops, link) {
         if (is_owed_to(&stop->owed, link))
             return true;
     }

@@ -165,8 +165,8 @@ void engine_complaints(const struct engine *e, uint64_t wall_ms, struct complain
     const struct complaint_desk *desk = e->desk;
     const struct complaint *c;
     *ret = (struct complaint_status){.open = desk->by_id.count};
-    TAILQ_FOREACH(c, &desk->open, link)
-    ret->overdue += c->due_wall_ms < wall_ms;
+    TAILQ_FOREACH (c, &desk->open, link)
+        ret->overdue += c->due_wall_ms < wall_ms;
 }
 
 uint64_t engine_complaints_opened(const struct engine *e, unsigned channel, unsigned type)
@@ -230,20 +230,20 @@ static struct complaint *same_number(const struct engine *e, uint64_t number)
     struct complaint *c;
     if (table_find(&e->desk->of_number, number) == NULL)
         return NULL;
-    TAILQ_FOREACH(c, &e->desk->open, link)
-    if (c->number == number)
-        return c;
+    TAILQ_FOREACH (c, &e->desk->open, link)
+        if (c->number == number)
+            return c;
     return NULL;
 }
 
 static struct complaint *same_case(const struct complaint_list *list, const struct complaint *made)
 {
     struct complaint *c;
-    TAILQ_FOREACH(c, list, link)
-    if (c->number == made->number && c->channel == made->channel &&
-        strcmp(c->carrier, made->carrier) == 0 &&
-        strcmp(c->case_reference, made->case_reference) == 0)
-        return c;
+    TAILQ_FOREACH (c, list, link)
+        if (c->number == made->number && c->channel == made->channel &&
+            strcmp(c->carrier, made->carrier) == 0 &&
+            strcmp(c->case_reference, made->case_reference) == 0)
+            return c;
     return NULL;
 }
 
@@ -374,12 +374,12 @@ static void leave_held(struct engine *e, struct complaint *c, bool held_before)
 void complaint_hold_written(struct engine *e, uint64_t sequence, bool added)
 {
     struct complaint *c;
-    TAILQ_FOREACH(c, &e->desk->held, link)
-    if (c->hold == sequence) {
-        const struct complaint *other = same_number(e, c->number);
-        leave_held(e, c, other != NULL ? other->held_before : !added);
-        return;
-    }
+    TAILQ_FOREACH (c, &e->desk->held, link)
+        if (c->hold == sequence) {
+            const struct complaint *other = same_number(e, c->number);
+            leave_held(e, c, other != NULL ? other->held_before : !added);
+            return;
+        }
 }
 
 /* Nobody can say whether another hold stands there. */
@@ -397,12 +397,12 @@ void complaints_erase(struct engine *e, const struct person_mark *person)
         if (person_is(person, c->number))
             leave_held(e, c, true);
     }
-    TAILQ_FOREACH(c, &e->desk->open, link)
-    if (c->number != 0 && person_is(person, c->number)) {
-        uncount_number(e, c);
-        c->number = 0;
-        c->case_reference[0] = '\0';
-    }
+    TAILQ_FOREACH (c, &e->desk->open, link)
+        if (c->number != 0 && person_is(person, c->number)) {
+            uncount_number(e, c);
+            c->number = 0;
+            c->case_reference[0] = '\0';
+        }
 }
 
 static const char *cannot_open(const struct engine *e, const struct complaint *c)
@@ -478,12 +478,12 @@ static const char *keeps_hold(const struct engine *e, const struct complaint *c,
     if (c->held_before)
         return "release: another hold stands there, or nobody could say: resolve it without, and "
                "see `assent consent release`";
-    TAILQ_FOREACH(other, &e->desk->open, link)
-    if (other != c && other->number == c->number)
-        return "release: another complaint about this number is open";
-    TAILQ_FOREACH(other, &e->desk->held, link)
-    if (other->number == c->number)
-        return "release: another complaint about this number is being opened";
+    TAILQ_FOREACH (other, &e->desk->open, link)
+        if (other != c && other->number == c->number)
+            return "release: another complaint about this number is open";
+    TAILQ_FOREACH (other, &e->desk->held, link)
+        if (other->number == c->number)
+            return "release: another complaint about this number is being opened";
     if (c->hold_wall_ms + RELEASE_WITHIN_MS < e->now.wall_ms)
         return "release: the hold is older than a week, so that a later one cannot be told from "
                "it: "
@@ -495,9 +495,9 @@ static const char *keeps_hold(const struct engine *e, const struct complaint *c,
 static void leave_hold(struct engine *e, const struct complaint *closed)
 {
     struct complaint *c;
-    TAILQ_FOREACH(c, &e->desk->open, link)
-    if (c != closed && c->number == closed->number)
-        c->held_before = true;
+    TAILQ_FOREACH (c, &e->desk->open, link)
+        if (c != closed && c->number == closed->number)
+            c->held_before = true;
 }
 
 static uint64_t record_resolved(struct engine *e, const struct complaint *c,
@@ -622,8 +622,7 @@ void complaints_snapshot(struct engine *e,
                          void *context)
 {
     const struct complaint *c;
-    TAILQ_FOREACH(c, &e->desk->open, link)
-    {
+    TAILQ_FOREACH (c, &e->desk->open, link) {
         Assent__V1__ComplaintOpened body;
         Assent__V1__Personal personal;
         describe(c, &body, &personal);

@@ -178,10 +178,10 @@ void recent_lift(struct engine *e, uint64_t number, const uint16_t *scopes, uint
 void recents_erase(struct engine *e, const struct person_mark *person)
 {
     struct recent_opt_out *recent;
-    TAILQ_FOREACH(recent, &e->recent_opt_outs, link)
-    if (person_is(person, recent->number))
-        recent->erased =
-            true; /* it goes in minutes; until then a STOP that comes again is no news */
+    TAILQ_FOREACH (recent, &e->recent_opt_outs, link)
+        if (person_is(person, recent->number))
+            recent->erased =
+                true; /* it goes in minutes; until then a STOP that comes again is no news */
 }
 
 void denials_turn(struct engine *e)

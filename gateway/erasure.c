@@ -118,9 +118,9 @@ static void move_to_done(struct engine *e, struct erasure *x, uint64_t wall_ms)
 static struct erasure *find_open(const struct engine *e, const struct person_mark *person)
 {
     struct erasure *x;
-    TAILQ_FOREACH(x, &e->erasures->open, link)
-    if (person_mark_equal(&x->person, person))
-        return x;
+    TAILQ_FOREACH (x, &e->erasures->open, link)
+        if (person_mark_equal(&x->person, person))
+            return x;
     return NULL;
 }
 
@@ -129,9 +129,9 @@ static struct erasure *find_sequence(const struct engine *e, uint64_t sequence)
     const struct erasure_list *lists[] = {&e->erasures->open, &e->erasures->done};
     struct erasure *x;
     for (size_t i = 0; i < 2; i++)
-        TAILQ_FOREACH(x, lists[i], link)
-    if (sequence != 0 && x->sequence == sequence)
-        return x;
+        TAILQ_FOREACH (x, lists[i], link)
+            if (sequence != 0 && x->sequence == sequence)
+                return x;
     return NULL;
 }
 
@@ -141,9 +141,9 @@ const char *erasure_refuses(const struct engine *e, uint64_t number)
 {
     struct erasure *x;
     if (e->erasures->open_count > 0)
-        TAILQ_FOREACH(x, &e->erasures->open, link)
-    if (x->number == number && x->phase <= ERASURE_ENDING)
-        return "number: whoever has it is being erased: try again in a minute";
+        TAILQ_FOREACH (x, &e->erasures->open, link)
+            if (x->number == number && x->phase <= ERASURE_ENDING)
+                return "number: whoever has it is being erased: try again in a minute";
     return NULL;
 }
 
@@ -153,9 +153,9 @@ bool erasure_remembers(const struct engine *e, uint64_t number)
         return false;
     struct person_mark person = person_mark(number);
     const struct erasure *x;
-    TAILQ_FOREACH(x, &e->erasures->done, link)
-    if (person_mark_equal(&x->person, &person))
-        return true;
+    TAILQ_FOREACH (x, &e->erasures->done, link)
+        if (person_mark_equal(&x->person, &person))
+            return true;
     x = find_open(e, &person);
     return x != NULL && x->phase >= ERASURE_RECORDED;
 }
@@ -164,10 +164,10 @@ void erasure_start_came(struct engine *e, uint64_t number, uint64_t effect_wall_
 {
     struct erasure *x;
     if (e->erasures->open_count > 0)
-        TAILQ_FOREACH(x, &e->erasures->open, link)
-    if (x->phase >= ERASURE_RECORDED && effect_wall_ms > x->wall_ms &&
-        person_is(&x->person, number))
-        x->lifted = true;
+        TAILQ_FOREACH (x, &e->erasures->open, link)
+            if (x->phase >= ERASURE_RECORDED && effect_wall_ms > x->wall_ms &&
+                person_is(&x->person, number))
+                x->lifted = true;
 }
 
 /* ---- the call ---- */
@@ -504,9 +504,9 @@ static void ask_what_stays(struct engine *e, struct erasure *x)
 static bool files_are_free(const struct engine *e)
 {
     const struct erasure *x;
-    TAILQ_FOREACH(x, &e->erasures->open, link)
-    if (x->phase >= ERASURE_FINDING)
-        return false;
+    TAILQ_FOREACH (x, &e->erasures->open, link)
+        if (x->phase >= ERASURE_FINDING)
+            return false;
     return e->now.mono_us >= e->erasures->retry_us;
 }
 
@@ -546,8 +546,8 @@ void erasures_turn(struct engine *e)
 {
     struct erasure *x;
     if (e->erasures->open_count > 0)
-        TAILQ_FOREACH(x, &e->erasures->open, link)
-    step(e, x);
+        TAILQ_FOREACH (x, &e->erasures->open, link)
+            step(e, x);
 }
 
 uint64_t erasures_next_us(const struct engine *e)
@@ -560,9 +560,9 @@ uint64_t erasures_next_us(const struct engine *e)
 static struct erasure *at_files(const struct engine *e, enum erasure_phase phase)
 {
     struct erasure *x;
-    TAILQ_FOREACH(x, &e->erasures->open, link)
-    if (x->phase == phase)
-        return x;
+    TAILQ_FOREACH (x, &e->erasures->open, link)
+        if (x->phase == phase)
+            return x;
     return NULL;
 }
 
@@ -710,10 +710,9 @@ void erasures_snapshot(const struct engine *e,
 {
     struct records_body r;
     const struct erasure *x;
-    TAILQ_FOREACH(x, &e->erasures->done, link)
-    put_erased(x, put, context);
-    TAILQ_FOREACH(x, &e->erasures->open, link)
-    {
+    TAILQ_FOREACH (x, &e->erasures->done, link)
+        put_erased(x, put, context);
+    TAILQ_FOREACH (x, &e->erasures->open, link) {
         if (x->phase < ERASURE_RECORDED)
             continue;
         put_erased(x, put, context);

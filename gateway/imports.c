@@ -36,9 +36,9 @@ void imports_release(struct engine *e)
 static struct import *find(const struct engine *e, uint64_t id)
 {
     struct import *import;
-    TAILQ_FOREACH_REVERSE(import, &e->imports.list, import_list, link)
-    if (import->id == id)
-        return import;
+    TAILQ_FOREACH_REVERSE (import, &e->imports.list, import_list, link)
+        if (import->id == id)
+            return import;
     return NULL;
 }
 
@@ -46,11 +46,11 @@ static struct import *find(const struct engine *e, uint64_t id)
 static struct import *find_file(const struct engine *e, const struct import *like)
 {
     struct import *import;
-    TAILQ_FOREACH_REVERSE(import, &e->imports.list, import_list, link)
-    if (import->kind == like->kind && import->client == like->client &&
-        import->program == like->program && import->scope == like->scope &&
-        memcmp(import->sha256, like->sha256, sizeof like->sha256) == 0)
-        return import;
+    TAILQ_FOREACH_REVERSE (import, &e->imports.list, import_list, link)
+        if (import->kind == like->kind && import->client == like->client &&
+            import->program == like->program && import->scope == like->scope &&
+            memcmp(import->sha256, like->sha256, sizeof like->sha256) == 0)
+            return import;
     return NULL;
 }
 
@@ -271,8 +271,7 @@ void imports_snapshot(const struct engine *e, uint64_t wall_ms,
                       void (*put)(void *context, Assent__V1__Event *event), void *context)
 {
     const struct import *import;
-    TAILQ_FOREACH(import, &e->imports.list, link)
-    {
+    TAILQ_FOREACH (import, &e->imports.list, link) {
         Assent__V1__ImportBegun body;
         describe(e, import, &body);
         body.import = import->id;

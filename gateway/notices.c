@@ -75,11 +75,11 @@ static bool is_being_lifted(const struct engine *e, uint64_t number, uint16_t sc
     const struct projection_list *lists[] = {&e->projection.queue, &e->projection.sent};
     const struct projection_entry *entry;
     for (size_t i = 0; i < 2; i++)
-        TAILQ_FOREACH(entry, lists[i], link)
-    if (entry->write.kind == WRITE_LIFT_OPT_OUT && entry->write.number == number)
-        for (uint8_t j = 0; j < entry->write.scope_count; j++)
-            if (entry->write.scopes[j] == scope)
-                return true;
+        TAILQ_FOREACH (entry, lists[i], link)
+            if (entry->write.kind == WRITE_LIFT_OPT_OUT && entry->write.number == number)
+                for (uint8_t j = 0; j < entry->write.scope_count; j++)
+                    if (entry->write.scopes[j] == scope)
+                        return true;
     return false;
 }
 

@@ -154,10 +154,10 @@ bool projection_pending(const struct engine *e, enum consent_write_kind kind, ui
     const struct projection_list *lists[] = {&e->projection.queue, &e->projection.sent};
     for (size_t i = 0; i < 2; i++) {
         const struct projection_entry *entry;
-        TAILQ_FOREACH(entry, lists[i], link)
-        if (entry->write.kind == kind && entry->write.number == number &&
-            entry->write.scopes[0] == scope)
-            return true;
+        TAILQ_FOREACH (entry, lists[i], link)
+            if (entry->write.kind == kind && entry->write.number == number &&
+                entry->write.scopes[0] == scope)
+                return true;
     }
     return false;
 }

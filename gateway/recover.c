@@ -453,8 +453,8 @@ void recover_finish(struct engine *e)
     while ((m = TAILQ_FIRST(&e->messages.lists[MESSAGE_NEW])) != NULL)
         place(e, m);
     struct parked_receipt *parked;
-    TAILQ_FOREACH(parked, &e->parked, link)
-    parked->until_us = e->now.mono_us + PARKED_RECEIPT_MS * US_PER_MS;
+    TAILQ_FOREACH (parked, &e->parked, link)
+        parked->until_us = e->now.mono_us + PARKED_RECEIPT_MS * US_PER_MS;
     struct part_set *set = reassembly_oldest(e->reassembly);
     for (; set != NULL; set = reassembly_after(set))
         set->since_us = to_monotonic(e, set->since_us);
@@ -665,8 +665,7 @@ static void put_references(struct snapshot *s)
 static void put_opt_outs(struct snapshot *s)
 {
     const struct recent_opt_out *recent;
-    TAILQ_FOREACH(recent, &s->e->recent_opt_outs, link)
-    {
+    TAILQ_FOREACH (recent, &s->e->recent_opt_outs, link) {
         if (recent->erased)
             continue;
         uint32_t scopes[WRITE_SCOPES_MAX];
@@ -690,8 +689,7 @@ static void put_opt_outs(struct snapshot *s)
 static void put_reviews(struct snapshot *s)
 {
     const struct review *review;
-    TAILQ_FOREACH(review, &s->e->reviews, link)
-    {
+    TAILQ_FOREACH (review, &s->e->reviews, link) {
         Assent__V1__Inbound body;
         Assent__V1__Personal personal;
         review_describe(review, &body, &personal);

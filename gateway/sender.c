@@ -285,8 +285,7 @@ void senders_configure(struct engine *e, struct carrier *c)
         return;
     struct message *m;
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
-        TAILQ_FOREACH(m, &e->messages.lists[held[i]], link)
-        {
+        TAILQ_FOREACH (m, &e->messages.lists[held[i]], link) {
             if (message_carrier(e, m) == c)
                 count_held(e, c, m);
         }
