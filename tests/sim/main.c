@@ -39,7 +39,7 @@ static const struct {
     [PLANT_DENY_NOT_CONSULTED] = {"deny_not_consulted", "P2 P3", false},
     [PLANT_NO_CANCEL_ON_STOP] = {"no_cancel_on_stop", "P2", false},
     [PLANT_STOP_ACK_EARLY] = {"stop_ack_early", "P3", false},
-    [PLANT_PART_NOT_RECORDED] = {"part_not_recorded", "P3", false},
+    [PLANT_PART_NOT_RECORDED] = {"part_not_recorded", "P3 P2", false},
     [PLANT_REPLAY_SKIPPED] = {"replay_skipped", "P3", false},
     [PLANT_CONFIRM_TWICE] = {"confirm_twice", "P4", false},
     [PLANT_ACK_BEFORE_FSYNC] = {"ack_before_fsync", "P5", false},
@@ -81,7 +81,7 @@ static const struct {
     [PLANT_IMPORT_FORGOTTEN] = {"import_forgotten", "P5", false},
     [PLANT_IMPORT_TOLD_EARLY] = {"import_told_early", "P5", false},
     [PLANT_IMPORT_LIFTS] = {"import_lifts", "P3", false},
-    [PLANT_FORESIGHT_BLIND] = {"foresight_blind", "P1", false},
+    [PLANT_FORESIGHT_BLIND] = {"foresight_blind", "P1 P3", false},
     [PLANT_FORESIGHT_TAKES] = {"foresight_takes", "P1", false},
 };
 

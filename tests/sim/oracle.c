@@ -1027,6 +1027,21 @@ static void note_stop(struct world *w, const struct mo *mo)
     sub->confirmations_due += news;
 }
 
+/* The same person's STOP at another gateway came to Redis first, and had the one confirmation for both. */
+static bool is_confirmed_elsewhere(const struct world *w, uint32_t gateway, const struct fact *stop)
+{
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        const struct disk *d = &w->gateways[g].disk;
+        for (uint64_t i = 1; i < d->next && g != gateway; i++) {
+            const struct fact *f = &d->records[i].fact;
+            if (f->body == ASSENT__V1__EVENT__BODY_OPTED_OUT && f->number == stop->number &&
+                f->executed && !f->owed && f->effect_ms >= stop->effect_ms)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* A STOP of before that Redis does not have yet says something new, when it gets there after the START. */
 static void owe_overtaken(struct world *w, uint32_t number)
 {
@@ -1034,10 +1049,12 @@ static void owe_overtaken(struct world *w, uint32_t number)
         struct disk *d = &w->gateways[g].disk;
         for (uint64_t i = 1; i < d->next; i++) {
             struct fact *f = &d->records[i].fact;
-            if (f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT || f->owed || f->executed ||
+            bool owed = f->owed && (f->owed_again || !is_confirmed_elsewhere(w, g, f));
+            if (f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT || owed || f->executed ||
                 f->source != ASSENT__V1__CONSENT_SOURCE__REPLY ||
                 f->number != w->people.numbers[number])
                 continue;
+            f->owed_again = f->owed;
             f->owed = true;
             w->oracle.subscribers[number].confirmations_due++;
         }

@@ -242,9 +242,11 @@ static void draw_content(struct plan *p, struct rng *rng)
 static void draw_consent_rules(struct plan *p, struct rng *rng)
 {
     if (rng_chance(rng, 300000)) {
-        p->cap_count = between(rng, 1, SIM_CAP_MAX);
+        p->cap_count = between(rng, 1, rng_chance(rng, 500000) ? 1 : SIM_CAP_MAX);
         p->cap_window_ms = between(rng, 1000, 20000);
-        p->numbers = between(rng, 2, 4); /* so that the cap is met */
+        p->numbers = between(rng, 2, 4); /* so that the cap is met, */
+        p->messages = between(rng, 100, 200);
+        p->temporary = 300000; /* and by texts that are written again later */
     }
     p->files = rng_chance(rng, 400000) ? between(rng, 1, SIM_FILES_MAX) : 0;
     p->foresights = rng_chance(rng, 500000) ? between(rng, 10, 60) : 0;

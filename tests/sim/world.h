@@ -136,9 +136,9 @@ struct fact {
     uint64_t wall_ms, effect_ms; /* effect: when a STOP or START came */
     bool moves;                  /* somebody's consent in a program: `move` */
     struct move move;
-    bool owed;     /* of an opt-out: its confirmation; */
-    bool executed; /* in Redis */
-    uint32_t day;  /* since 1970: of a consent, or from which on the number is another's; 0: none */
+    bool owed, owed_again; /* of an opt-out: its confirmation, and one more; */
+    bool executed;         /* in Redis */
+    uint32_t day; /* since 1970: of a consent, or from which on the number is another's; 0: none */
     uint64_t import, row; /* of an import's row; 0: it is none */
     uint32_t asked_by;    /* of a YES or a NO: the gateway and the record of the question; NONE */
     uint64_t question;
