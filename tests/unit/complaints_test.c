@@ -119,7 +119,7 @@ static void the_number_is_suppressed_for_every_program(void **state)
     assert_false(body->held_before);
     assert_string_equal(body->who, "mara");
     assent__v1__event__free_unpacked(event, NULL);
-    event = record(body->hold ? w.complaint.record : 0);
+    event = record(w.complaint.record);
     assert_int_equal(event->body_case, ASSENT__V1__EVENT__BODY_OPTED_OUT);
     assert_string_equal(event->opted_out->how, "complaint");
     assert_int_equal(event->opted_out->cancelled, 2);
