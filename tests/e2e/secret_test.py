@@ -20,6 +20,7 @@ CONFIG = harness.CONFIG.replace("stop_reach: program", "stop_reach: program\n   
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 THERE = 3 << 62  # in memory or swapped out
+SHADOW = 1 << 40  # octets; only what a sanitizer keeps about memory is that large, and no text is in it
 
 
 def pages_of(pid, start, end):
@@ -44,6 +45,8 @@ def memory_of(pid):
             if "w" not in rights or "[v" in line:
                 continue
             start, end = (int(part, 16) for part in place.split("-"))
+            if end - start >= SHADOW:
+                continue
             for run, length in pages_of(pid, start, end):
                 memory.seek(run)
                 yield memory.read(length)
