@@ -75,7 +75,7 @@ def sleepy_reader(world):
     harness.wait_for("every message has ended", lambda: world.metric("assent_open_messages") == 0, 60)
     grown = world.metrics()["process_resident_memory_bytes"] - before
     assert slowest < 3, slowest
-    assert grown < 200e6, grown  # sanitized builds keep what is freed for a while
+    assert grown < 300e6, grown  # 42e6 without sanitizers, which keep what is freed for a while
     for client in sleepers:
         client.socket.close()
     assert world.gateway.running()
