@@ -116,6 +116,7 @@ enum err ledgers_next(struct ledgers *ledgers, struct ledgers_event *ret_event)
     note_given(first);
     *ret_event = (struct ledgers_event){.sequence = first->sequence,
                                         .ledger = (unsigned)(first - ledgers->sources),
+                                        .node = first->node,
                                         .event = first->event,
                                         .personal = first->personal};
     return ERR_OK;

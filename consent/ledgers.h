@@ -11,7 +11,8 @@ struct ledgers;
 
 struct ledgers_event {
     uint64_t sequence;
-    unsigned ledger; /* index of its directory */
+    unsigned ledger;  /* index of its directory */
+    const char *node; /* whose ledger it is; "" as long as it has not told */
     const Assent__V1__Event *event;
     const Assent__V1__Personal *personal; /* NULL: none, or erased */
 };

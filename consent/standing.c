@@ -55,7 +55,7 @@ struct cell {
 static const struct row {
     const char *name;
     uint32_t sources; /* bits: whose word counts */
-    uint8_t proofs;   /* bits of enum proof: all are needed */
+    uint8_t proofs;   /* bits of enum move_proof: all are needed */
     struct cell cells[STATES];
 } rows[MOVES] = {
     /* clang-format off: a column a state: none, pending, confirmed, single, opted_out, expired, reassigned, erased */
@@ -300,6 +300,37 @@ size_t standing_moves(uint64_t sequence, const Assent__V1__Event *event,
         return 0;
     }
     return in_scopes(move, &event->program, 1, out);
+}
+
+bool event_tells_consent(const Assent__V1__Event *event)
+{
+    return (event->body_case >= ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED &&
+            event->body_case <= ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN) ||
+           event->body_case == ASSENT__V1__EVENT__BODY_NUMBER_VACANT;
+}
+
+static struct standing *standing_in(struct standings *standings, uint16_t scope)
+{
+    for (unsigned i = 0; i < standings->count; i++)
+        if (standings->in[i].scope == scope)
+            return &standings->in[i].standing;
+    if (standings->count == STANDINGS_MAX)
+        return NULL;
+    struct standing_in *in = &standings->in[standings->count++];
+    *in = (struct standing_in){.scope = scope};
+    return &in->standing;
+}
+
+void standings_fold(struct standings *standings, uint64_t sequence, const Assent__V1__Event *event,
+                    const Assent__V1__Personal *personal)
+{
+    struct move moves[WRITE_SCOPES_MAX];
+    size_t count = standing_moves(sequence, event, personal, moves);
+    for (size_t i = 0; i < count; i++) {
+        struct standing *standing = standing_in(standings, moves[i].scope);
+        if (standing != NULL)
+            (void)standing_apply(standing, &moves[i]);
+    }
 }
 
 /* ---- for people ---- */

@@ -55,7 +55,7 @@ enum move_kind {
 const char *move_name(enum move_kind kind); /* "ask" */
 
 /* What a move must be able to show; bits. */
-enum proof {
+enum move_proof {
     PROOF_RAW = 1 << 0,      /* the reply as the carrier delivered it */
     PROOF_QUESTION = 1 << 1, /* an open question of ours to this number */
     PROOF_TOKEN = 1 << 2,    /* that question's token */
@@ -65,7 +65,7 @@ enum proof {
 struct move {
     enum move_kind kind;
     uint16_t scope;
-    uint8_t proofs;                   /* bits of enum proof that it has */
+    uint8_t proofs;                   /* bits of enum move_proof that it has */
     Assent__V1__ConsentSource source; /* unspecified: time itself */
     uint64_t at_ms;                   /* wall; when it took effect */
     uint64_t expires_ms;              /* MOVE_ASK: until then it may be answered */
@@ -98,6 +98,22 @@ const char *standing_apply(struct standing *s, const struct move *move);
  * WRITE_SCOPES_MAX. */
 size_t standing_moves(uint64_t sequence, const Assent__V1__Event *event,
                       const Assent__V1__Personal *personal, struct move *out);
+
+/* Does the event tell of somebody's consent: asked for, given, refused, ended or in doubt? */
+bool event_tells_consent(const Assent__V1__Event *event);
+
+/* Where one person stands, in each scope that has a story of them. */
+#define STANDINGS_MAX 256 /* scopes; what comes in further ones is left out */
+struct standings {
+    unsigned count;
+    struct standing_in {
+        uint16_t scope;
+        struct standing standing;
+    } in[STANDINGS_MAX];
+};
+/* Folds an event of that person. */
+void standings_fold(struct standings *standings, uint64_t sequence, const Assent__V1__Event *event,
+                    const Assent__V1__Personal *personal);
 
 /* The table for people, as consent/README.md has it; gives its length. */
 size_t standing_diagram(char *out, size_t size);

@@ -13,13 +13,6 @@
 #include "proto/base/check.h"
 #include "proto/base/table.h"
 
-#define PLACES_MAX 256 /* scopes that one number has a story in */
-
-struct place {
-    uint16_t scope;
-    struct standing standing;
-};
-
 struct text_sent {
     uint64_t id, accepted_ms, ended_ms;
     Assent__V1__Class class_;
@@ -31,8 +24,7 @@ struct text_sent {
 
 struct case_page {
     uint64_t number, last_ms;
-    struct place places[PLACES_MAX];
-    unsigned place_count;
+    struct standings standings;
     struct text_sent *texts;
     size_t text_count, text_room;
     struct table text_of; /* id -> place in `texts`, from 1 */
@@ -78,25 +70,6 @@ void case_page_free(struct case_page *page)
 }
 
 /* What the records say ------------------------------------------------------------------------- */
-
-static void fold_standing(struct case_page *page, uint64_t sequence, const Assent__V1__Event *event,
-                          const Assent__V1__Personal *personal)
-{
-    struct move moves[WRITE_SCOPES_MAX];
-    if (personal == NULL || personal->number != page->number)
-        return;
-    size_t count = standing_moves(sequence, event, personal, moves);
-    for (size_t i = 0; i < count; i++) {
-        unsigned at = 0;
-        while (at < page->place_count && page->places[at].scope != moves[i].scope)
-            at++;
-        if (at == PLACES_MAX)
-            continue;
-        if (at == page->place_count)
-            page->places[page->place_count++] = (struct place){.scope = moves[i].scope};
-        (void)standing_apply(&page->places[at].standing, &moves[i]);
-    }
-}
 
 static void add_text(struct case_page *page, uint64_t sequence, const Assent__V1__Event *event)
 {
@@ -177,7 +150,8 @@ void case_page_add(struct case_page *page, uint64_t sequence, const Assent__V1__
         event->body_case == ASSENT__V1__EVENT__BODY_ACCEPTED ? sequence : event->message;
     page->records++;
     page->last_ms = event->wall_ms;
-    fold_standing(page, sequence, event, personal);
+    if (personal != NULL && personal->number == page->number)
+        standings_fold(&page->standings, sequence, event, personal);
     fold_text(page, sequence, event);
     fprintf(out, "<tr><td class=\"t\">%s</td><td>%" PRIu64 "</td><td>",
             when_text(event->wall_ms, when), sequence);
@@ -195,7 +169,7 @@ static void put_standing(const struct case_page *page, FILE *out)
     char scope[SCOPE_TEXT_SIZE], when[WHEN_TEXT_SIZE];
     uint64_t record;
     fputs("<h2>Where this person stands</h2>\n", out);
-    if (page->place_count == 0) {
+    if (page->standings.count == 0) {
         fputs("<p>No consent, opt-out or hold is on record.</p>\n", out);
         return;
     }
@@ -203,11 +177,11 @@ static void put_standing(const struct case_page *page, FILE *out)
           "send.</p>\n<table><thead><tr><th>Scope</th><th>State</th><th>Since (UTC)</th><th>By "
           "record</th></tr></thead>\n",
           out);
-    for (unsigned i = 0; i < page->place_count; i++) {
-        const struct standing *s = &page->places[i].standing;
+    for (unsigned i = 0; i < page->standings.count; i++) {
+        const struct standing *s = &page->standings.in[i].standing;
         uint64_t since = standing_since(s, page->last_ms, &record);
         fputs("<tr><td>", out);
-        put_text(out, scope_text(page->places[i].scope, scope));
+        put_text(out, scope_text(page->standings.in[i].scope, scope));
         fprintf(out, "</td><td>%s</td><td class=\"t\">%s</td><td>",
                 state_name(standing_state(s, page->last_ms)), since ? when_text(since, when) : "");
         if (record != 0)

@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consent/ledger.h"
-#include "consent/record_peek.h"
+#include "gateway/cli/ledger_pass.h"
 #include "gateway/cli/ledger_path.h"
-#include "proto/base/arena.h"
 #include "proto/base/check.h"
 #include "proto/base/table.h"
 #include "proto/event.pb-c.h"
@@ -20,14 +18,14 @@ struct attribution {
     char sender[17], carrier[NAME_OCTETS_MAX + 1];
 };
 
-/* One reading of all ledgers: `each` gets the records of the kinds that are wanted. */
+/* One reading of all ledgers: `each` gets the events of the kinds that are wanted. */
 struct walk {
     struct complaint_book *book;
     unsigned ledger;
     struct arena arena;
     void (*each)(struct walk *walk, uint64_t sequence, const Assent__V1__Event *event,
                  const Assent__V1__Personal *personal);
-    bool (*wanted)(uint32_t body);
+    const uint32_t *kinds;   /* members of Event's oneof, up to a 0 */
     struct table by_number;  /* number to the index of an entry + 1; `next` goes on */
     struct table by_message; /* message to the same */
     size_t *next;
@@ -39,45 +37,33 @@ static void keep(char *out, size_t size, const char *text)
     snprintf(out, size, "%s", text);
 }
 
-static void walk_record(struct walk *walk, const struct ledger_record *record)
+static bool walk_record(void *context, const struct ledger_record *record)
 {
-    struct record_peek peek;
-    if (!record_peek(record->public_part, &peek) || !walk->wanted(peek.body))
-        return;
-    arena_reset(&walk->arena);
-    Assent__V1__Event *event = assent__v1__event__unpack(
-        &walk->arena.allocator, record->public_part.length, record->public_part.data);
-    Assent__V1__Personal *personal =
-        record->personal_part.length == 0
-            ? NULL
-            : assent__v1__personal__unpack(&walk->arena.allocator, record->personal_part.length,
-                                           record->personal_part.data);
+    struct walk *walk = context;
+    Assent__V1__Personal *personal;
+    const Assent__V1__Event *event = record_unpack(&walk->arena, record, &personal);
     if (event != NULL)
         walk->each(walk, record->sequence, event, personal);
+    return true;
 }
 
 static bool walk_ledger(struct walk *walk)
 {
-    const char *directory = walk->book->directories[walk->ledger], *why = "no ledger is there";
-    struct ledger_reader *reader;
-    struct ledger_record record;
-    enum err err = ledger_reader_open(directory, 1, &reader, &why);
-    if (err != ERR_OK) {
-        complain("%s: %s", directory, why);
-        return false;
-    }
-    while ((err = ledger_reader_next(reader, UINT64_MAX, &record)) == ERR_OK)
-        walk_record(walk, &record);
-    if (err != ERR_AGAIN)
-        complain("%s: %s", directory, ledger_reader_why(reader));
-    ledger_reader_free(reader);
-    return err == ERR_AGAIN;
+    struct ledger_pass pass = {.directory = walk->book->directories[walk->ledger],
+                               .filter = ledger_filter_new(),
+                               .each = walk_record,
+                               .context = walk};
+    for (const uint32_t *kind = walk->kinds; *kind != 0; kind++)
+        ledger_filter_event(pass.filter, *kind);
+    bool ok = ledger_pass(&pass);
+    ledger_filter_free(pass.filter);
+    return ok;
 }
 
 static bool walk_all(struct walk *walk)
 {
     bool ok = true;
-    arena_init(&walk->arena, 4 * LEDGER_RECORD_MAX);
+    arena_init(&walk->arena, RECORD_ARENA_MAX);
     for (walk->ledger = 0; walk->ledger < walk->book->ledger_count && ok; walk->ledger++)
         ok = walk_ledger(walk);
     arena_release(&walk->arena);
@@ -86,13 +72,9 @@ static bool walk_all(struct walk *walk)
 
 /* What there is ------------------------------------------------------------------------------- */
 
-static bool is_about_complaints(uint32_t body)
-{
-    return body == ASSENT__V1__EVENT__BODY_COMPLAINT_OPENED ||
-           body == ASSENT__V1__EVENT__BODY_COMPLAINT_RESOLVED ||
-           body == ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED ||
-           body == ASSENT__V1__EVENT__BODY_NODE_STARTED;
-}
+static const uint32_t kinds_of_complaints[] = {
+    ASSENT__V1__EVENT__BODY_COMPLAINT_OPENED, ASSENT__V1__EVENT__BODY_COMPLAINT_RESOLVED,
+    ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED, ASSENT__V1__EVENT__BODY_NODE_STARTED, 0};
 
 static void take_opened(struct walk *walk, uint64_t sequence, const Assent__V1__Event *event,
                         const Assent__V1__Personal *personal)
@@ -190,7 +172,7 @@ static int by_received(const void *a, const void *b)
 
 bool complaint_book_read(struct complaint_book *book)
 {
-    struct walk walk = {.book = book, .each = take_event, .wanted = is_about_complaints};
+    struct walk walk = {.book = book, .each = take_event, .kinds = kinds_of_complaints};
     bool ok = walk_all(&walk);
     if (book->count > 0)
         qsort(book->entries, book->count, sizeof *book->entries, by_received);
@@ -199,10 +181,8 @@ bool complaint_book_read(struct complaint_book *book)
 
 /* Whose message it was ------------------------------------------------------------------------ */
 
-static bool is_about_messages(uint32_t body)
-{
-    return body == ASSENT__V1__EVENT__BODY_ACCEPTED || body == ASSENT__V1__EVENT__BODY_ATTEMPT;
-}
+static const uint32_t kinds_of_messages[] = {ASSENT__V1__EVENT__BODY_ACCEPTED,
+                                             ASSENT__V1__EVENT__BODY_ATTEMPT, 0};
 
 static bool lacks(const struct complaint_entry *entry)
 {
@@ -263,7 +243,7 @@ static void fill(struct complaint_entry *entry, const struct attribution *from)
 
 bool complaint_book_attribute(struct complaint_book *book)
 {
-    struct walk walk = {.book = book, .each = take_message, .wanted = is_about_messages};
+    struct walk walk = {.book = book, .each = take_message, .kinds = kinds_of_messages};
     bool any = false;
     table_init(&walk.by_number);
     table_init(&walk.by_message);

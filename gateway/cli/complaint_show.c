@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consent/ledgers.h"
 #include "consent/standing.h"
 #include "gateway/cli/complaint_read.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/json.h"
+#include "gateway/cli/ledger_pass.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/print.h"
 #include "gateway/cli/when.h"
@@ -21,21 +21,13 @@
 #include "proto/base/clock.h"
 #include "proto/base/table.h"
 
-#define PLACES_MAX 256 /* scopes that one number has a story in */
-
-struct place {
-    uint16_t scope;
-    struct standing standing;
-};
-
 struct show {
     struct complaint_book *book;
     const struct complaint_entry *entry;
     bool json;
     struct table messages; /* the number's: ledger and id -> 1 + accepted before the complaint */
-    struct place places[PLACES_MAX];
-    unsigned place_count;
-    bool opened; /* the complaint's own record has been passed */
+    struct standings standings; /* when the complaint came */
+    bool opened;                /* the complaint's own record has been passed */
     /* parts that carriers took, messages refused or cancelled, and delivered; before and after */
     uint64_t accepted[2], sent[2], suppressed[2], delivered[2], replies[2];
     uint64_t late; /* parts whose verdict is newer than the hold */
@@ -58,28 +50,6 @@ static bool concerns(struct show *s, const struct ledgers_event *event)
         *table_put(&s->messages, key_of(event->ledger, event->sequence)) = 1;
     return same || (event->event->message != 0 &&
                     table_find(&s->messages, key_of(event->ledger, event->event->message)) != NULL);
-}
-
-static struct place *place_of(struct show *s, uint16_t scope)
-{
-    for (unsigned i = 0; i < s->place_count; i++)
-        if (s->places[i].scope == scope)
-            return &s->places[i];
-    if (s->place_count == PLACES_MAX)
-        return NULL;
-    s->places[s->place_count].scope = scope;
-    return &s->places[s->place_count++];
-}
-
-static void fold(struct show *s, const struct ledgers_event *event)
-{
-    struct move moves[WRITE_SCOPES_MAX];
-    size_t count = standing_moves(event->sequence, event->event, event->personal, moves);
-    for (size_t i = 0; i < count; i++) {
-        struct place *place = place_of(s, moves[i].scope);
-        if (place != NULL)
-            (void)standing_apply(&place->standing, &moves[i]);
-    }
 }
 
 static void count(struct show *s, const Assent__V1__Event *event)
@@ -129,8 +99,9 @@ static void tell(struct show *s, const struct ledgers_event *event)
 }
 
 /* The hold is the record that the complaint names; what stood before it is what is held against us. */
-static void read_event(struct show *s, const struct ledgers_event *event)
+static void read_event(void *context, const struct ledgers_event *event)
 {
+    struct show *s = context;
     event_learn(event->event);
     if (!concerns(s, event))
         return;
@@ -138,28 +109,10 @@ static void read_event(struct show *s, const struct ledgers_event *event)
     if (ours && event->sequence == s->entry->hold)
         s->hold_ms = event->event->wall_ms;
     if (s->hold_ms == 0)
-        fold(s, event);
+        standings_fold(&s->standings, event->sequence, event->event, event->personal);
     s->opened = s->opened || (ours && event->sequence >= s->entry->hold);
     count(s, event->event);
     tell(s, event);
-}
-
-static bool read_evidence(struct show *s)
-{
-    const char *why = "";
-    struct ledgers *ledgers = ledgers_open(s->book->directories, s->book->ledger_count, &why);
-    if (ledgers == NULL) {
-        complain("%s", why);
-        return false;
-    }
-    struct ledgers_event event;
-    enum err err;
-    while ((err = ledgers_next(ledgers, &event)) == ERR_OK)
-        read_event(s, &event);
-    if (err != ERR_AGAIN)
-        complain("%s", ledgers_why(ledgers));
-    ledgers_free(ledgers);
-    return err == ERR_AGAIN;
 }
 
 /* Told ---------------------------------------------------------------------------------------- */
@@ -202,16 +155,16 @@ static void print_consent(const struct show *s)
 {
     char when[WHEN_TEXT_SIZE], name[SCOPE_TEXT_SIZE];
     printf("\nWhen it came, the number had\n");
-    for (unsigned i = 0; i < s->place_count; i++) {
+    for (unsigned i = 0; i < s->standings.count; i++) {
         uint64_t record,
-            since = standing_since(&s->places[i].standing, s->entry->received_ms, &record);
-        enum state state = standing_state(&s->places[i].standing, s->entry->received_ms);
+            since = standing_since(&s->standings.in[i].standing, s->entry->received_ms, &record);
+        enum state state = standing_state(&s->standings.in[i].standing, s->entry->received_ms);
         if (state != CONSENT_NONE)
             printf("  %-24s %s since %s, record #%" PRIu64 "\n",
-                   scope_text(s->places[i].scope, name), state_name(state), when_text(since, when),
-                   record);
+                   scope_text(s->standings.in[i].scope, name), state_name(state),
+                   when_text(since, when), record);
     }
-    if (s->place_count == 0)
+    if (s->standings.count == 0)
         printf("  agreed to nothing and ended nothing\n");
 }
 
@@ -242,14 +195,14 @@ static json_t *consent_json(const struct show *s)
 {
     json_t *list = json_array();
     char name[SCOPE_TEXT_SIZE];
-    for (unsigned i = 0; i < s->place_count; i++) {
+    for (unsigned i = 0; i < s->standings.count; i++) {
         uint64_t record,
-            since = standing_since(&s->places[i].standing, s->entry->received_ms, &record);
-        enum state state = standing_state(&s->places[i].standing, s->entry->received_ms);
+            since = standing_since(&s->standings.in[i].standing, s->entry->received_ms, &record);
+        enum state state = standing_state(&s->standings.in[i].standing, s->entry->received_ms);
         if (state != CONSENT_NONE)
             json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I}", "scope",
-                                                  scope_text(s->places[i].scope, name), "state",
-                                                  state_name(state), "since_wall_ms",
+                                                  scope_text(s->standings.in[i].scope, name),
+                                                  "state", state_name(state), "since_wall_ms",
                                                   (json_int_t)since, "record", (json_int_t)record));
     }
     return list;
@@ -340,7 +293,7 @@ static int run(struct show *s, const char *word)
     }
     if (!s->json)
         printf("\nWhat the record says of the number\n");
-    if (!read_evidence(s))
+    if (!ledgers_pass(s->book->directories, s->book->ledger_count, read_event, s))
         return EXIT_REFUSED;
     if (s->json) {
         print_json(s);

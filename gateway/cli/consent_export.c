@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "consent/import.h"
-#include "consent/ledgers.h"
 #include "consent/projection.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/json.h"
+#include "gateway/cli/ledger_pass.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/when.h"
 #include "gateway/config.h"
@@ -76,8 +76,9 @@ static void note_lift(struct export *x, uint64_t member, uint64_t taken_ms)
         (void)table_remove(&x->opt_outs, member);
 }
 
-static void note_write(struct export *x, const struct ledgers_event *event)
+static void note_write(void *context, const struct ledgers_event *event)
 {
+    struct export *x = context;
     struct consent_write write = {0};
     const struct projection_rules rules = {.keeps_days = keeps_no_days};
     if (!write_of_event(event->sequence, event->event, event->personal, &rules, &write))
@@ -225,8 +226,9 @@ static void tell_opt_in(struct export *x, const struct ledgers_event *event, str
         print_row(x, row);
 }
 
-static void tell(struct export *x, const struct ledgers_event *event)
+static void tell(void *context, const struct ledgers_event *event)
 {
+    struct export *x = context;
     if (event->personal == NULL)
         return;
     struct row row = {.number = event->personal->number,
@@ -250,32 +252,13 @@ static void tell(struct export *x, const struct ledgers_event *event)
 
 /* ---- all ---- */
 
-static bool read_ledgers(struct export *x,
-                         void (*each)(struct export *x, const struct ledgers_event *event))
-{
-    const char *why = "";
-    struct ledgers *ledgers = ledgers_open(x->directories, x->count, &why);
-    if (ledgers == NULL) {
-        complain("the ledgers cannot be read: %s", why);
-        return false;
-    }
-    struct ledgers_event event;
-    enum err err;
-    while ((err = ledgers_next(ledgers, &event)) == ERR_OK)
-        each(x, &event);
-    if (err != ERR_AGAIN)
-        complain("%s", ledgers_why(ledgers));
-    ledgers_free(ledgers);
-    return err == ERR_AGAIN;
-}
-
 static bool run(struct export *x)
 {
-    if (!read_ledgers(x, note_write))
+    if (!ledgers_pass(x->directories, x->count, note_write, x))
         return false;
     if (!x->json)
         puts("number,source,evidence,obtained_at,state,scope,recorded_at,record");
-    if (!read_ledgers(x, tell))
+    if (!ledgers_pass(x->directories, x->count, tell, x))
         return false;
     if (fflush(stdout) == 0 && ferror(stdout) == 0)
         return true;

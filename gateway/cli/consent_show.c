@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consent/ledgers.h"
 #include "consent/standing.h"
 #include "gateway/cli/client.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/json.h"
+#include "gateway/cli/ledger_pass.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/print.h"
 #include "gateway/cli/when.h"
@@ -23,7 +23,7 @@
 #define KNOWN_SIZE      192
 
 /* The record that made it so. */
-struct record {
+struct cause {
     uint64_t sequence;
     Assent__V1__ConsentSource source;
     char rule[64], how[64];
@@ -34,13 +34,13 @@ struct record {
 struct place {
     uint16_t scope;
     struct standing standing;
-    struct record above, beneath;
+    struct cause above, beneath;
 };
 
 struct show {
     const char *program, *words[DIRECTORIES_MAX + 1]; /* NUMBER, then data directories */
     bool history, json;
-    const struct ledgers *several; /* NULL: one is read */
+    bool several; /* ledgers are read */
     uint64_t number;
     char *scope_names[SCOPE_MAX + 1];
     struct place places[PLACES_MAX];
@@ -49,10 +49,10 @@ struct show {
     uint64_t event_count;
 };
 
-/* What is told about one program; `record` NULL: the ledgers that were read do not say. */
+/* What is told about one program; `cause` NULL: the ledgers that were read do not say. */
 struct known {
     uint64_t since_ms;
-    const struct record *record;
+    const struct cause *cause;
 };
 
 /* ---- the story in the ledgers ---- */
@@ -103,21 +103,21 @@ static void node_of(const struct show *s, const struct ledgers_event *event,
                     char out[NAME_OCTETS_MAX + 2])
 {
     out[0] = '\0';
-    if (s->several != NULL)
-        snprintf(out, NAME_OCTETS_MAX + 2, "%s ", ledgers_node(s->several, event->ledger));
+    if (s->several)
+        snprintf(out, NAME_OCTETS_MAX + 2, "%s ", event->node);
 }
 
-static struct record record_of(const struct show *s, const struct move *move,
-                               const struct ledgers_event *event)
+static struct cause cause_of(const struct show *s, const struct move *move,
+                             const struct ledgers_event *event)
 {
     const Assent__V1__Personal *personal = event->personal;
-    struct record record = {.sequence = event->sequence, .source = move->source};
-    node_of(s, event, record.node);
-    snprintf(record.rule, sizeof record.rule, "%s", rule_of(event->event));
-    snprintf(record.how, sizeof record.how, "%s", how_of(event->event));
-    record.evidence =
+    struct cause cause = {.sequence = event->sequence, .source = move->source};
+    node_of(s, event, cause.node);
+    snprintf(cause.rule, sizeof cause.rule, "%s", rule_of(event->event));
+    snprintf(cause.how, sizeof cause.how, "%s", how_of(event->event));
+    cause.evidence =
         personal->raw.len > 0 || personal->text[0] != '\0' || personal->evidence[0] != '\0';
-    return record;
+    return cause;
 }
 
 static void fold(struct show *s, const struct ledgers_event *event)
@@ -131,17 +131,10 @@ static void fold(struct show *s, const struct ledgers_event *event)
         bool above = moves[i].kind == MOVE_STOP || moves[i].kind == MOVE_START ||
                      moves[i].kind == MOVE_RELEASE;
         if (!above)
-            place->beneath = record_of(s, &moves[i], event);
+            place->beneath = cause_of(s, &moves[i], event);
         else if (moves[i].kind == MOVE_STOP && place->standing.denied_record == event->sequence)
-            place->above = record_of(s, &moves[i], event);
+            place->above = cause_of(s, &moves[i], event);
     }
-}
-
-static bool is_consent(const Assent__V1__Event *event)
-{
-    return (event->body_case >= ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED &&
-            event->body_case <= ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN) ||
-           event->body_case == ASSENT__V1__EVENT__BODY_NUMBER_VACANT;
 }
 
 static void tell_event(struct show *s, const struct ledgers_event *event)
@@ -157,8 +150,9 @@ static void tell_event(struct show *s, const struct ledgers_event *event)
                event->sequence, event_text(event->event, event->personal, text));
 }
 
-static void read_event(struct show *s, const struct ledgers_event *event)
+static void read_event(void *context, const struct ledgers_event *event)
 {
+    struct show *s = context;
     event_learn(event->event);
     if (event->event->body_case == ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED) {
         const Assent__V1__ScopeRegistered *scope = event->event->scope_registered;
@@ -168,7 +162,7 @@ static void read_event(struct show *s, const struct ledgers_event *event)
         }
     }
     if (event->personal == NULL || event->personal->number != s->number ||
-        !is_consent(event->event))
+        !event_tells_consent(event->event))
         return;
     fold(s, event);
     if (s->history)
@@ -177,21 +171,11 @@ static void read_event(struct show *s, const struct ledgers_event *event)
 
 static bool read_ledgers(struct show *s, const char *const *directories, unsigned count)
 {
-    const char *why = "";
-    struct ledgers *ledgers = ledgers_open(directories, count, &why);
-    if (ledgers == NULL) {
-        complain("the ledger cannot be read, so it is not told since when and how: %s", why);
-        return false;
-    }
-    s->several = count > 1 ? ledgers : NULL;
-    struct ledgers_event event;
-    enum err err;
-    while ((err = ledgers_next(ledgers, &event)) == ERR_OK)
-        read_event(s, &event);
-    if (err != ERR_AGAIN)
-        complain("%s", ledgers_why(ledgers));
-    ledgers_free(ledgers);
-    return err == ERR_AGAIN;
+    s->several = count > 1;
+    bool ok = ledgers_pass(directories, count, read_event, s);
+    if (!ok)
+        complain("it is not told since when and how");
+    return ok;
 }
 
 /* ---- the gateway's word and the ledgers' ---- */
@@ -236,7 +220,7 @@ static struct known known_of(struct show *s, const Assent__V1__ProgramConsent *p
         const struct place *place = scope < 0 ? NULL : place_of(s, (uint16_t)scope, false);
         if (place == NULL || !place->standing.denied)
             continue;
-        if (known.record == NULL || place->standing.denied_ms < known.since_ms)
+        if (known.cause == NULL || place->standing.denied_ms < known.since_ms)
             known = (struct known){place->standing.denied_ms, &place->above};
     }
     int scope = scope_named(s, "program", program->program);
@@ -252,7 +236,7 @@ static struct known known_of(struct show *s, const Assent__V1__ProgramConsent *p
     if (!same || place->beneath.sequence == 0)
         return known;
     known.since_ms = standing_since(&beneath, now_ms, &record);
-    known.record = &place->beneath;
+    known.cause = &place->beneath;
     return known;
 }
 
@@ -265,7 +249,7 @@ static const char *source_name(Assent__V1__ConsentSource source)
 
 static const char *known_text(const struct known *known, char out[KNOWN_SIZE])
 {
-    const struct record *r = known->record;
+    const struct cause *r = known->cause;
     if (r == NULL)
         return "-";
     snprintf(out, KNOWN_SIZE, "%s%s%s%s%s, %s, %s#%" PRIu64, source_name(r->source),
@@ -286,7 +270,7 @@ static void add_program(struct columns *table, const Assent__V1__ProgramConsent 
                               consent->denied_by[i]);
     columns_add(table, consent->program, consent->state, denied,
                 consent->may_send_marketing ? "yes" : "no",
-                known->record ? when_text(known->since_ms, when) : "-", known_text(known, text));
+                known->cause ? when_text(known->since_ms, when) : "-", known_text(known, text));
 }
 
 static void print_rest(const Assent__V1__ProgramConsent *consent, uint64_t now_ms)
@@ -324,14 +308,14 @@ static void print_json(struct show *s, const Assent__V1__ShowReply *reply, uint6
     for (size_t i = 0; i < reply->n_programs; i++) {
         struct known known = known_of(s, reply->programs[i], now_ms);
         json_t *program = json_array_get(json_object_get(object, "programs"), i);
-        if (known.record == NULL || program == NULL)
+        if (known.cause == NULL || program == NULL)
             continue;
         json_object_set_new(program, "since_wall_ms", json_integer((json_int_t)known.since_ms));
-        json_object_set_new(program, "source", json_string(source_name(known.record->source)));
-        json_object_set_new(program, "how", json_string(known.record->how));
-        json_object_set_new(program, "rule", json_string(known.record->rule));
-        json_object_set_new(program, "evidence", json_boolean(known.record->evidence));
-        json_object_set_new(program, "record", json_integer((json_int_t)known.record->sequence));
+        json_object_set_new(program, "source", json_string(source_name(known.cause->source)));
+        json_object_set_new(program, "how", json_string(known.cause->how));
+        json_object_set_new(program, "rule", json_string(known.cause->rule));
+        json_object_set_new(program, "evidence", json_boolean(known.cause->evidence));
+        json_object_set_new(program, "record", json_integer((json_int_t)known.cause->sequence));
     }
     if (s->history)
         json_object_set(object, "history", s->events);

@@ -6,17 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consent/ledger_filter.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/diagnosis.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/json.h"
+#include "gateway/cli/ledger_pass.h"
 #include "gateway/cli/ledger_path.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/print.h"
 #include "gateway/cli/when.h"
 #include "gateway/config_text.h"
-#include "proto/base/arena.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
 #include "proto/base/limits.h"
@@ -184,54 +183,46 @@ static bool is_the_one(const struct diagnosis *d, uint64_t sequence, const Assen
            event->accepted->service == ASSENT__V1__SERVICE_KIND__SERVICE_NONE;
 }
 
-static void read_event(struct diagnosis *d, unsigned pass, uint64_t sequence,
-                       const Assent__V1__Event *event, const Assent__V1__Personal *personal)
+static bool find(void *context, const struct ledger_record *record)
 {
-    if (pass == 2) {
-        count_others(d, event, d->only_carrier ? d->only_carrier : d->carrier);
-        return;
-    }
-    if (is_the_one(d, sequence, event, personal)) {
-        ledger_filter_message(d->filter, sequence);
-        take_accepted(d, sequence, event);
-    } else if (event->message != 0 && event->message == d->sending.message) {
+    struct diagnosis *d = context;
+    Assent__V1__Personal *personal;
+    const Assent__V1__Event *event = record_unpack(&d->arena, record, &personal);
+    if (event != NULL && is_the_one(d, record->sequence, event, personal)) {
+        ledger_filter_message(d->filter, record->sequence);
+        take_accepted(d, record->sequence, event);
+    } else if (event != NULL && event->message != 0 && event->message == d->sending.message) {
         take_event(d, event);
     }
+    return true;
 }
 
-/* Pass 1 finds the message, by the indices of what is sealed; pass 2 how others fared. */
-static bool read_ledger(struct diagnosis *d, const char *directory, unsigned pass)
+static bool compare(void *context, const struct ledger_record *record)
 {
-    struct ledger_reader *reader;
-    struct ledger_record record;
-    const char *why = "";
-    enum err err = ledger_reader_open(directory, 1, &reader, &why);
-    if (err != ERR_OK) {
-        complain("%s", why);
-        return false;
-    }
+    struct diagnosis *d = context;
+    const Assent__V1__Event *event = record_unpack(&d->arena, record, NULL);
+    if (event != NULL)
+        count_others(d, event, d->only_carrier ? d->only_carrier : d->carrier);
+    return true;
+}
+
+/* The message, by the indices of what is sealed. */
+static bool find_message(struct diagnosis *d, const char *directory)
+{
     d->filter = ledger_filter_new();
     ledger_filter_number(d->filter, d->message == 0 ? d->number : 0);
     ledger_filter_message(d->filter, d->message);
-    if (pass == 1)
-        ledger_reader_only(reader, d->filter);
-    while ((err = ledger_reader_next(reader, UINT64_MAX, &record)) == ERR_OK) {
-        arena_reset(&d->arena);
-        Assent__V1__Event *event = assent__v1__event__unpack(
-            &d->arena.allocator, record.public_part.length, record.public_part.data);
-        Assent__V1__Personal *personal =
-            pass == 2 || record.personal_part.length == 0
-                ? NULL
-                : assent__v1__personal__unpack(&d->arena.allocator, record.personal_part.length,
-                                               record.personal_part.data);
-        if (event != NULL)
-            read_event(d, pass, record.sequence, event, personal);
-    }
-    if (err != ERR_AGAIN)
-        complain("%s: %s", directory, ledger_reader_why(reader));
-    ledger_reader_free(reader);
+    bool ok = ledger_pass(&(struct ledger_pass){
+        .directory = directory, .filter = d->filter, .each = find, .context = d});
     ledger_filter_free(d->filter);
-    return err == ERR_AGAIN;
+    return ok;
+}
+
+/* How others fared. */
+static bool compare_others(struct diagnosis *d, const char *directory)
+{
+    return ledger_pass(
+        &(struct ledger_pass){.directory = directory, .each = compare, .context = d});
 }
 
 /* Telling ------------------------------------------------------------------------------------- */
@@ -334,7 +325,7 @@ static int diagnose_carrier(struct diagnosis *d, const char *directory)
         ASSENT__V1__OUTCOME__UNKNOWN_OUTCOME, ASSENT__V1__OUTCOME__SENT_NO_RECEIPT};
     struct columns columns;
     uint64_t all = 0;
-    if (!read_ledger(d, directory, 2))
+    if (!compare_others(d, directory))
         return EXIT_REFUSED;
     columns_init(&columns, "lrrrrrrr");
     columns_add(&columns, "ENDED", "DELIVERED", "UNDELIVERABLE", "REJECTED", "EXPIRED", "UNKNOWN",
@@ -377,13 +368,13 @@ static bool choose(struct diagnosis *d, const char *word)
 
 static int run(struct diagnosis *d, const char *directory, const char *language, bool json)
 {
-    if (!read_ledger(d, directory, 1))
+    if (!find_message(d, directory))
         return EXIT_REFUSED;
     if (d->message != 0 && d->sending.message == 0) {
         complain("#%" PRIu64 " is no message in this ledger", d->message);
         return EXIT_REFUSED;
     }
-    if (d->sending.message != 0 && !read_ledger(d, directory, 2))
+    if (d->sending.message != 0 && !compare_others(d, directory))
         return EXIT_REFUSED;
     if (json)
         print_json(d);
@@ -439,7 +430,7 @@ int command_diagnose(const struct cli *cli, int argc, char **argv)
         return EXIT_REFUSED;
     d.now_ms = clock_wall_ms();
     table_init(&d.open);
-    arena_init(&d.arena, 4 * LEDGER_RECORD_MAX);
+    arena_init(&d.arena, RECORD_ARENA_MAX);
     int code = d.only_carrier != NULL ? diagnose_carrier(&d, directory)
                                       : run(&d, directory, language, json);
     table_release(&d.open);

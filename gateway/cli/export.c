@@ -8,19 +8,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "consent/ledger.h"
 #include "consent/ledger_checkpoint.h"
 #include "consent/record_peek.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/export_case.h"
 #include "gateway/cli/export_out.h"
+#include "gateway/cli/ledger_pass.h"
 #include "gateway/cli/ledger_path.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/print.h"
 #include "gateway/cli/when.h"
 #include "gateway/config_text.h"
-#include "proto/base/arena.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
 #include "proto/base/limits.h"
@@ -41,14 +40,18 @@ struct filter {
 
 struct export_job {
     struct filter filter;
-    const struct config *config; /* for brands; or NULL */
-    struct table messages;       /* that the filter's number or client chose: ids -> 1 */
-    char *names[SCOPE_MAX + 1];  /* of programs, as the ledger has told them */
-    bool wanted[SCOPE_MAX + 1];  /* programs that the filter chose */
+    const struct config *config;  /* for brands; or NULL */
+    struct table messages;        /* that the filter's number or client chose: ids -> 1 */
+    struct ledger_filter *chosen; /* what a number's or a message's indices lead to */
+    char *names[SCOPE_MAX + 1];   /* of programs, as the ledger has told them */
+    bool wanted[SCOPE_MAX + 1];   /* programs that the filter chose */
     struct arena arena;
     struct row_maker *maker;
     const struct export_out *out;
-    uint64_t rows;
+    const char *path; /* NULL: standard output */
+    bool begun;
+    struct progress progress;
+    uint64_t records, read, rows; /* there are, about; were looked at; were written */
 };
 
 /* Filters ------------------------------------------------------------------------------------- */
@@ -136,8 +139,10 @@ static bool concerns(struct export_job *job, uint64_t sequence, const Assent__V1
     if ((filter->number != 0 && (personal == NULL || personal->number != filter->number)) ||
         (filter->client != NULL && strcmp(client_of(event), filter->client) != 0))
         return false;
-    if (is_message)
+    if (is_message) {
         *table_put(&job->messages, sequence) = 1;
+        ledger_filter_message(job->chosen, sequence);
+    }
     return true;
 }
 
@@ -152,21 +157,15 @@ static bool write_row(struct export_job *job, const struct ledger_record *record
     return job->out->row(row_make(job->maker, record->sequence, event, personal, program));
 }
 
-static bool read_record(struct export_job *job, const struct ledger_record *record)
+static bool select_record(struct export_job *job, const struct ledger_record *record)
 {
     struct record_peek peek;
     if (!record_peek(record->public_part, &peek) || !may_matter(job, &peek))
         return true;
-    arena_reset(&job->arena);
-    Assent__V1__Event *event = assent__v1__event__unpack(
-        &job->arena.allocator, record->public_part.length, record->public_part.data);
-    Assent__V1__Personal *personal =
-        record->personal_part.length == 0
-            ? NULL
-            : assent__v1__personal__unpack(&job->arena.allocator, record->personal_part.length,
-                                           record->personal_part.data);
+    Assent__V1__Personal *personal;
+    const Assent__V1__Event *event = record_unpack(&job->arena, record, &personal);
     if (event == NULL)
-        return true; /* of a later version */
+        return true;
     learn(job, event);
     bool in_time = peek.wall_ms >= job->filter.from_ms && peek.wall_ms < job->filter.to_ms;
     bool mine = (job->filter.program == NULL && job->filter.brand == NULL) ||
@@ -186,56 +185,63 @@ static uint64_t about_records(const char *directory)
     return checkpoint_newest(directory, note, &length, &checkpoint) == ERR_OK ? checkpoint.size : 0;
 }
 
-static bool read_all(struct export_job *job, const char *directory, struct ledger_reader *reader,
-                     bool wants_progress)
+static bool read_record(void *context, const struct ledger_record *record)
 {
-    struct ledger_record record;
-    struct progress progress;
-    bool good = true;
-    enum err err = ERR_AGAIN;
-    uint64_t all = about_records(directory), read = 0;
-    progress_init(&progress, "exporting", wants_progress);
-    while (good && (err = ledger_reader_next(reader, UINT64_MAX, &record)) == ERR_OK) {
-        good = read_record(job, &record);
-        if (++read % PROGRESS_EACH == 0)
-            progress_show(&progress, read < all ? read : all, all, job->rows);
-    }
-    progress_end(&progress, all, all, job->rows);
-    if (good && err != ERR_AGAIN) {
-        complain("%s: %s", directory, ledger_reader_why(reader));
-        good = false;
-    }
+    struct export_job *job = context;
+    bool good = select_record(job, record);
+    uint64_t read = record->sequence < job->records ? record->sequence : job->records;
+    if (++job->read % PROGRESS_EACH == 0)
+        progress_show(&job->progress, read, job->records, job->rows);
     return good;
 }
 
-static int run(struct export_job *job, const char *directory, const char *path, bool progress)
+/* Not before there is a ledger: what is written must not look like an empty one. */
+static bool begin(void *context)
+{
+    struct export_job *job = context;
+    job->begun = job->out->begin(job->path);
+    return job->begun;
+}
+
+/* Names of programs are told by records of any time. */
+static bool read_all(struct export_job *job, const char *directory, bool wants_progress)
+{
+    const struct filter *filter = &job->filter;
+    job->chosen = ledger_filter_new();
+    ledger_filter_number(job->chosen, filter->number);
+    ledger_filter_message(job->chosen, filter->message);
+    ledger_filter_event(job->chosen, ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED);
+    bool by_index = filter->number != 0 || filter->message != 0;
+    job->records = about_records(directory);
+    progress_init(&job->progress, "exporting", wants_progress);
+    bool good = ledger_pass(&(struct ledger_pass){.directory = directory,
+                                                  .filter = by_index ? job->chosen : NULL,
+                                                  .begin = begin,
+                                                  .each = read_record,
+                                                  .context = job});
+    progress_end(&job->progress, job->records, job->records, job->rows);
+    ledger_filter_free(job->chosen);
+    return good;
+}
+
+static int run(struct export_job *job, const char *directory, bool progress)
 {
     char count[COUNT_TEXT_SIZE];
-    struct ledger_reader *reader;
-    const char *why = "";
-    if (ledger_reader_open(directory, 1, &reader, &why) != ERR_OK) {
-        complain("%s", why);
-        return EXIT_REFUSED;
-    }
-    if (!job->out->begin(path)) {
-        ledger_reader_free(reader);
-        return EXIT_REFUSED;
-    }
     table_init(&job->messages);
-    arena_init(&job->arena, 4 * LEDGER_RECORD_MAX);
+    arena_init(&job->arena, RECORD_ARENA_MAX);
     job->maker = row_maker_new();
-    bool good = read_all(job, directory, reader, progress);
-    ledger_reader_free(reader);
-    good = job->out->end() && good;
+    bool good = read_all(job, directory, progress);
+    if (job->begun)
+        good = job->out->end() && good;
     row_maker_free(job->maker);
     arena_release(&job->arena);
     table_release(&job->messages);
     for (size_t i = 0; i <= SCOPE_MAX; i++)
         free(job->names[i]);
-    if (!good && path != NULL)
-        (void)unlink(path); /* half of it would look like all of it */
-    else if (path != NULL)
-        fprintf(stderr, "%s records in %s\n", count_text(job->rows, count), path);
+    if (!good && job->begun && job->path != NULL)
+        (void)unlink(job->path); /* half of it would look like all of it */
+    if (good && job->path != NULL)
+        fprintf(stderr, "%s records in %s\n", count_text(job->rows, count), job->path);
     return good ? EXIT_DONE : EXIT_REFUSED;
 }
 
@@ -313,6 +319,7 @@ static int export_records(const struct cli *cli, const struct usage *usage,
 {
     struct config *config = NULL;
     job->out = out_of(words->format);
+    job->path = words->path;
     if (job->out == NULL)
         return usage_error(usage, "--format %s: csv, jsonl and sqlite are known", words->format);
     if (job->out->needs_file && words->path == NULL)
@@ -327,7 +334,7 @@ static int export_records(const struct cli *cli, const struct usage *usage,
     if (code == EXIT_DONE && (directory = ledger_path(cli, words->data)) == NULL)
         code = EXIT_REFUSED;
     if (code == EXIT_DONE)
-        code = run(job, directory, words->path, progress_wanted(words->progress));
+        code = run(job, directory, progress_wanted(words->progress));
     free(directory);
     free(kinds);
     if (config != NULL)

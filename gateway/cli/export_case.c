@@ -15,14 +15,14 @@
 #include <zip.h>
 
 #include "consent/ledger_checkpoint.h"
-#include "consent/record_peek.h"
+#include "consent/standing.h"
 #include "gateway/cli/case_page.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/json.h"
+#include "gateway/cli/ledger_pass.h"
 #include "gateway/cli/print.h"
 #include "gateway/cli/proof_json.h"
-#include "proto/base/arena.h"
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
 #include "proto/base/table.h"
@@ -49,14 +49,21 @@ struct case_file {
     struct table wanted;              /* sequence numbers -> 1 */
     uint64_t named_by[SCOPE_MAX + 1]; /* the record that names a scope */
     struct arena arena;
+    struct ledger_filter *filter;
     struct ledger_nodes *nodes;
     struct case_page *page;
     FILE *parts[PARTS]; /* without names, so that nothing of the person is left behind */
     struct progress progress;
-    uint64_t records, last_ms;
+    uint64_t read, records, last_ms;
 };
 
 /* Finding -------------------------------------------------------------------------------------- */
+
+static void show_progress(struct case_file *c, uint64_t sequence)
+{
+    if (++c->read % PROGRESS_EACH == 0)
+        progress_show(&c->progress, sequence, c->checkpoint.size, c->wanted.count);
+}
 
 static void want(struct case_file *c, uint64_t sequence)
 {
@@ -83,115 +90,96 @@ static void want_context(struct case_file *c, const Assent__V1__Event *event)
     }
 }
 
-static void learn_key(struct case_file *c, struct span public_part)
+static void learn_key(struct case_file *c, const Assent__V1__SigningKey *signing)
 {
-    struct span octets = peek_signing_key(public_part);
-    if (octets.length != NOTE_PUBLIC_KEY_SIZE)
+    if (signing->public_key.len != NOTE_PUBLIC_KEY_SIZE)
         return;
     struct note_key *key = &c->keys[c->key_count++ % KEYS_MAX];
     snprintf(key->name, sizeof key->name, "%s", c->checkpoint.origin);
-    memcpy(key->public_key, octets.data, NOTE_PUBLIC_KEY_SIZE);
+    memcpy(key->public_key, signing->public_key.data, NOTE_PUBLIC_KEY_SIZE);
 }
 
-static bool is_theirs(struct case_file *c, const struct ledger_record *record,
-                      const struct record_peek *peek)
+static bool is_theirs(struct case_file *c, const Assent__V1__Event *event,
+                      const Assent__V1__Personal *personal)
 {
-    if (peek->message != 0 && table_find(&c->messages, peek->message) != NULL)
-        return true;
-    if (record->personal_part.length == 0)
-        return false;
-    Assent__V1__Personal *personal = assent__v1__personal__unpack(
-        &c->arena.allocator, record->personal_part.length, record->personal_part.data);
-    return personal != NULL && personal->number == c->number;
+    return (event->message != 0 && table_find(&c->messages, event->message) != NULL) ||
+           (personal != NULL && personal->number == c->number);
 }
 
-static bool find_record(struct case_file *c, const struct ledger_record *record)
+static bool find_record(void *context, const struct ledger_record *record)
 {
-    struct record_peek peek;
-    arena_reset(&c->arena);
-    if (!record_peek(record->public_part, &peek))
+    struct case_file *c = context;
+    Assent__V1__Personal *personal;
+    const Assent__V1__Event *event = record_unpack(&c->arena, record, &personal);
+    show_progress(c, record->sequence);
+    if (event == NULL)
         return true;
-    if (peek.body == ASSENT__V1__EVENT__BODY_SIGNING_KEY) {
-        learn_key(c, record->public_part);
+    if (event->body_case == ASSENT__V1__EVENT__BODY_SIGNING_KEY) {
+        learn_key(c, event->signing_key);
         want(c, record->sequence);
     }
-    bool names = peek.body == ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED;
-    if (!names && !is_theirs(c, record, &peek))
+    if (event->body_case == ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED &&
+        event->scope_registered->number <= SCOPE_MAX)
+        c->named_by[event->scope_registered->number] = record->sequence;
+    if (!is_theirs(c, event, personal))
         return true;
-    Assent__V1__Event *event = assent__v1__event__unpack(
-        &c->arena.allocator, record->public_part.length, record->public_part.data);
-    if (event == NULL)
-        return true; /* of a later version: nothing that this program could tell */
-    if (names) {
-        if (event->scope_registered->number <= SCOPE_MAX)
-            c->named_by[event->scope_registered->number] = record->sequence;
-        return true;
-    }
     want(c, record->sequence);
     want_context(c, event);
     c->records++;
-    if (peek.body == ASSENT__V1__EVENT__BODY_ACCEPTED)
+    if (event->body_case == ASSENT__V1__EVENT__BODY_ACCEPTED) {
         *table_put(&c->messages, record->sequence) = 1;
+        ledger_filter_message(c->filter, record->sequence);
+    }
     return true;
 }
 
 /* Writing -------------------------------------------------------------------------------------- */
 
-static bool is_standing(const Assent__V1__Event *event)
+static bool write_record(void *context, const struct ledger_record *record)
 {
-    return event->body_case >= ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED &&
-           event->body_case <= ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN;
-}
-
-static bool write_record(struct case_file *c, const struct ledger_record *record)
-{
+    struct case_file *c = context;
+    show_progress(c, record->sequence);
     if (table_find(&c->wanted, record->sequence) == NULL)
         return true;
-    arena_reset(&c->arena);
-    Assent__V1__Event *event = assent__v1__event__unpack(
-        &c->arena.allocator, record->public_part.length, record->public_part.data);
-    Assent__V1__Personal *personal =
-        record->personal_part.length == 0
-            ? NULL
-            : assent__v1__personal__unpack(&c->arena.allocator, record->personal_part.length,
-                                           record->personal_part.data);
+    Assent__V1__Personal *personal;
+    const Assent__V1__Event *event = record_unpack(&c->arena, record, &personal);
+    CHECK(event != NULL); /* only what was understood is wanted */
     json_t *proof =
         inclusion_json(c->nodes, record, span_of(c->note, c->note_length), &c->checkpoint, true);
-    if (event == NULL || proof == NULL)
+    if (proof == NULL)
         return false;
     event_learn(event);
     json_line(proof, c->parts[PART_PROOFS]);
     json_line(event_json(record->sequence, event, personal), c->parts[PART_RECORDS]);
-    if (is_standing(event))
+    if (event_tells_consent(event))
         json_line(event_json(record->sequence, event, personal), c->parts[PART_CONSENT]);
     case_page_add(c->page, record->sequence, event, personal);
     c->last_ms = event->wall_ms;
     return true;
 }
 
-static bool read_pass(struct case_file *c, const char *verb, bool progress,
-                      bool (*take)(struct case_file *, const struct ledger_record *))
+/* What may be wanted: the person's, and what their records lean on. */
+static struct ledger_filter *filter_of(const struct case_file *c)
 {
-    struct ledger_reader *reader;
-    struct ledger_record record = {0};
-    const char *why = "";
-    bool good = true;
-    enum err err = ledger_reader_open(c->directory, 1, &reader, &why);
-    if (err != ERR_OK) {
-        complain("%s", why);
-        return false;
-    }
+    struct ledger_filter *filter = ledger_filter_new();
+    ledger_filter_number(filter, c->number);
+    ledger_filter_event(filter, ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED);
+    ledger_filter_event(filter, ASSENT__V1__EVENT__BODY_SIGNING_KEY);
+    ledger_filter_event(filter, ASSENT__V1__EVENT__BODY_IMPORT_BEGUN);
+    return filter;
+}
+
+static bool read_pass(struct case_file *c, const char *verb, bool progress,
+                      bool (*take)(void *context, const struct ledger_record *record))
+{
     progress_init(&c->progress, verb, progress);
-    while (good && (err = ledger_reader_next(reader, c->checkpoint.size + 1, &record)) == ERR_OK) {
-        good = take(c, &record);
-        if (record.sequence % PROGRESS_EACH == 0)
-            progress_show(&c->progress, record.sequence, c->checkpoint.size, c->wanted.count);
-    }
-    progress_end(&c->progress, record.sequence, c->checkpoint.size, c->wanted.count);
-    if (good && err != ERR_AGAIN)
-        complain("%s: %s", c->directory, ledger_reader_why(reader));
-    ledger_reader_free(reader);
-    return good && err == ERR_AGAIN;
+    bool good = ledger_pass(&(struct ledger_pass){.directory = c->directory,
+                                                  .until = c->checkpoint.size + 1,
+                                                  .filter = c->filter,
+                                                  .each = take,
+                                                  .context = c});
+    progress_end(&c->progress, c->checkpoint.size, c->checkpoint.size, c->wanted.count);
+    return good;
 }
 
 static void write_readme(const struct case_file *c, FILE *out)
@@ -344,7 +332,8 @@ int export_case(const char *directory, uint64_t number, const char *path, bool p
     c->directory = directory;
     c->number = number;
     c->page = case_page_new(number);
-    arena_init(&c->arena, 4 * LEDGER_RECORD_MAX);
+    c->filter = filter_of(c);
+    arena_init(&c->arena, RECORD_ARENA_MAX);
     table_init(&c->messages);
     table_init(&c->wanted);
     bool good = make_case(c, path, progress);
@@ -357,6 +346,7 @@ int export_case(const char *directory, uint64_t number, const char *path, bool p
     case_page_free(c->page);
     if (c->nodes != NULL)
         ledger_nodes_free(c->nodes);
+    ledger_filter_free(c->filter);
     table_release(&c->wanted);
     table_release(&c->messages);
     arena_release(&c->arena);

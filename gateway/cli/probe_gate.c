@@ -4,12 +4,11 @@
 #include <stdlib.h>
 
 #include "consent/gate.h"
-#include "consent/ledger.h"
 #include "consent/store.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/ledger_pass.h"
 #include "gateway/cli/person_key.h"
 #include "gateway/cli/probe.h"
-#include "proto/base/arena.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
 
@@ -41,9 +40,7 @@ static void refuse(struct probe_gate *gate, const char *why)
 
 static bool is_opt_out(struct arena *arena, const struct ledger_record *record)
 {
-    arena_reset(arena);
-    const Assent__V1__Event *event = assent__v1__event__unpack(
-        &arena->allocator, record->public_part.length, record->public_part.data);
+    const Assent__V1__Event *event = record_unpack(arena, record, NULL);
     /* What cannot be read may be one. */
     return event == NULL || event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT;
 }
@@ -55,7 +52,7 @@ static bool find_opt_out(struct probe_gate *gate, struct ledger_reader *reader)
     struct arena arena;
     bool found = false;
     enum err err = ERR_OK;
-    arena_init(&arena, 4 * LEDGER_RECORD_MAX);
+    arena_init(&arena, RECORD_ARENA_MAX);
     while (!found && (err = ledger_reader_next(reader, UINT64_MAX, &record)) == ERR_OK)
         found = is_opt_out(&arena, &record);
     arena_release(&arena);

@@ -7,7 +7,7 @@
 
 #include "gateway/cli/cli.h"
 #include "gateway/cli/json.h"
-#include "proto/base/arena.h"
+#include "gateway/cli/ledger_pass.h"
 #include "proto/base/base64.h"
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
@@ -64,16 +64,13 @@ static json_t *entry_json(const struct ledger_record *record)
 static void add_event(json_t *object, const struct ledger_record *record, bool with_personal)
 {
     struct arena arena;
-    arena_init(&arena, 4 * LEDGER_RECORD_MAX);
+    arena_init(&arena, RECORD_ARENA_MAX);
+    Assent__V1__Personal *personal;
+    const Assent__V1__Event *event = record_unpack(&arena, record, &personal);
     with_personal = with_personal && record->personal_part.length > 0;
-    Assent__V1__Event *event = assent__v1__event__unpack(
-        &arena.allocator, record->public_part.length, record->public_part.data);
-    Assent__V1__Personal *personal =
-        with_personal ? assent__v1__personal__unpack(&arena.allocator, record->personal_part.length,
-                                                     record->personal_part.data)
-                      : NULL;
     if (event != NULL)
-        json_object_set_new(object, "event", event_json(record->sequence, event, personal));
+        json_object_set_new(object, "event",
+                            event_json(record->sequence, event, with_personal ? personal : NULL));
     if (with_personal) {
         json_object_set_new(object, "personal", octets_json(record->personal_part));
         json_object_set_new(object, "salt", octets_json(record->salt));

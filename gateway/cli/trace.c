@@ -7,17 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consent/ledger_filter.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/json.h"
+#include "gateway/cli/ledger_pass.h"
 #include "gateway/cli/ledger_path.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/trace_text.h"
 #include "gateway/cli/when.h"
 #include "gateway/config_text.h"
 #include "gateway/metrics.h"
-#include "proto/base/arena.h"
 #include "proto/base/limits.h"
 #include "proto/base/table.h"
 #include "proto/number.h"
@@ -99,47 +98,31 @@ static void show(struct trace *trace, uint64_t sequence, const Assent__V1__Event
            event_text(event, personal, text));
 }
 
-static void read_record(struct trace *trace, const struct ledger_record *record)
+static bool read_record(void *context, const struct ledger_record *record)
 {
-    arena_reset(&trace->arena);
-    Assent__V1__Event *event = assent__v1__event__unpack(
-        &trace->arena.allocator, record->public_part.length, record->public_part.data);
-    Assent__V1__Personal *personal =
-        record->personal_part.length == 0
-            ? NULL
-            : assent__v1__personal__unpack(&trace->arena.allocator, record->personal_part.length,
-                                           record->personal_part.data);
+    struct trace *trace = context;
+    Assent__V1__Personal *personal;
+    const Assent__V1__Event *event = record_unpack(&trace->arena, record, &personal);
     if (event == NULL)
-        return; /* of a later version: nothing that this program could tell */
+        return true;
     event_learn(event);
     if (!concerns(trace, record->sequence, event, personal))
-        return;
+        return true;
     note_outcome(trace, event);
     show(trace, record->sequence, event, personal);
+    return true;
 }
 
 static bool read_ledger(struct trace *trace, const char *directory)
 {
-    struct ledger_reader *reader;
-    struct ledger_record record;
-    const char *why = "no ledger is there";
-    enum err err = ledger_reader_open(directory, 1, &reader, &why);
-    if (err != ERR_OK) {
-        complain("%s: %s", directory, why);
-        return false;
-    }
+    struct ledger_pass pass = {
+        .directory = directory, .filter = trace->filter, .each = read_record, .context = trace};
     ledger_filter_number(trace->filter, trace->number);
     ledger_filter_message(trace->filter, trace->only_message);
     ledger_filter_event(trace->filter, ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED); /* names */
     ledger_filter_event(trace->filter, ASSENT__V1__EVENT__BODY_ERASED_RECORDS);
     ledger_filter_event(trace->filter, ASSENT__V1__EVENT__BODY_ERASURE_DONE);
-    ledger_reader_only(reader, trace->filter);
-    while ((err = ledger_reader_next(reader, UINT64_MAX, &record)) == ERR_OK)
-        read_record(trace, &record);
-    if (err != ERR_AGAIN)
-        complain("%s: %s", directory, ledger_reader_why(reader));
-    ledger_reader_free(reader);
-    return err == ERR_AGAIN;
+    return ledger_pass(&pass);
 }
 
 /* True when `id` is a message: its record is its `accepted`. Learns its number. */
@@ -151,17 +134,11 @@ static bool find_message(struct trace *trace, const char *directory, uint64_t id
     if (id == 0 || ledger_reader_open(directory, id, &reader, &why) != ERR_OK)
         return false;
     bool found = ledger_reader_next(reader, id + 1, &record) == ERR_OK && record.sequence == id;
-    Assent__V1__Event *event =
-        found ? assent__v1__event__unpack(&trace->arena.allocator, record.public_part.length,
-                                          record.public_part.data)
-              : NULL;
+    Assent__V1__Personal *personal = NULL;
+    const Assent__V1__Event *event =
+        found ? record_unpack(&trace->arena, &record, &personal) : NULL;
     found = event != NULL && is_accepted(event);
-    Assent__V1__Personal *personal =
-        found && record.personal_part.length > 0
-            ? assent__v1__personal__unpack(&trace->arena.allocator, record.personal_part.length,
-                                           record.personal_part.data)
-            : NULL;
-    trace->number = personal ? personal->number : 0;
+    trace->number = found && personal ? personal->number : 0;
     trace->only_message = found ? id : 0;
     ledger_reader_free(reader);
     return found;
@@ -199,7 +176,7 @@ static void print_end(const struct trace *trace)
 
 static int run(struct trace *trace, const char *directory, const char *word)
 {
-    arena_init(&trace->arena, 4 * LEDGER_RECORD_MAX);
+    arena_init(&trace->arena, RECORD_ARENA_MAX);
     table_init(&trace->messages);
     trace->filter = ledger_filter_new();
     bool ok = choose(trace, directory, word) && read_ledger(trace, directory);

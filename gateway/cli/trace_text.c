@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "consent/ledger.h"
 #include "consent/secret.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/ledger_pass.h"
 #include "gateway/config_text.h"
 #include "proto/event.pb-c.h"
 
@@ -30,13 +30,10 @@ static int compare(uint64_t id, const Assent__V1__Personal *personal, const char
 
 static int look(const struct ledger_record *record, const char *text)
 {
-    Assent__V1__Event *event =
-        assent__v1__event__unpack(NULL, record->public_part.length, record->public_part.data);
-    Assent__V1__Personal *personal =
-        record->personal_part.length == 0
-            ? NULL
-            : assent__v1__personal__unpack(NULL, record->personal_part.length,
-                                           record->personal_part.data);
+    struct arena arena;
+    arena_init(&arena, RECORD_ARENA_MAX);
+    Assent__V1__Personal *personal;
+    const Assent__V1__Event *event = record_unpack(&arena, record, &personal);
     int code = EXIT_REFUSED;
     if (event == NULL || event->body_case != ASSENT__V1__EVENT__BODY_ACCEPTED)
         complain("record %" PRIu64 " is no message", record->sequence);
@@ -45,10 +42,7 @@ static int look(const struct ledger_record *record, const char *text)
                  record->sequence);
     else
         code = compare(record->sequence, personal, text);
-    if (event != NULL)
-        assent__v1__event__free_unpacked(event, NULL);
-    if (personal != NULL)
-        assent__v1__personal__free_unpacked(personal, NULL);
+    arena_release(&arena);
     return code;
 }
 

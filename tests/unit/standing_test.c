@@ -220,6 +220,53 @@ static void an_event_moves_every_scope_that_it_names(void **state)
     assert_int_equal(standing_moves(3, &event, NULL, out), 0);
 }
 
+static void a_person_has_a_standing_in_each_scope_of_their_story(void **state)
+{
+    (void)state;
+    static struct standings standings;
+    uint32_t scope[1];
+    Assent__V1__OptedOut out = ASSENT__V1__OPTED_OUT__INIT;
+    Assent__V1__Event event = ASSENT__V1__EVENT__INIT;
+    event.body_case = ASSENT__V1__EVENT__BODY_OPTED_OUT;
+    event.opted_out = &out;
+    out.source = ASSENT__V1__CONSENT_SOURCE__REPLY;
+    out.scopes = scope;
+    out.n_scopes = 1;
+    for (unsigned i = 0; i <= STANDINGS_MAX; i++) {
+        scope[0] = 17 + i;
+        event.wall_ms = 100 + i;
+        standings_fold(&standings, 1 + i, &event, NULL);
+        assert_int_equal(standings.count, i < STANDINGS_MAX ? i + 1 : STANDINGS_MAX);
+    }
+    scope[0] = 18; /* known already: an older one changes nothing */
+    event.wall_ms = 7;
+    standings_fold(&standings, 9000, &event, NULL);
+    assert_int_equal(standings.in[1].scope, 18);
+    assert_int_equal(standings.in[1].standing.denied_ms, 101);
+    assert_int_equal(standings.in[STANDINGS_MAX - 1].standing.denied_record, STANDINGS_MAX);
+}
+
+static void doubt_about_a_number_tells_of_consent_too(void **state)
+{
+    (void)state;
+    const struct {
+        Assent__V1__Event__BodyCase body;
+        bool tells;
+    } rows[] = {
+        {ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED, true},
+        {ASSENT__V1__EVENT__BODY_OPTED_OUT, true},
+        {ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN, true},
+        {ASSENT__V1__EVENT__BODY_NUMBER_VACANT, true},
+        {ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED, false},
+        {ASSENT__V1__EVENT__BODY_ACCEPTED, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        Assent__V1__Event event = ASSENT__V1__EVENT__INIT;
+        event.body_case = rows[i].body;
+        assert_int_equal(event_tells_consent(&event), rows[i].tells);
+    }
+}
+
 static const char readme[] = VECTORS "/../../consent/README.md";
 
 static void the_readme_shows_the_table(void **state)
@@ -247,6 +294,8 @@ int main(void)
         cmocka_unit_test(a_question_under_an_opt_out_still_ends),
         cmocka_unit_test(order_is_by_when_it_took_effect),
         cmocka_unit_test(an_event_moves_every_scope_that_it_names),
+        cmocka_unit_test(a_person_has_a_standing_in_each_scope_of_their_story),
+        cmocka_unit_test(doubt_about_a_number_tells_of_consent_too),
         cmocka_unit_test(the_readme_shows_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

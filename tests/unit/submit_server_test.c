@@ -44,10 +44,14 @@ struct peer {
 
 /* The clock of the library, which a test may put ahead: deadlines of half a minute are not waited for. */
 static uint64_t ahead_us;
+/* Or which takes a microsecond a look, and stands still otherwise; 0: real time. */
+static uint64_t looked_us;
 
 uint64_t clock_mono_us(void)
 {
     struct timespec t;
+    if (looked_us != 0)
+        return ++looked_us;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_nsec / 1000 + ahead_us;
 }
@@ -78,7 +82,7 @@ static int set_up(void **state)
 {
     (void)state;
     memset(&fake, 0, sizeof fake);
-    ahead_us = 0;
+    ahead_us = looked_us = 0;
     fake.next = 1;
     memset(&world, 0, sizeof world);
     strcpy(world.folder, "/tmp/assent-test-XXXXXX");
@@ -1042,6 +1046,57 @@ static void test_watch_refuses_filters(void **state)
     hang_up(&peer);
 }
 
+static size_t count_events(struct peer *peer)
+{
+    size_t events = 0;
+    while (get_frame(peer) != NULL)
+        events++;
+    return events;
+}
+
+/* What `watchers` get in a turn of `span_us`, in which there was other work or not: each the same. */
+static size_t events_of_a_turn(unsigned watchers, uint64_t span_us, bool busy)
+{
+    struct peer at[2];
+    fake.durable = 0;
+    for (unsigned i = 0; i < watchers; i++) {
+        at[i] = connect_as("", "");
+        put_watch(&at[i], 2, 1, 0);
+    }
+    for (int i = 0; i < 5; i++)
+        turn();
+    looked_us = 1000000;
+    struct instant now = {.mono_us = looked_us, .wall_ms = clock_wall_ms()};
+    submit_server_turn(world.server, now, 0, fake.next);
+    now.mono_us += span_us;
+    fake.next += busy;
+    submit_server_turn(world.server, now, 100000, fake.next);
+    looked_us = 0;
+    size_t events = count_events(&at[0]);
+    for (unsigned i = 1; i < watchers; i++)
+        assert_int_equal(count_events(&at[i]), events);
+    for (unsigned i = 0; i < watchers; i++)
+        hang_up(&at[i]);
+    turn();
+    return events;
+}
+
+/* WATCH_BUSY_SHARE: beside other work watchers get so much of the time; the clock is looked at before every
+ * 16th record. */
+static void test_watchers_get_a_share_of_a_busy_turn(void **state)
+{
+    (void)state;
+    fake_events((uint32_t[FAKE_RECORDS]){10}, FAKE_RECORDS);
+    for (size_t i = 1; i < FAKE_RECORDS; i++) {
+        memcpy(fake.events[i], fake.events[0], fake.event_lengths[0]);
+        fake.event_lengths[i] = fake.event_lengths[0];
+    }
+    assert_int_equal(events_of_a_turn(1, 6 * WATCH_BUSY_SHARE, true), 6 * 16 - 1);
+    assert_int_equal(events_of_a_turn(1, 6 * WATCH_BUSY_SHARE - 1, true), 5 * 16 - 1);
+    assert_int_equal(events_of_a_turn(2, 6 * WATCH_BUSY_SHARE, true), 3 * 16 - 1);
+    assert_in_range(events_of_a_turn(1, 6 * WATCH_BUSY_SHARE, false), 6 * 16, SIZE_MAX);
+}
+
 /* WATCH_CHUNK_OCTETS: what one turn reads for a watcher, counted in records of a known size. */
 static void test_watch_reads_a_chunk_a_turn(void **state)
 {
@@ -1061,10 +1116,7 @@ static void test_watch_reads_a_chunk_a_turn(void **state)
     fake.durable = 10 * chunk;
     turn();
     fake.durable = 0;
-    size_t events = 0;
-    while (get_frame(&peer) != NULL)
-        events++;
-    assert_int_equal(events, chunk);
+    assert_int_equal(count_events(&peer), chunk);
     hang_up(&peer);
 }
 
@@ -1161,6 +1213,7 @@ int main(void)
         TEST(test_watch_shows_own_programs_only),
         TEST(test_watch_filters),
         TEST(test_watch_refuses_filters),
+        TEST(test_watchers_get_a_share_of_a_busy_turn),
         TEST(test_watch_reads_a_chunk_a_turn),
         TEST(test_answers_nobody_reads_stop_serving),
         TEST(test_slow_watcher_harms_nobody),
