@@ -10,7 +10,6 @@
 
 #include "consent/import.h"
 #include "consent/policy.h"
-#include "gateway/cli/send.h"
 #include "gateway/cli/when.h"
 #include "gateway/complaint.h"
 #include "gateway/metrics.h"
@@ -446,6 +445,21 @@ static void say_started(struct sentence *s, const Assent__V1__Event *event)
         say(s, ", %" PRIu64 " with an unknown outcome", started->unknown_messages);
 }
 
+static void say_nodes_seen(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__NodesSeen *body = event->nodes_seen;
+    if (body->n_nodes == 0)
+        say(s, "no other gateway uses this Redis");
+    for (size_t i = 0; i < body->n_nodes; i++)
+        say(s, "%s%s%s", i ? ", " : "other gateways at this Redis: ", body->nodes[i]->name,
+            body->nodes[i]->silent ? " (silent)" : "");
+}
+
+static void say_forgotten(struct sentence *s, const Assent__V1__Event *event)
+{
+    say(s, "gateway %s was forgotten: it is not waited for", event->node_forgotten->node);
+}
+
 static void say_stopped(struct sentence *s, const Assent__V1__Event *event)
 {
     say(s, "gateway stopped%s", event->node_stopped->drained ? ", drained" : "");
@@ -570,6 +584,8 @@ static const struct {
     {ASSENT__V1__EVENT__BODY_GATE_STATE, say_gate},
     {ASSENT__V1__EVENT__BODY_CONFIG_LOADED, say_config},
     {ASSENT__V1__EVENT__BODY_SENDER_DAY, say_sender_day},
+    {ASSENT__V1__EVENT__BODY_NODES_SEEN, say_nodes_seen},
+    {ASSENT__V1__EVENT__BODY_NODE_FORGOTTEN, say_forgotten},
     {ASSENT__V1__EVENT__BODY_PROBED, say_probed},
     {ASSENT__V1__EVENT__BODY_SIGNING_KEY, say_signing_key},
     {ASSENT__V1__EVENT__BODY_COMPLAINT_OPENED, say_complaint},
@@ -618,4 +634,12 @@ char *event_text(const Assent__V1__Event *event, const Assent__V1__Personal *per
     if (personal != NULL && personal->cause[0] != '\0')
         say_quoted(&sentence, personal->cause);
     return out;
+}
+
+const char *encoding_text(uint32_t data_coding)
+{
+    return (data_coding & 0x0f) == 0 ? "GSM 7-bit"
+           : data_coding == 3        ? "Latin-1"
+           : data_coding == 8        ? "UCS-2"
+                                     : "other";
 }

@@ -29,4 +29,7 @@ char *scope_text(uint32_t scope, char out[SCOPE_TEXT_SIZE]);
 /* "delivered", "no_receipt"; "opted out". For people: spaces instead of underscores. */
 char *outcome_text(Assent__V1__Outcome outcome, Assent__V1__Reason reason, char out[96]);
 
+/* "GSM 7-bit" */
+const char *encoding_text(uint32_t data_coding);
+
 #endif

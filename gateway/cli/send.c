@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/cli/client.h"
+#include "gateway/cli/event_text.h"
 #include "gateway/cli/json.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/print.h"
@@ -15,14 +16,6 @@
 #include "gateway/config_text.h"
 #include "gateway/metrics.h"
 #include "proto/base/clock.h"
-
-const char *encoding_text(uint32_t data_coding)
-{
-    return (data_coding & 0x0f) == 0 ? "GSM 7-bit"
-           : data_coding == 3        ? "Latin-1"
-           : data_coding == 8        ? "UCS-2"
-                                     : "other";
-}
 
 const char *replaced_text(uint32_t replaced, char out[32])
 {

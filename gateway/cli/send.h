@@ -21,8 +21,6 @@ struct send_options {
 /* What is the same in every message. */
 void send_fill(const struct send_options *options, Assent__V1__Message *message);
 
-/* "GSM 7-bit" */
-const char *encoding_text(uint32_t data_coding);
 /* ", 3 replaced", or "": typographic characters made plain. */
 const char *replaced_text(uint32_t replaced, char out[32]);
 

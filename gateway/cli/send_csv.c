@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/cli/event_text.h"
 #include "gateway/cli/client.h"
 #include "gateway/cli/csv.h"
 #include "gateway/cli/json.h"

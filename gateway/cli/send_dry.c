@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "gateway/cli/event_text.h"
 #include "gateway/cli/client.h"
 #include "gateway/cli/send.h"
 #include "gateway/cli/when.h"
