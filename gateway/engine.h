@@ -307,6 +307,9 @@ enum plant {
     PLANT_FORESIGHT_TAKES,     /* P1: a dry run takes a place under a cap */
     PLANT_KEY_DESTROYED_EARLY, /* P5: a text's key goes when its epoch is closed */
     PLANT_TEXT_IN_CLEAR,       /* a code stands in the ledger */
+    PLANT_ERASED_OPT_OUT_LOST, /* P3: a Redis that lost everything does not get an erased opt-out back */
+    PLANT_ERASURE_NOT_RESUMED, /* a restart forgets the erasures that are under way */
+    PLANT_ERASED_REMEMBERED,   /* who was erased stays in memory, and in the next snapshot */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -369,6 +369,8 @@ static bool is_asked_about(const struct engine *e, uint64_t number)
 /* What snapshots would bring back. */
 static void forget(struct engine *e, const struct person_mark *person)
 {
+    if (e->plant == PLANT_ERASED_REMEMBERED)
+        return;
     recents_erase(e, person);
     reviews_erase(e, person);
     vacancies_erase(e, person);
@@ -448,7 +450,7 @@ static bool ledger_has_room(const struct engine *e)
 static void list_records(struct engine *e, struct erasure *x)
 {
     struct records_body r;
-    x->kept = x->kept && !x->lifted;
+    x->kept = x->kept && !x->lifted && e->plant != PLANT_ERASED_OPT_OUT_LOST;
     while (x->listed < x->count && ledger_has_room(e)) {
         describe_records(e, x, x->listed, &r);
         bool first = x->kept && x->number != 0 && x->kept_at == 0;
@@ -628,7 +630,8 @@ static void replay_erased(struct engine *e, uint64_t sequence, const Assent__V1_
 {
     const Assent__V1__Erased *body = event->erased;
     struct person_mark person;
-    if (!person_mark_read(body->person.data, body->person.len, &person))
+    if (!person_mark_read(body->person.data, body->person.len, &person) ||
+        e->plant == PLANT_ERASURE_NOT_RESUMED)
         return;
     forget(e, &person);
     struct erasure *x = add(e, &person, personal != NULL ? personal->number : 0, body->request);

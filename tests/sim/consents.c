@@ -22,7 +22,9 @@ struct moves {
 static bool is_about(const struct record *r, uint64_t number, uint32_t program)
 {
     const struct fact *f = &r->fact;
-    return f->moves && f->number == number && f->program == program;
+    bool erased = f->body == ASSENT__V1__EVENT__BODY_ERASED && f->executed;
+    bool about = f->moves ? f->program == program : erased;
+    return about && f->number == number;
 }
 
 static int by_time(const void *a, const void *b)
@@ -88,16 +90,36 @@ static bool overruled(const struct world *w, const struct moves *moves, size_t n
     return over;
 }
 
-/* `yes`: what follows, to this gateway; NULL: nothing. */
+/* Its gateway's erasure came to Redis after it: nothing of it is known any more. Another's takes it from Redis
+ * too, which has it again after it lost everything: there is a question, and maybe none. */
+static bool is_erased(const struct moves *moves, size_t move, bool by_any)
+{
+    const struct record *of = moves->all[move].record;
+    for (size_t i = 0; i < moves->count; i++) {
+        const struct record *r = moves->all[i].record;
+        bool later = of->executed_us != 0 ? r->executed_us >= of->executed_us : i > move;
+        if (r->fact.move.kind == MOVE_ERASE && later &&
+            (by_any || moves->all[i].gateway == moves->all[move].gateway))
+            return true;
+    }
+    return false;
+}
+
+/* `asks`: a question or an answer that follows, to this gateway; NULL: nothing. */
 static struct standing folded(const struct world *w, uint64_t last, uint64_t number,
-                              uint32_t program, const struct fact *yes)
+                              uint32_t program, const struct fact *asks)
 {
     struct moves moves;
     struct standing standing = {0};
     gather(w, last, number, program, &moves);
-    for (size_t i = 0; i < moves.count; i++)
-        if (!overruled(w, &moves, i, yes))
-            (void)standing_apply(&standing, &moves.all[i].record->fact.move);
+    for (size_t i = 0; i < moves.count; i++) {
+        const struct move *move = &moves.all[i].record->fact.move;
+        bool by_any = asks != NULL && asks->move.kind == MOVE_ASK;
+        const struct fact *yes = asks != NULL && is_yes(asks) ? asks : NULL;
+        if (move->kind != MOVE_ERASE && !is_erased(&moves, i, by_any) &&
+            !overruled(w, &moves, i, yes))
+            (void)standing_apply(&standing, move);
+    }
     return standing;
 }
 
@@ -107,7 +129,7 @@ void consents_appended(struct world *w, uint64_t sequence)
     const struct fact *f = &w->gw->disk.records[sequence].fact;
     if (!f->moves)
         return;
-    struct standing before = folded(w, sequence - 1, f->number, f->program, is_yes(f) ? f : NULL);
+    struct standing before = folded(w, sequence - 1, f->number, f->program, f);
     enum state state = standing_state(&before, f->move.at_ms);
     uint32_t number = people_find_number(w, f->number);
     if (f->move.kind == MOVE_ASK && state == CONSENT_PENDING)
@@ -127,19 +149,28 @@ void consents_check_marketing(struct world *w, uint32_t number, uint32_t program
                    w->config.programs[program].name, number, state_name(state));
 }
 
+static uint32_t newest_at(const struct disk *d, uint64_t number, uint32_t program)
+{
+    uint32_t newest = 0;
+    for (uint64_t i = 1; i <= d->durable; i++) {
+        const struct fact *f = &d->records[i].fact;
+        bool consent = f->body == ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED ||
+                       f->body == ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED;
+        if (f->body == ASSENT__V1__EVENT__BODY_ERASED && f->executed && f->number == number)
+            newest = 0;
+        if (consent && f->number == number && f->program == program && f->day > newest)
+            newest = f->day;
+    }
+    return newest;
+}
+
 /* Of the newest consent to the program that any ledger holds. */
 uint32_t consents_day(const struct world *w, uint64_t number, uint32_t program)
 {
     uint32_t newest = 0;
     for (uint32_t g = 0; g < w->plan.gateways; g++) {
-        const struct disk *d = &w->gateways[g].disk;
-        for (uint64_t i = 1; i <= d->durable; i++) {
-            const struct fact *f = &d->records[i].fact;
-            bool consent = f->body == ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED ||
-                           f->body == ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED;
-            if (consent && f->number == number && f->program == program && f->day > newest)
-                newest = f->day;
-        }
+        uint32_t here = newest_at(&w->gateways[g].disk, number, program);
+        newest = here > newest ? here : newest;
     }
     return newest;
 }

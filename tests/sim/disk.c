@@ -68,6 +68,7 @@ uint64_t disk_append(struct world *w, struct span public_part, struct span perso
     }
     struct record *r = &d->records[d->next];
     fill_record(r, public_part, personal_part);
+    r->personal_recorded = r->personal_length;
     r->appended_us = w->now_us;
     uint64_t sequence = d->next++;
     oracle_appended(w, sequence);
@@ -240,7 +241,7 @@ bool disk_erasure_find(struct world *w, const struct person_mark *person, uint64
     return true;
 }
 
-static uint64_t number_of(const struct record *r)
+uint64_t record_number(const struct record *r)
 {
     struct span octets = record_personal(r);
     Assent__V1__Personal *personal =
@@ -249,6 +250,15 @@ static uint64_t number_of(const struct record *r)
     if (personal != NULL)
         assent__v1__personal__free_unpacked(personal, NULL);
     return number;
+}
+
+/* By its own number, or by that of the message that it names. */
+static bool is_persons(struct world *w, const struct person_mark *person, const struct record *r)
+{
+    const struct record *of = disk_accepted(w, r->fact.message);
+    uint64_t number = record_number(r), of_message = of != NULL ? record_number(of) : 0;
+    return r->personal_length > 0 && ((number != 0 && person_is(person, number)) ||
+                                      (of_message != 0 && person_is(person, of_message)));
 }
 
 static void look_for_person(struct world *w, struct event *e)
@@ -260,8 +270,7 @@ static void look_for_person(struct world *w, struct event *e)
     uint64_t *found = check_malloc(d->next * sizeof *found);
     size_t count = 0;
     for (uint64_t i = 1; i < d->sought_until && i <= d->durable; i++) {
-        uint64_t number = number_of(&d->records[i]);
-        if (number != 0 && person_is(&d->sought, number))
+        if (is_persons(w, &d->sought, &d->records[i]))
             found[count++] = i;
     }
     engine_on_erasure_found(w->gw->engine, ok, found, ok ? count : 0, world_instant(w));

@@ -3,6 +3,8 @@
  * who has opted out. */
 #include "tests/sim/world.h"
 
+#include "consent/person.h"
+#include "consent/projection.h"
 #include "tests/sim/facts.h"
 
 #define DUE_GRACE_MS 10 /* a timer that is due needs a turn to be noticed */
@@ -108,7 +110,14 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
         f->effect_ms = event->opted_in_again->received_wall_ms;
         if (f->effect_ms == 0)
             f->effect_ms = event->wall_ms;
+        f->lifts_erasure = lifts_erasure(event->opted_in_again);
         read_scopes(f, event->opted_in_again->scopes, event->opted_in_again->n_scopes);
+        break;
+    case ASSENT__V1__EVENT__BODY_ERASED:
+        f->move.kind = MOVE_ERASE;
+        break;
+    case ASSENT__V1__EVENT__BODY_ERASURE_DONE:
+        f->erasure = event->erasure_done->erasure;
         break;
     }
 }
@@ -155,7 +164,8 @@ static void read_record(struct world *w, uint64_t sequence)
         check_text(w, sequence, event, p);
         r->fact.moves = count == 1 && moves[0].scope == event->program &&
                         moves[0].kind != MOVE_STOP && moves[0].kind != MOVE_START;
-        r->fact.move = moves[0];
+        if (count > 0)
+            r->fact.move = moves[0];
         assent__v1__personal__free_unpacked(p, NULL);
     }
     assent__v1__event__free_unpacked(event, NULL);
@@ -339,6 +349,8 @@ static void fold(struct world *w, uint64_t sequence, bool replayed)
     struct record *r = &w->gw->disk.records[sequence];
     if (r->fact.body == ASSENT__V1__EVENT__BODY_NUMBER_VACANT)
         fold_vacant(w, sequence, replayed);
+    if (r->fact.body == ASSENT__V1__EVENT__BODY_ERASED)
+        w->gw->seen.vacancies[people_find_number(w, r->fact.number)] = (struct vacancy_seen){0};
     if (r->fact.body == ASSENT__V1__EVENT__BODY_ACCEPTED)
         r->progress = (struct progress){.open = true,
                                         .waiting = true,
@@ -400,6 +412,7 @@ void oracle_appended(struct world *w, uint64_t sequence)
         trace_record(w, sequence);
     files_appended(w, sequence);
     fold(w, sequence, false);
+    erasures_appended(w, sequence);
     consents_appended(w, sequence);
     move_oldest(w);
 }
@@ -445,9 +458,20 @@ static bool is_outlived(const struct world *w, const struct fact *start, uint16_
     return false;
 }
 
+/* What stood under the number is one opt-out from everything, and no number; unless it was lifted. */
+static void fold_erased(const struct fact *f, bool lifts_only, struct set *set)
+{
+    if (set_erase(set, f->number) && !lifts_only)
+        set_add(set, consent_member(SCOPE_ERASED, f->number));
+}
+
 static void fold_opt_out(const struct world *w, const struct fact *f, bool lifts_only,
                          uint64_t until, struct set *set)
 {
+    if (f->body == ASSENT__V1__EVENT__BODY_ERASED)
+        fold_erased(f, lifts_only, set);
+    if (f->lifts_erasure && !erasures_know(w, f->number, f->effect_ms, f->wall_ms))
+        set_remove(set, consent_member(SCOPE_ERASED, f->number));
     for (unsigned s = 0; s < f->scope_count; s++) {
         uint64_t key = consent_key(f->scopes[s], f->number);
         if (f->body == ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN && set_has(set, key) &&
@@ -474,6 +498,24 @@ void facts_said(const struct world *w, struct set *set)
         if (w->gw->disk.records[i].fact.body == ASSENT__V1__EVENT__BODY_OPTED_OUT ||
             w->gw->disk.records[i].fact.body == ASSENT__V1__EVENT__BODY_NUMBER_VACANT)
             fold_opt_out(w, &w->gw->disk.records[i].fact, false, ALL_LEDGERS, set);
+        else if (w->gw->disk.records[i].fact.body == ASSENT__V1__EVENT__BODY_ERASED)
+            set_add(set, consent_member(SCOPE_ERASED, w->gw->disk.records[i].fact.number));
+}
+
+bool facts_deny(const struct world *w, const struct set *set, uint64_t key)
+{
+    uint64_t scope = key >> 50;
+    if (set_has(set, key))
+        return true;
+    for (uint32_t n = 0; n < w->plan.numbers; n++) {
+        uint64_t number = w->people.numbers[n], kept = consent_member(SCOPE_ERASED, number);
+        if (scope != SCOPE_HOLD && key_is_of(key, number) && set_has(set, kept))
+            return true;
+        for (size_t i = 0; i < set->count && key == kept; i++)
+            if (key_is_of(set->members[i], number))
+                return true;
+    }
+    return false;
 }
 
 void facts_lifts(const struct world *w, uint64_t from, struct set *set)

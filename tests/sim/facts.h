@@ -14,6 +14,10 @@ void facts_lifts(const struct world *world, uint64_t from, struct set *set);
 /* Folds the durable consent records of all gateways in the order of their times. */
 void facts_standing(const struct world *world, struct set *set);
 
+/* The opt-out stands in `set`; of who was erased as the fingerprint that denies everything, or, where that was
+ * recorded at one gateway and written by the other later, the other way round. */
+bool facts_deny(const struct world *world, const struct set *set, uint64_t key);
+
 /* Adds every opt-out that the durable ledger has ever said. */
 void facts_said(const struct world *world, struct set *set);
 

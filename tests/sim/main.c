@@ -83,6 +83,9 @@ static const struct {
     [PLANT_IMPORT_LIFTS] = {"import_lifts", "P3", false},
     [PLANT_FORESIGHT_BLIND] = {"foresight_blind", "P1 P3", false},
     [PLANT_FORESIGHT_TAKES] = {"foresight_takes", "P1", false},
+    [PLANT_ERASED_OPT_OUT_LOST] = {"erased_opt_out_lost", "P1 P3", false},
+    [PLANT_ERASURE_NOT_RESUMED] = {"erasure_not_resumed", "P5 erased", false},
+    [PLANT_ERASED_REMEMBERED] = {"erased_remembered", "erased", false},
 };
 
 /* ---- what the workers share ---- */

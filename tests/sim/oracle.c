@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consent/person.h"
 #include "consent/reply.h"
 #include "proto/base/check.h"
 #include "smpp/pdu.h"
@@ -178,7 +179,8 @@ static uint32_t ended_by(struct world *w, const struct stop_scopes *stop, bool m
 /* Who has ended everything has ended each part of it. */
 static bool has_all(const struct set *opt_outs, const struct stop_scopes *stop, uint64_t number)
 {
-    if (set_has(opt_outs, consent_key(SCOPE_EVERYTHING, number)))
+    if (set_has(opt_outs, consent_key(SCOPE_EVERYTHING, number)) ||
+        set_has(opt_outs, consent_member(SCOPE_ERASED, number)))
         return true;
     for (uint8_t i = 0; i < stop->count; i++)
         if (!set_has(opt_outs, consent_key(stop->scopes[i], number)))
@@ -207,7 +209,7 @@ static void check_caught_up(struct world *w)
     facts_opt_outs(w, r->up_at_sequence, 0, &due);
     facts_lifts(w, r->up_at_sequence + 1, &due);
     for (size_t i = 0; i < due.count; i++)
-        if (!set_has(&w->server.now.opt_out, due.members[i]))
+        if (!facts_deny(w, &w->server.now.opt_out, due.members[i]))
             world_fail(w, "P3",
                        "Redis is asked although it lacks the opt-out of %llu in scope %llu",
                        (unsigned long long)(due.members[i] & ((1ull << 50) - 1)),
@@ -242,7 +244,7 @@ static void note_move(struct world *w, uint64_t key, uint64_t at_us, bool denied
 /* Redis has the opt-out, or had it, and nothing newer lifted it. */
 static bool denies(struct world *w, uint16_t scope, uint32_t program, struct verdict_seen *seen)
 {
-    uint64_t key = consent_key(scope, w->people.numbers[seen->number]);
+    uint64_t key = consent_member(scope, w->people.numbers[seen->number]);
     if (set_has(&w->server.now.opt_out, key))
         return true;
     const struct moved *m = find_move(&w->oracle, key);
@@ -260,7 +262,7 @@ void oracle_executed_check(struct world *w, const struct check *check,
     bool aged = w->plan.consent_days != 0 || w->oracle.reassigned_day[seen.number] != 0;
     for (uint32_t p = 0; p < SIM_PROGRAMS; p++) {
         bool all = denies(w, SCOPE_EVERYTHING, p, &seen) || denies(w, SCOPE_HOLD, p, &seen) ||
-                   denies(w, scope_program(w, p), p, &seen);
+                   denies(w, SCOPE_ERASED, p, &seen) || denies(w, scope_program(w, p), p, &seen);
         uint32_t day = aged ? consents_day(w, check->number, scope_program(w, p)) : 0;
         bool vacant =
             denies(w, SCOPE_REASSIGNED, p, &seen) && day <= w->oracle.reassigned_day[seen.number];
@@ -882,7 +884,7 @@ static void stop_answered(struct world *w, struct mo *mo)
 }
 
 /* When both halves of a STOP have been answered, it is one; unless they came so far apart that they
- * need not have been joined, or a START came meanwhile. */
+ * need not have been joined, or a START came meanwhile, or the person was erased, and the first half too. */
 static void half_answered(struct world *w, struct mo *mo)
 {
     struct mo *other = &w->wire.mos[mo->other];
@@ -892,6 +894,7 @@ static void half_answered(struct world *w, struct mo *mo)
         return;
     mo->judged = other->judged = true;
     if (w->now_us - first_us > (REASSEMBLY_MS - 1000) * US_PER_MS ||
+        w->oracle.subscribers[mo->number].last_erased_us >= first_us ||
         w->oracle.subscribers[mo->number].last_start_us >= first_us)
         return;
     struct mo whole = *mo;
@@ -1165,6 +1168,19 @@ static void note_reassigned(struct world *w, const struct fact *f)
     *day = f->day > *day ? f->day : *day;
 }
 
+/* Redis holds what is kept of it already. */
+static void note_erased(struct world *w, uint64_t number, uint64_t at_us)
+{
+    uint64_t kept = consent_member(SCOPE_ERASED, number);
+    for (size_t i = 0; i < w->oracle.move_count; i++)
+        if (key_is_of(w->oracle.moves[i].key, number))
+            w->oracle.moves[i] = (struct moved){w->oracle.moves[i].key, at_us, false};
+    w->oracle.reassigned_day[people_find_number(w, number)] = 0;
+    if (set_has(&w->server.now.opt_out, kept))
+        note_move(w, kept, at_us, true);
+    erasures_executed(w, number);
+}
+
 void oracle_executed_write(struct world *w, const struct consent_write *write)
 {
     if (write->sequence > w->gw->disk.durable) {
@@ -1179,8 +1195,10 @@ void oracle_executed_write(struct world *w, const struct consent_write *write)
         r->executed_us = w->now_us;
     if (write->kind == WRITE_OPT_OUT || write->kind == WRITE_LIFT_OPT_OUT)
         for (unsigned i = 0; i < write->scope_count; i++)
-            note_move(w, consent_key(write->scopes[i], write->number), moved_us(r),
+            note_move(w, consent_member(write->scopes[i], write->number), moved_us(r),
                       write->kind == WRITE_OPT_OUT);
+    if (write->kind == WRITE_ERASE)
+        note_erased(w, write->number, moved_us(r));
     if (write->kind == WRITE_OPT_OUT && write->scopes[0] == SCOPE_REASSIGNED)
         note_reassigned(w, f);
     if (write->kind == WRITE_OPT_OUT && f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT &&
@@ -1328,6 +1346,14 @@ void oracle_any_release(struct world *w, uint32_t number)
         sub->at[i].held = sub->at[i].was_held = false;
 }
 
+void oracle_forgets(struct world *w, uint32_t number)
+{
+    w->oracle.subscribers[number].last_erased_us = w->now_us;
+    for (unsigned i = 0; i < SIM_GATEWAYS_MAX; i++)
+        w->oracle.subscribers[number].at[i].opted_out.count = 0;
+    owe_overtaken(w, number);
+}
+
 void oracle_kept_hold(struct world *w, uint32_t number)
 {
     told(w, number)->held = told(w, number)->was_held;
@@ -1373,11 +1399,16 @@ static const char *owed_by_gateway(struct world *w)
             return what;
         }
     }
+    if (erasures_open(w) != 0) {
+        snprintf(what, sizeof what, "erasure %llu has no end",
+                 (unsigned long long)erasures_open(w));
+        return what;
+    }
     struct set opt_outs = {0};
     const char *lacking = NULL;
     facts_standing(w, &opt_outs);
     for (size_t i = 0; i < opt_outs.count; i++) {
-        if (!set_has(&w->server.now.opt_out, opt_outs.members[i])) {
+        if (!facts_deny(w, &w->server.now.opt_out, opt_outs.members[i])) {
             snprintf(what, sizeof what, "Redis lacks the opt-out %llx",
                      (unsigned long long)opt_outs.members[i]);
             lacking = what;
@@ -1416,7 +1447,7 @@ static void check_nothing_made_up(struct world *w)
     }
     for (size_t i = 0; i < w->server.now.opt_out.count; i++) {
         uint64_t key = w->server.now.opt_out.members[i];
-        if (!set_has(&opt_outs, key) && !set_has(&w->oracle.other_gateways, key))
+        if (!set_has(&opt_outs, key) && !facts_deny(w, &w->oracle.other_gateways, key))
             world_fail(w, "P3", "Redis holds an opt-out that no ledger says: %llx",
                        (unsigned long long)key);
     }
@@ -1548,6 +1579,7 @@ void oracle_end(struct world *w)
     check_receipts(w);
     check_nothing_made_up(w);
     files_end(w);
+    erasures_end(w);
     if (w->plan.kind == PLAN_RATE)
         check_rate_used(w);
     if (w->plan.kind == PLAN_FAILOVER)

@@ -387,11 +387,17 @@ static uint32_t add_call(struct world *w, enum call_kind kind, uint32_t program,
     return (uint32_t)p->call_count++;
 }
 
+void people_plan_call(struct world *w, uint64_t delay_us, enum call_kind kind, uint32_t program,
+                      uint32_t number)
+{
+    world_at(w, delay_us, begin_call, kind, program, number);
+}
+
 static void plan_call(struct world *w, uint64_t delay_us, enum call_kind kind, uint32_t program,
                       uint32_t number)
 {
     world_turn_to(w, (uint32_t)rng_below(&w->people_rng, w->plan.gateways));
-    world_at(w, delay_us, begin_call, kind, program, number);
+    people_plan_call(w, delay_us, kind, program, number);
 }
 
 /* A paper of a day before; where consents grow old, often one that has its last day, or is too old. */
@@ -465,6 +471,14 @@ static void call_engine(struct world *w, const struct call *c, uint64_t id, char
         engine_release_hold(w->gw->engine, CLIENT_OPERATOR, id, &r, now);
         break;
     }
+    case CALL_ERASE: {
+        char request[16];
+        snprintf(request, sizeof request, "R-%c", (char)('a' + c->number));
+        Assent__V1__EraseRequest r = ASSENT__V1__ERASE_REQUEST__INIT;
+        r.number = number, r.request = request;
+        engine_erase(w->gw->engine, CLIENT_OPERATOR, id, &r, now);
+        break;
+    }
     case CALL_SHOW: {
         Assent__V1__ShowRequest r = ASSENT__V1__SHOW_REQUEST__INIT;
         r.program = program, r.number = number;
@@ -477,9 +491,9 @@ static void call_engine(struct world *w, const struct call *c, uint64_t id, char
 static void enter_call(struct world *w, enum call_kind kind, uint32_t program, uint32_t number,
                        char *token)
 {
-    static const char *const names[] = {"request opt-in", "confirm", "record opt-in",
-                                        "opt out",        "show",    "complain",
-                                        "resolve",        "hold",    "release"};
+    static const char *const names[] = {"request opt-in", "confirm",  "record opt-in", "opt out",
+                                        "show",           "complain", "resolve",       "hold",
+                                        "release",        "erase"};
     uint32_t index = add_call(w, kind, program, number);
     TRACE(w, "client", "call %u: %s number %u in %s", index, names[kind], number,
           w->config.programs[program].name);
@@ -490,6 +504,10 @@ static void enter_call(struct world *w, enum call_kind kind, uint32_t program, u
 
 static void begin_call(struct world *w, struct event *e)
 {
+    if (w->gw->engine == NULL && !w->healing && e->a == CALL_ERASE) {
+        people_plan_call(w, US_PER_S, CALL_ERASE, (uint32_t)e->b, (uint32_t)e->c);
+        return;
+    }
     if (w->gw->engine == NULL && !w->healing) {
         plan_call(w, US_PER_S, (enum call_kind)e->a, (uint32_t)e->b, (uint32_t)e->c);
         return;
@@ -736,6 +754,7 @@ void people_begin(struct world *w)
     plan_opt_ins(w);
     files_begin(w);
     foresight_begin(w);
+    erasures_begin(w);
     if (plan_is_chaos(&w->plan))
         plan_chaos(w);
     else if (w->plan.kind == PLAN_FAILOVER)

@@ -294,18 +294,17 @@ static void move_position(struct world *w, uint64_t sequence, bool taken)
     d->applied_beside[w->gw->index] = r->mark;
 }
 
-static bool is_of(uint64_t key, uint64_t number)
+bool key_is_of(uint64_t key, uint64_t number)
 {
     return (key & NUMBER_MASK) == number && key >> 50 != SCOPE_HOLD && key >> 50 != SCOPE_ERASED;
 }
 
-/* True: an opt-out was among them. */
-static bool erase_members(struct set *set, uint64_t number)
+bool set_erase(struct set *set, uint64_t number)
 {
     bool stood = false;
     for (size_t i = set->count; i-- > 0;) {
         uint64_t key = set->members[i];
-        if (!is_of(key, number))
+        if (!key_is_of(key, number))
             continue;
         stood = stood || key >> 50 == SCOPE_EVERYTHING || key >> 50 >= SCOPES_RESERVED;
         set_remove(set, key);
@@ -317,13 +316,13 @@ static bool erase_members(struct set *set, uint64_t number)
 static void erase_number(struct redis_data *d, const struct consent_write *write)
 {
     uint64_t member = consent_member(SCOPE_ERASED, write->number);
-    bool stood = erase_members(&d->opt_out, write->number);
-    erase_members(&d->opt_in, write->number);
+    bool stood = set_erase(&d->opt_out, write->number);
+    set_erase(&d->opt_in, write->number);
     for (size_t i = d->pending_count; i-- > 0;)
-        if (is_of(d->pending[i].key, write->number))
+        if (key_is_of(d->pending[i].key, write->number))
             d->pending[i] = d->pending[--d->pending_count];
     for (size_t i = d->stop_time_count; i-- > 0;)
-        if (is_of(d->stop_times[i].key, write->number))
+        if (key_is_of(d->stop_times[i].key, write->number))
             d->stop_times[i] = d->stop_times[--d->stop_time_count];
     days_erase(&d->days, write->number);
     places_erase(&d->places, write->number);
@@ -899,6 +898,8 @@ void redis_fault(struct world *w)
     enum redis_fault fault = (enum redis_fault)rng_below(&w->redis_rng, FAULT_KINDS);
     if (rng_chance(&w->redis_rng, w->plan.redis_refuses))
         fault = FAULT_REFUSE;
+    if (w->plan.erase != 0 && fault == FAULT_OLD)
+        fault = FAULT_RESTART; /* it would bring back who was erased */
     static const char *const names[] = {"drops the connection",
                                         "is slow",
                                         "restarts",

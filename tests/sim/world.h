@@ -10,7 +10,8 @@
  *     redis.c    the consent store: a connection of each gateway, in order, slow, lost, restarted
  *                empty or old; redis_facts.c: places under caps, and days
  *     carrier.c  server-role sessions over pipes that delay and split; answers, receipts, replies
- *     people.c   submitters and subscribers; files.c: imports; foresight.c: dry runs, and their judge
+ *     people.c   submitters and subscribers; files.c: imports; foresight.c: dry runs, and their judge;
+ *                erasures.c: people who ask to be erased, and what must be left of them then
  *     oracle.c   the promises. Sees octets at the carrier, what Redis held, durable records and what
  *                submitters were told; never the engine's own state. consents.c, caps.c: parts of it
  *
@@ -112,6 +113,7 @@ struct plan {
     uint64_t midnight_at_us;    /* with consent_days: when the day changes by UTC */
     bool brand_late;            /* with content_at_us: the brand is asked for from then on */
     uint32_t files, foresights; /* imports; dry runs */
+    uint32_t erase;             /* a submission: somebody asks to be erased, at all gateways */
     bool registry_ends; /* with that night, what one sender is registered for but marketing */
     bool
         revoke_all; /* after the day from which a STOP to one program is one to all of the brand's */
@@ -143,6 +145,8 @@ struct fact {
     uint32_t asked_by;    /* of a YES or a NO: the gateway and the record of the question; NONE */
     uint64_t question;
     uint16_t carrier;
+    bool lifts_erasure; /* of a START: what is kept of opt-outs from before an erasure too */
+    uint64_t erasure;   /* the erasure that this is the end of */
 };
 
 /* The fold of a message's records, kept at its `accepted`. */
@@ -161,6 +165,7 @@ struct progress {
 struct record {
     uint8_t *octets;
     uint32_t public_length, personal_length;
+    uint32_t personal_recorded; /* as it was appended */
     struct fact fact;
     struct progress progress;
     uint64_t appended_us;
@@ -217,6 +222,7 @@ bool disk_erasure_find(struct world *world, const struct person_mark *person, ui
 bool disk_erasure_destroy(struct world *world, const uint64_t *records, size_t count);
 struct span record_public(const struct record *record);
 struct span record_personal(const struct record *record);
+uint64_t record_number(const struct record *record); /* in its personal part; 0: none */
 /* The record of an `accepted`, or NULL. */
 struct record *disk_accepted(struct world *world, uint64_t id);
 
@@ -229,6 +235,10 @@ struct set {
 bool set_has(const struct set *set, uint64_t member);
 bool set_add(struct set *set, uint64_t member);
 bool set_remove(struct set *set, uint64_t member);
+/* All that stands under a number but a hold. True: an opt-out was among them. */
+bool set_erase(struct set *set, uint64_t number);
+/* It stands under the number, or its key does, and is no hold. */
+bool key_is_of(uint64_t key, uint64_t number);
 
 struct pending {
     uint64_t key, request, asked_wall_ms, expires_wall_ms;
@@ -493,7 +503,8 @@ enum call_kind {
     CALL_COMPLAIN,
     CALL_RESOLVE, /* the number's last complaint, and releases its hold */
     CALL_HOLD,
-    CALL_RELEASE
+    CALL_RELEASE,
+    CALL_ERASE
 };
 
 struct call {
@@ -544,6 +555,7 @@ struct people {
     size_t tell_count, tell_size;
     uint64_t numbers[SIM_NUMBERS_MAX];
     uint64_t complaints[SIM_NUMBERS_MAX][SIM_GATEWAYS_MAX]; /* the last one, told; 0: none */
+    bool to_be_erased[SIM_NUMBERS_MAX];
 };
 
 void people_init(struct world *world);
@@ -563,6 +575,9 @@ void people_meddle(struct world *world, uint32_t number, uint32_t program_scope)
 void people_tell_file(struct world *world, uint32_t file, uint64_t import, uint64_t next_row,
                       uint64_t ready_at);
 uint32_t people_find_number(const struct world *world, uint64_t number); /* index or NONE */
+/* At the gateway of this event. */
+void people_plan_call(struct world *world, uint64_t delay_us, enum call_kind kind, uint32_t program,
+                      uint32_t number);
 
 /* oracle.c */
 
@@ -585,7 +600,7 @@ struct subscriber { /* what a subscriber and the carrier know about their consen
     } at[SIM_GATEWAYS_MAX];
     bool doubted; /* some opt-out of theirs may have meant less */
     uint32_t confirmations_due, confirmations;
-    uint64_t last_start_us, last_stop_us, last_release_us;
+    uint64_t last_start_us, last_stop_us, last_release_us, last_erased_us;
 };
 
 struct submit_seen { /* a submit_sm as it left */
@@ -659,6 +674,16 @@ uint32_t consents_day(const struct world *world, uint64_t number, uint32_t progr
 /* caps.c: does a cap count the text; it is written. */
 bool caps_count(const struct world *world, const struct text *text);
 void caps_written(struct world *world, uint32_t text);
+/* erasures.c: a record has been appended; Redis has dropped what stood under a number. */
+void erasures_begin(struct world *world);
+void erasures_appended(struct world *world, uint64_t sequence);
+void erasures_executed(struct world *world, uint64_t number);
+/* An erasure whose end is not durable yet at this gateway; 0: none. */
+uint64_t erasures_open(const struct world *world);
+void erasures_end(struct world *world);
+/* An erasure of the number is in any ledger, of this time. */
+bool erasures_know(const struct world *world, uint64_t number, uint64_t from_wall_ms,
+                   uint64_t until_wall_ms);
 /* files.c */
 void files_begin(struct world *world);
 void files_told(struct world *world, uint32_t file, uint64_t import, uint64_t next_row);
@@ -695,6 +720,8 @@ void oracle_told_complaint(struct world *world, uint32_t call);
 void oracle_asked_release(struct world *world, uint32_t number);
 void oracle_any_release(struct world *world, uint32_t number);
 void oracle_kept_hold(struct world *world, uint32_t number);
+/* What they have said before is forgotten: a STOP that comes says something new. */
+void oracle_forgets(struct world *world, uint32_t number);
 void oracle_turn_over(struct world *world);
 bool oracle_settled(struct world *world); /* nothing is open in a ledger */
 void oracle_end(struct world *world);

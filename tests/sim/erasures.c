@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* People ask to be erased, in the middle of everything, and go on: they are written to again, say STOP and START.
+ * The judge: nothing of them waits when the erasure is recorded; when it is done, their personal parts of before
+ * are in no record and in no snapshot, and under their number nothing of before stands in Redis; what was destroyed
+ * was somebody's who had asked for it; what was begun comes to its end. That their opt-out goes on to deny
+ * is judged where any opt-out is: an erasure turns it into one from everything, that a START lifts. */
+#include "tests/sim/world.h"
+
+#include "tests/sim/facts.h"
+
+void erasures_begin(struct world *w)
+{
+    struct rng rng = {hash_mix(w->seed) | 1};
+    for (uint32_t i = 0; i < w->plan.messages && w->plan.erase != 0; i++) {
+        if (!rng_chance(&rng, w->plan.erase))
+            continue;
+        uint32_t number = (uint32_t)rng_below(&rng, w->plan.numbers);
+        uint64_t at_us = 4 * US_PER_S + rng_below(&rng, w->plan.chaos_us);
+        w->people.to_be_erased[number] = true;
+        for (uint32_t g = 0; g < w->plan.gateways; g++) {
+            world_turn_to(w, g);
+            people_plan_call(w, at_us + rng_below(&rng, 3 * US_PER_S), CALL_ERASE, 0, number);
+        }
+    }
+}
+
+bool erasures_know(const struct world *w, uint64_t number, uint64_t from_wall_ms,
+                   uint64_t until_wall_ms)
+{
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        const struct disk *d = &w->gateways[g].disk;
+        for (uint64_t i = 1; i < d->next; i++) {
+            const struct fact *f = &d->records[i].fact;
+            if (f->body == ASSENT__V1__EVENT__BODY_ERASED && f->number == number &&
+                f->wall_ms >= from_wall_ms && f->wall_ms <= until_wall_ms)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_done(const struct disk *d, uint64_t erasure)
+{
+    for (uint64_t i = erasure; i <= d->durable; i++)
+        if (d->records[i].fact.body == ASSENT__V1__EVENT__BODY_ERASURE_DONE &&
+            d->records[i].fact.erasure == erasure)
+            return true;
+    return false;
+}
+
+uint64_t erasures_open(const struct world *w)
+{
+    const struct disk *d = &w->gw->disk;
+    for (uint64_t i = 1; i <= d->durable && w->plan.erase != 0; i++)
+        if (d->records[i].fact.body == ASSENT__V1__EVENT__BODY_ERASED && !is_done(d, i))
+            return i;
+    return 0;
+}
+
+/* ---- recorded ---- */
+
+static void check_ended(struct world *w, uint64_t number)
+{
+    for (uint64_t i = w->gw->seen.oldest_open; i < w->gw->disk.next; i++) {
+        const struct record *r = &w->gw->disk.records[i];
+        if (r->fact.body == ASSENT__V1__EVENT__BODY_ACCEPTED && r->fact.number == number &&
+            r->progress.open)
+            world_fail(w, "erased", "message %llu has no end, and who gets it is erased",
+                       (unsigned long long)i);
+    }
+}
+
+/* What waits is cancelled; of what the carrier has no receipt is waited for. */
+static void check_how_ended(struct world *w, const struct fact *f)
+{
+    const struct record *of = disk_accepted(w, f->message);
+    uint32_t number = of != NULL ? people_find_number(w, of->fact.number) : NONE;
+    bool written = of != NULL && of->progress.sent_parts != 0;
+    bool fits = f->outcome == ASSENT__V1__OUTCOME__CANCELLED ||
+                (f->outcome == ASSENT__V1__OUTCOME__SENT_NO_RECEIPT && written);
+    if (number == NONE || !w->people.to_be_erased[number] || !fits)
+        world_fail(w, "erased", "message %llu ends as %d by an erasure",
+                   (unsigned long long)f->message, f->outcome);
+}
+
+/* ---- done ---- */
+
+static bool is_of(const struct world *w, const struct record *r, uint64_t number)
+{
+    const struct record *of = disk_accepted((struct world *)(uintptr_t)w, r->fact.message);
+    return r->fact.number == number || (of != NULL && of->fact.number == number);
+}
+
+/* Some record after the erasure is about the number, in this ledger, or in another at that time. */
+static bool came_again(const struct world *w, uint64_t erasure, uint64_t number)
+{
+    uint64_t since_us = w->gw->disk.records[erasure].appended_us;
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        const struct disk *d = &w->gateways[g].disk;
+        for (uint64_t i = g == w->gw->index ? erasure + 1 : 1; i < d->next; i++)
+            if (d->records[i].fact.number == number &&
+                d->records[i].appended_us + US_PER_S > since_us)
+                return true;
+    }
+    return false;
+}
+
+static void check_records(struct world *w, uint64_t erasure, uint64_t number)
+{
+    for (uint64_t i = 1; i <= erasure; i++)
+        if (w->gw->disk.records[i].personal_length > 0 && is_of(w, &w->gw->disk.records[i], number))
+            world_fail(w, "erased", "record %llu holds who was erased by %llu",
+                       (unsigned long long)i, (unsigned long long)erasure);
+}
+
+static void check_snapshots(struct world *w, uint64_t erasure, uint64_t number)
+{
+    for (unsigned s = 0; s < 2; s++) {
+        const struct snapshot *snapshot = &w->gw->disk.snapshots[s];
+        for (size_t i = 0; i < snapshot->count; i++)
+            if (record_number(&snapshot->records[i]) == number &&
+                (snapshot->sequence <= erasure || !came_again(w, erasure, number)))
+                world_fail(w, "erased", "a snapshot below %llu holds who was erased by %llu",
+                           (unsigned long long)snapshot->sequence, (unsigned long long)erasure);
+    }
+}
+
+static bool stands_under(const struct set *set, uint64_t number)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (key_is_of(set->members[i], number))
+            return true;
+    return false;
+}
+
+/* Nobody but the fake gateway of other opt-outs has written there since. */
+static void check_redis(struct world *w, uint64_t erasure, uint64_t number)
+{
+    const struct redis_data *d = &w->server.now;
+    bool stands = stands_under(&d->opt_out, number) || stands_under(&d->opt_in, number);
+    for (size_t i = 0; i < d->pending_count; i++)
+        stands = stands || key_is_of(d->pending[i].key, number);
+    for (size_t i = 0; i < d->stop_time_count; i++)
+        stands = stands || key_is_of(d->stop_times[i].key, number);
+    for (size_t i = 0; i < d->days.count; i++)
+        stands = stands || key_is_of(d->days.days[i].key, number);
+    if (stands && !came_again(w, erasure, number) &&
+        !stands_under(&w->oracle.other_gateways, number))
+        world_fail(w, "erased", "Redis holds the number of who was erased by %llu",
+                   (unsigned long long)erasure);
+}
+
+static void check_done(struct world *w, uint64_t erasure)
+{
+    const struct fact *f = &w->gw->disk.records[erasure].fact;
+    if (f->body != ASSENT__V1__EVENT__BODY_ERASED) {
+        world_fail(w, "erased", "an end of an erasure that is none: %llu",
+                   (unsigned long long)erasure);
+        return;
+    }
+    check_records(w, erasure, f->number);
+    check_snapshots(w, erasure, f->number);
+    check_redis(w, erasure, f->number);
+}
+
+void erasures_appended(struct world *w, uint64_t sequence)
+{
+    const struct fact *f = &w->gw->disk.records[sequence].fact;
+    if (f->body == ASSENT__V1__EVENT__BODY_ERASED) {
+        check_ended(w, f->number);
+        oracle_forgets(w, people_find_number(w, f->number));
+    }
+    if (f->body == ASSENT__V1__EVENT__BODY_ENDED && f->reason == ASSENT__V1__REASON__ERASURE)
+        check_how_ended(w, f);
+    if (f->body == ASSENT__V1__EVENT__BODY_ERASURE_DONE)
+        check_done(w, f->erasure);
+}
+
+/* Their places under caps go too. */
+void erasures_executed(struct world *w, uint64_t number)
+{
+    uint32_t index = people_find_number(w, number);
+    oracle_forgets(w, index);
+    for (uint32_t i = 0; i < w->people.text_count; i++)
+        if (w->people.texts[i].number == index)
+            w->people.texts[i].capped_us = 0;
+}
+
+/* ---- the end ---- */
+
+static bool was_erased(const struct world *w, const struct disk *d, uint64_t sequence)
+{
+    for (uint64_t i = sequence; i <= d->durable; i++)
+        if (d->records[i].fact.body == ASSENT__V1__EVENT__BODY_ERASED &&
+            is_of(w, &d->records[sequence], d->records[i].fact.number))
+            return true;
+    return false;
+}
+
+void erasures_end(struct world *w)
+{
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        world_turn_to(w, g);
+        const struct disk *d = &w->gw->disk;
+        for (uint64_t i = 1; i <= d->durable; i++) {
+            const struct record *r = &d->records[i];
+            bool place = r->fact.body == ASSENT__V1__EVENT__BODY_ERASED_RECORDS;
+            if (r->personal_length != r->personal_recorded && !place && !was_erased(w, d, i))
+                world_fail(w, "erased", "record %llu is nobody's who was erased, and destroyed",
+                           (unsigned long long)i);
+        }
+    }
+}
