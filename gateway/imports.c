@@ -420,6 +420,8 @@ static void take_row(struct engine *e, struct import *import, uint64_t row, uint
         record_opt_out(e, import, row, &in);
 }
 
+/* Rows that are recorded already are the same rows, since the file is the same: those that a command had on
+ * their way when it was killed may come after its successor has asked where to go on. */
 static uint64_t take_rows(struct engine *e, struct import *import,
                           const Assent__V1__ImportRequest *in, struct arena *arena,
                           Assent__V1__ImportReply *reply)
@@ -429,10 +431,10 @@ static uint64_t take_rows(struct engine *e, struct import *import,
                "a call carries at most 512 rows, and columns for none or for each of them");
         return 0;
     }
-    if (import->ended || in->first_row <= import->row) {
+    if (import->ended) {
         tell(import, reply);
         refuse(reply, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION,
-               "these rows are recorded already: go on behind them with --resume");
+               "the import is at its end: all of its rows are recorded");
         return 0;
     }
     if (import->program != 0 && engine_program_of_scope(e, import->program) < 0) {
@@ -441,7 +443,7 @@ static uint64_t take_rows(struct engine *e, struct import *import,
         return 0;
     }
     for (size_t i = 0; i < in->n_numbers; i++)
-        if (in->numbers[i] != 0)
+        if (in->numbers[i] != 0 && in->first_row + i > import->row)
             take_row(e, import, in->first_row + i, in->numbers[i],
                      in->n_columns > 0 ? in->columns[i] : NULL, arena, reply);
     tell(import, reply);

@@ -3,11 +3,17 @@
 """assent consent import: every kind, a verdict a row, hostile files, and going on where it stopped after the
 command or the gateway was killed: each row is recorded once, and none is missing."""
 import csv
+import hashlib
+import struct
 import subprocess
 import time
 
 import harness
+import wire
 from harness import say
+
+IMPORT, IMPORT_REPLY = 22, 60  # of Frame.body
+OPT_OUTS = 2  # ImportKind
 
 HOLD, DO_NOT_CALL, REASSIGNED = 1, 2, 3
 
@@ -174,6 +180,34 @@ def stopped(world):
     say(f"{count:,} rows, the command killed twice and the gateway once: each is recorded once")
 
 
+def late_rows(world):
+    """What a killed command had on its way comes after its successor has asked where to go on."""
+    sha256 = hashlib.sha256(b"late rows").digest()
+    rows = [12025550180 + i for i in range(8)]
+
+    def begin(client):
+        client.hello()
+        answer = client.call(2, IMPORT, wire.message((2, OPT_OUTS), (3, "news"), (5, "late.csv"), (6, sha256), (8, 1)))
+        assert answer[1] == IMPORT_REPLY and 1 not in answer[2], answer
+        return answer[2][3][0], answer[2][4][0]
+
+    def send(client, identity, first, numbers):
+        packed = b"".join(struct.pack("<Q", number) for number in numbers)
+        answer = client.call(3, IMPORT, wire.message((1, identity), (10, first), (11, packed)))
+        assert answer[1] == IMPORT_REPLY and 1 not in answer[2], answer
+        return answer[2][4][0]
+
+    with world.connect() as killed, world.connect() as successor:
+        identity, first = begin(killed)
+        assert begin(successor) == (identity, first)
+        assert send(killed, identity, first, rows[:5]) == first + 5
+        assert send(successor, identity, first, rows[:3]) == first + 5
+        assert send(successor, identity, first + 3, rows[3:]) == first + 8
+        assert send(killed, identity, first + 5, rows[5:7]) == first + 8
+    assert recorded_rows(world)[identity] == list(range(first, first + 8)), recorded_rows(world)[identity]
+    say("rows that come late, from a command that was killed, are no fault of its successor")
+
+
 def number_members_of(world, first, last):
     return {(scope, number) for scope, number in number_members(world, "optout") if first <= number <= last}
 
@@ -185,6 +219,7 @@ def main():
         who_may(world)
         never_lifts(world)
         hostile(world)
+        late_rows(world)
         stopped(world)
 
 
