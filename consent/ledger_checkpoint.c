@@ -9,8 +9,9 @@
 #include "consent/ledger_files.h"
 #include "consent/ledger_scan.h"
 
-/* What a crash leaves half done is an older checkpoint, or one too many. */
-static enum err publish(int folder, uint64_t number, struct span note)
+/* What a crash leaves half done is an older checkpoint, or one too many. The name of one that has to stay is made
+ * safe; that of the others may be lost with the power. */
+static enum err publish(int folder, uint64_t number, struct span note, bool stays)
 {
     int fd = file_begin(folder, number, CHECKPOINT_SUFFIX);
     if (fd < 0)
@@ -20,7 +21,7 @@ static enum err publish(int folder, uint64_t number, struct span note)
         err = sync_data(fd);
     close(fd);
     if (err == ERR_OK)
-        err = file_rename(folder, number, CHECKPOINT_SUFFIX);
+        err = (stays ? file_publish : file_rename)(folder, number, CHECKPOINT_SUFFIX);
     if (err != ERR_OK)
         file_abandon(folder, number, CHECKPOINT_SUFFIX);
     return err;
@@ -47,7 +48,8 @@ enum err checkpointer_make(struct checkpointer *checkpointer, const struct tree 
     length = note_sign(checkpointer->signer, note, length);
     if (checkpointer->previous != NULL)
         length = note_sign(checkpointer->previous, note, length);
-    enum err err = publish(checkpointer->folder, checkpoint.size, span_of(note, length));
+    enum err err = publish(checkpointer->folder, checkpoint.size, span_of(note, length),
+                           checkpointer->previous != NULL);
     if (err != ERR_OK)
         return err;
     forget(checkpointer);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checkpoints of the ledger, as files: DIRECTORY/checkpoints/NNNNNNNNNNNNNNNNNNNN.note, named by how many
  * records they cover. The newest one that is readable counts; it replaces the one before the last of this
- * process. Those stay that two keys have signed, where one took over from the other.
+ * process. Those stay that two keys have signed, where one took over from the other; their names are synced.
  *
  * A checkpoint is made of durable records only and synced before it gets its name, so that none ever
  * covers more than the ledger has: a ledger that is shorter has lost records. */
