@@ -180,6 +180,7 @@ static void part_refused(struct engine *e, struct message *m, uint16_t bit,
     case STATUS_OPTED_OUT:
     case STATUS_PERMANENT:
     case STATUS_UNKNOWN_SUBSCRIBER:
+    case STATUS_FILTERED:
     case STATUS_UNKNOWN_PERMANENT:
         m->failed = true;
         return;

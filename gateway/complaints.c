@@ -221,6 +221,7 @@ static void record_opened(struct engine *e, struct complaint *c)
     event.body_case = ASSENT__V1__EVENT__BODY_COMPLAINT_OPENED;
     event.complaint_opened = &body;
     c->id = record_event(e, &event, &personal);
+    reputation_complained(e, c->sender, c->carrier, event.wall_ms);
 }
 
 /* ---- opening ---- */

@@ -39,6 +39,7 @@ void config_defaults(struct config *config)
     config->complaint_due_ms[ASSENT__V1__COMPLAINT_CHANNEL__VIA_WEB] = HOURS(72);
     config->complaint_due_ms[ASSENT__V1__COMPLAINT_CHANNEL__VIA_CARRIER] = HOURS(24);
     config->complaint_due_ms[ASSENT__V1__COMPLAINT_CHANNEL__VIA_REGULATOR] = HOURS(24);
+    config->reputation = reputation_defaults;
     config->vacant_times = 3;
     config->vacant_over_ms = HOURS(7 * 24);
     config->log_level = LEVEL_INFO;
@@ -70,6 +71,7 @@ void carrier_defaults(struct carrier_config *carrier)
     carrier->addressing = addressing_default;
     carrier->failover_after_ms = 10000;
     carrier->unknown_status = STATUS_PERMANENT;
+    carrier->reputation = reputation_defaults;
 }
 
 void route_defaults(struct route_config *route)

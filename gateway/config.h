@@ -11,6 +11,7 @@
 
 #include "consent/number_list.h"
 #include "consent/quiet_hours.h"
+#include "gateway/reputation.h"
 #include "proto/base/err.h"
 #include "proto/base/limits.h"
 #include "proto/base/tls.h"
@@ -107,8 +108,8 @@ struct status_rule {
     enum status_policy policy;
 };
 
-/* What a carrier's error code says about the recipient, besides that this message failed. */
-enum recipient_news { NEWS_NONE, NEWS_OPTED_OUT, NEWS_UNKNOWN_SUBSCRIBER };
+/* What a carrier's error code says about the recipient or the text, besides that this message failed. */
+enum recipient_news { NEWS_NONE, NEWS_OPTED_OUT, NEWS_UNKNOWN_SUBSCRIBER, NEWS_FILTERED };
 
 /* `code` as the carrier writes it in receipts; of a network_error_code's octets "type:code". */
 struct receipt_error {
@@ -158,6 +159,7 @@ struct carrier_config {
     enum status_policy unknown_status; /* of a command_status that no table has */
     struct receipt_error receipt_errors[RECEIPT_ERRORS_MAX];
     uint16_t receipt_error_count;
+    struct reputation_limits reputation;
     struct route_config *routes;
     uint16_t route_count;
     bool retired;           /* gone from the file; gateway/config_merge.h */
@@ -221,6 +223,8 @@ struct config {
 
     /* A complaint is to be resolved so long after it was received, by how it came in. */
     uint64_t complaint_due_ms[ASSENT__V1__COMPLAINT_CHANNEL__VIA_REGULATOR + 1];
+
+    struct reputation_limits reputation; /* of carriers that do not say otherwise */
 
     /* limits (P10) */
     uint32_t max_open_messages;   /* waiting, scheduled, in flight, awaiting receipts; 4,000,000 */

@@ -232,12 +232,21 @@ static const char *policy_sentence(enum status_policy policy)
         return "an opt-out of the recipient";
     case STATUS_UNKNOWN_SUBSCRIBER:
         return "final: nobody has this number";
+    case STATUS_FILTERED:
+        return "final: filtered";
     case STATUS_OK:
     case STATUS_PERMANENT:
     case STATUS_UNKNOWN_PERMANENT:
         break;
     }
     return "final";
+}
+
+static const char *news_sentence(enum recipient_news news)
+{
+    if (news == NEWS_OPTED_OUT)
+        return "an opt-out of the recipient";
+    return news == NEWS_FILTERED ? "the carrier's filter" : "one of a number that nobody has";
 }
 
 static void print_statuses(const struct carrier_config *carrier, FILE *out)
@@ -249,10 +258,21 @@ static void print_statuses(const struct carrier_config *carrier, FILE *out)
                 policy_sentence(carrier->statuses[i].policy));
     for (unsigned i = 0; i < carrier->receipt_error_count; i++)
         fprintf(out, "    a failure with error %s in its receipt is %s\n",
-                carrier->receipt_errors[i].code,
-                carrier->receipt_errors[i].news == NEWS_OPTED_OUT
-                    ? "an opt-out of the recipient"
-                    : "one of a number that nobody has");
+                carrier->receipt_errors[i].code, news_sentence(carrier->receipt_errors[i].news));
+}
+
+/* "filtered 5%/20%": alarm and pause. */
+static void print_reputation(const struct reputation_limits *limits, FILE *out)
+{
+    char alarm[32], pause[32];
+    fprintf(out, "    of %" PRIu32 " texts of a sender, in an hour or a day, alarm and pause at:",
+            limits->least_texts);
+    for (unsigned rate = 1; rate < REPUTATION_RATES; rate++) {
+        share_text(limits->rates[rate].alarm, alarm, sizeof alarm);
+        share_text(limits->rates[rate].pause, pause, sizeof pause);
+        fprintf(out, "%s %s %s/%s", rate > 1 ? "," : "", reputation_rate_name(rate), alarm, pause);
+    }
+    fprintf(out, "\n");
 }
 
 static void print_addressing(const struct addressing *rules, FILE *out)
@@ -319,6 +339,7 @@ static void print_carrier(const struct carrier_config *carrier, FILE *out)
     fprintf(out, "    passed over when it has been unfit for %s, where another route is there\n",
             shown(carrier->failover_after_ms, request));
     print_statuses(carrier, out);
+    print_reputation(&carrier->reputation, out);
     fprintf(out, "    takes numbers that begin with:");
     for (unsigned r = 0; r < carrier->route_count; r++) {
         fprintf(out, "%s", r ? "," : "");

@@ -110,6 +110,7 @@ static const struct field config_fields[] = {
     {"clients", read_clients, .max = CLIENTS_MAX},
     {"limits", read_nested, .with = &limit_mapping},
     {"ttl", read_nested, .with = &ttl_mapping},
+    {"reputation", read_nested, CONFIG(reputation), .with = &reputation_mapping},
     {"carriers", read_carriers, .min = 1, .max = CARRIERS_MAX, .required = true},
     {"unknown_subscriber", read_nested, .with = &vacancy_mapping},
     {"complaints", read_nested, .with = &complaints_mapping},

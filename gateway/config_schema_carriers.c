@@ -68,6 +68,7 @@ static const struct {
     {"retry", STATUS_RETRY},         {"retry_elsewhere", STATUS_ELSEWHERE},
     {"throttle", STATUS_THROTTLE},   {"final", STATUS_PERMANENT},
     {"opted_out", STATUS_OPTED_OUT}, {"unknown_subscriber", STATUS_UNKNOWN_SUBSCRIBER},
+    {"filtered", STATUS_FILTERED},
 };
 
 static bool policy_of(struct reading *reading, yaml_node_t *node, const char *key,
@@ -84,7 +85,7 @@ static bool policy_of(struct reading *reading, yaml_node_t *node, const char *ke
     }
     FAULT(reading, node,
           "`%s` cannot be \"%.40s\"; allowed: retry, retry_elsewhere, throttle, final, opted_out, "
-          "unknown_subscriber",
+          "unknown_subscriber, filtered",
           key, text);
     return false;
 }
@@ -153,7 +154,7 @@ static void read_statuses(struct reading *reading, yaml_node_t *node, const stru
         read_status(reading, pair, carrier);
 }
 
-static const char *const news_words[] = {"opted_out", "unknown_subscriber", NULL};
+static const char *const news_words[] = {"opted_out", "unknown_subscriber", "filtered", NULL};
 
 static void read_receipt_error(struct reading *reading, const yaml_node_pair_t *pair,
                                struct carrier_config *carrier)
@@ -311,6 +312,7 @@ static const struct field carrier_fields[] = {
     {"statuses", read_statuses, .max = STATUS_RULES_MAX},
     {"unknown_status", read_policy, CARRIER(unknown_status)},
     {"receipt_errors", read_receipt_errors, .max = RECEIPT_ERRORS_MAX},
+    {"reputation", read_nested, CARRIER(reputation), .with = &reputation_mapping},
     {"routes", read_routes, .min = 1, .max = ROUTES_MAX, .required = true},
 };
 static const struct mapping carrier_mapping = MAPPING("a carrier", carrier_fields);
@@ -380,6 +382,7 @@ void read_carriers(struct reading *reading, yaml_node_t *node, const struct fiel
     for (size_t i = 0; i < length_of(node); i++) {
         yaml_node_t *item = item_of(reading, node, i);
         carrier_defaults(&config->carriers[i]);
+        config->carriers[i].reputation = config->reputation;
         config->carrier_count++;
         read_mapping(reading, item, &carrier_mapping, &config->carriers[i]);
         check_carrier(reading, item, &config->carriers[i]);

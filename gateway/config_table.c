@@ -234,6 +234,7 @@ const struct measure duration = {config_duration, config_duration_text,
                                  "a duration like 250ms, 30s, 5m, 24h or 7d,"};
 const struct measure status_code = {config_status, config_status_text,
                                     "a command_status like 0x08"};
+const struct measure share = {share_parse, share_text, "a share like 5% or 0.3%, or off,"};
 const struct measure octets = {config_size, config_size_text, "a size like 512MiB or 2GiB,"};
 
 /* `with`: the measure; from `min` to `max`. */

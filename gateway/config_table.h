@@ -81,7 +81,7 @@ struct measure {
     void (*format)(uint64_t value, char *out, size_t size);
     const char *allowed;
 };
-extern const struct measure integer, duration, status_code, octets;
+extern const struct measure integer, duration, status_code, octets, share;
 
 extern const char *const no_yes_words[];
 
@@ -103,5 +103,6 @@ bool any_program_sends_from(const struct config *config, const char *sender);
 read_field read_routes;                         /* config_schema_routes.c */
 read_field read_carriers;                       /* config_schema_carriers.c */
 extern const struct mapping complaints_mapping; /* config_schema_desk.c */
+extern const struct mapping reputation_mapping; /* config_schema_reputation.c */
 
 #endif

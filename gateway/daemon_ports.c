@@ -340,6 +340,13 @@ static void port_consent_reply(void *context, uint64_t call, uint64_t ready_at,
     submit_server_consent_reply(daemon->server, call, ready_at, reply);
 }
 
+static void port_reputation_reply(void *context, uint64_t call, uint64_t ready_at,
+                                  const Assent__V1__ReputationReply *reply)
+{
+    const struct daemon *daemon = context;
+    submit_server_reputation_reply(daemon->server, call, ready_at, reply);
+}
+
 static void port_complaint_reply(void *context, uint64_t call, uint64_t ready_at,
                                  const Assent__V1__ComplaintReply *reply)
 {
@@ -431,6 +438,7 @@ void daemon_ports_init(struct daemon *daemon)
         .consent_reply = port_consent_reply,
         .show_reply = port_show_reply,
         .complaint_reply = port_complaint_reply,
+        .reputation_reply = port_reputation_reply,
         .preflight_reply = port_preflight_reply,
         .erasure_find = port_erasure_find,
         .erasure_destroy = port_erasure_destroy,

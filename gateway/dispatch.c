@@ -133,6 +133,8 @@ static bool dispatch_class(struct engine *e, struct carrier *c, Assent__V1__Clas
             message_end(e, m, ASSENT__V1__OUTCOME__EXPIRED, ASSENT__V1__REASON__TIME_TO_LIVE, 0, 0);
             continue;
         }
+        if (reputation_parks(e, m))
+            continue; /* its flow waits, and the lane goes on */
         if (message_is_quiet(e, m)) {
             put_aside(e, m);
             if (++aside == QUIET_A_TURN)
@@ -182,6 +184,8 @@ static void dispatch_carrier(struct engine *e, struct carrier *c)
         c->paused |= PAUSE_SENDER_RATE;
     if (c->senders_capped > 0)
         c->paused |= PAUSE_SENDER_DAILY;
+    if (c->reputations_paused > 0)
+        c->paused |= PAUSE_REPUTATION;
 }
 
 void dispatch_turn(struct engine *e)
@@ -522,6 +526,10 @@ static void wire_one(struct engine *e, struct message *m)
 {
     if (m->failed || m->stopped || m->elsewhere) { /* while this part was on its way */
         write_no_more(e, m);
+        return;
+    }
+    if (reputation_holds(e, m)) { /* likewise since it left its queue */
+        message_hold(e, m, ASSENT__V1__REASON__SENDER_PAUSED);
         return;
     }
     if (message_is_quiet(e, m)) { /* since it left its queue */

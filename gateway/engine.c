@@ -36,6 +36,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     receipts_init(e);
     vacancies_init(e);
     complaints_init(e);
+    reputations_init(e);
     e->reassembly = reassembly_new(key);
     carriers_init(e);
     e->routes = route_table_new(config);
@@ -66,6 +67,7 @@ void engine_free(struct engine *e)
         inquiry_free(e, table_slot_pointer(slot));
     table_release(&e->inquiries);
     complaints_release(e);
+    reputations_release(e);
     message_store_release(&e->messages);
     table_release(&e->scope_program);
     table_release(&e->references);
@@ -120,6 +122,7 @@ void engine_start(struct engine *e, struct instant now)
         for (uint16_t j = 0; j < c->link_count; j++)
             c->links[j].open_at_us = now.mono_us;
     }
+    reputations_begin(e);
     recover_finish(e);
     record_started(e);
 }
@@ -199,6 +202,7 @@ uint64_t engine_turn(struct engine *e, struct instant now)
     long_replies_turn(e);
     reviews_turn(e);
     erasures_turn(e);
+    reputations_turn(e);
     /* Opt-outs go to Redis before any check of this turn does. */
     projection_turn(e);
     /* What waits at a carrier that is unfit goes to the next. */
@@ -387,9 +391,13 @@ void engine_carrier_status(const struct engine *engine, uint16_t index, struct i
 const char *pause_name(unsigned bit)
 {
     static const char *const names[PAUSE_REASONS] = {
-        "link_down",    "throttled",   "gate_away",    "ledger",   "rate",
-        "window",       "draining",    "gate_busy",    "rate_cut", "window_cut",
-        "session_rate", "sender_rate", "sender_daily",
+        "link_down",    "throttled",
+        "gate_away",    "ledger",
+        "rate",         "window",
+        "draining",     "gate_busy",
+        "rate_cut",     "window_cut",
+        "session_rate", "sender_rate",
+        "sender_daily", "sender_reputation",
     };
     return bit < PAUSE_REASONS ? names[bit] : "unknown";
 }

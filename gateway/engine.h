@@ -200,6 +200,35 @@ const struct complaint_label *engine_complaints_of(const struct engine *engine,
                                                    enum complaint_label_kind kind,
                                                    unsigned *ret_count);
 
+/* Reputation, of one sender at one carrier; gateway/reputation.h names what is counted. */
+struct reputation_status {
+    const char *sender, *carrier;
+    uint64_t totals[REPUTATION_WINDOWS][REPUTATION_KINDS]; /* as of the time that was asked for */
+    uint8_t alarms[REPUTATION_WINDOWS];                    /* a bit each rate */
+    bool paused;                                           /* its marketing there waits: */
+    uint64_t paused_wall_ms, paused_record; /* since when; sequence number of the record */
+    uint8_t rate, window;                   /* for what, */
+    uint32_t share, threshold;              /* and how much, as its record says */
+    uint64_t count, texts;
+};
+/* The `index`-th pair that is known; false: there are no more. */
+bool engine_reputation(const struct engine *engine, unsigned index, uint64_t wall_ms,
+                       struct reputation_status *ret_status);
+/* Events that were not counted since there was no room for their pair. */
+uint64_t engine_reputation_uncounted(const struct engine *engine);
+/* What a reply about it points into. */
+struct reputation_shown {
+    struct reputation_status status; /* filled by engine_reputation() */
+    Assent__V1__SenderReputation row;
+    Assent__V1__ReputationCounts counts[REPUTATION_WINDOWS - 1], *windows[REPUTATION_WINDOWS - 1];
+    Assent__V1__ReputationRate alarms[REPUTATION_WINDOWS - 1][REPUTATION_RATES];
+    Assent__V1__ReputationFinding finding;
+};
+void reputation_show(struct reputation_shown *shown); /* fills the rest by it */
+/* Lists, or releases. Operators only. Answered through ports.reputation_reply before it returns. */
+void engine_reputation_call(struct engine *engine, uint16_t client, uint64_t call,
+                            const Assent__V1__ReputationRequest *request, struct instant now);
+
 /* Why messages left a carrier for another one. */
 enum failover_reason {
     FAILOVER_DOWN,     /* none of its sessions could submit */
@@ -251,8 +280,9 @@ enum pause_reason {
     PAUSE_SESSION_RATE = 1 << 10, /* every session has used up its own rate */
     PAUSE_SENDER_RATE = 1 << 11,  /* texts of a sender wait for its own rate; others go on */
     PAUSE_SENDER_DAILY = 1 << 12, /* texts of a sender wait for the next day */
+    PAUSE_REPUTATION = 1 << 13,   /* marketing of a sender waits for an operator */
 };
-#define PAUSE_REASONS 13
+#define PAUSE_REASONS 14
 const char *pause_name(unsigned bit); /* 0.. : "link_down" */
 
 /* A planted bug for the simulation's own test: the oracle must catch each. 0 in every real run; only
@@ -298,13 +328,11 @@ enum plant {
     PLANT_CAP_ANY_PLACE,   /* P1: after a crash a place of another message is taken for one's own */
     PLANT_CONSENT_AGELESS, /* P1: a consent that is too old still counts */
     PLANT_OWNER_ASSUMED,   /* P1: an older consent counts for a number that was reassigned */
-    PLANT_START_LIFTS_HOLD,  /* P3: a handset takes a hold back */
-    PLANT_RELEASE_LIFTS_ALL, /* P3: the operator's release takes back what the person ended too */
-    PLANT_IMPORT_FORGOTTEN,  /* P5: after a crash an import begins anew */
-    PLANT_IMPORT_TOLD_EARLY, /* P5: rows are said to be recorded before they are durable */
-    PLANT_IMPORT_LIFTS,      /* P3: an imported opt-in takes an opt-out back */
-    PLANT_REGISTER_AGELESS,  /* P1: an old copy of a do-not-call register still counts */
-    PLANT_NO_UNMARKED, /* P1: a NO leaves no mark in Redis, and its question is written again; planted there */
+    PLANT_START_LIFTS_HOLD,    /* P3: a handset takes a hold back */
+    PLANT_RELEASE_LIFTS_ALL,   /* P3: the operator's release takes back what the person ended too */
+    PLANT_IMPORT_FORGOTTEN,    /* P5: after a crash an import begins anew */
+    PLANT_IMPORT_TOLD_EARLY,   /* P5: rows are said to be recorded before they are durable */
+    PLANT_IMPORT_LIFTS,        /* P3: an imported opt-in takes an opt-out back */
     PLANT_FORESIGHT_BLIND,     /* P1: a dry run does not look at opt-outs */
     PLANT_FORESIGHT_TAKES,     /* P1: a dry run takes a place under a cap */
     PLANT_KEY_DESTROYED_EARLY, /* P5: a text's key goes when its epoch is closed */
@@ -312,6 +340,10 @@ enum plant {
     PLANT_ERASED_OPT_OUT_LOST, /* P3: a Redis that lost everything does not get an erased opt-out back */
     PLANT_ERASURE_NOT_RESUMED, /* a restart forgets the erasures that are under way */
     PLANT_ERASED_REMEMBERED,   /* who was erased stays in memory, and in the next snapshot */
+    PLANT_PAUSE_NOT_KEPT,      /* a sender is paused for its reputation, and goes on */
+    PLANT_PAUSE_FORGOTTEN,     /* a restart forgets that it is */
+    PLANT_OPT_OUTS_UNCOUNTED,  /* its opt-outs do not count */
+    PLANT_RELEASE_COUNTS_ON,   /* what was counted before a release pauses again */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

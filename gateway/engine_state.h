@@ -19,7 +19,7 @@
  *   program_words.c  words that programs add        quiet.c  quiet hours of recipients
  *   content_text.c  what a text must say and may not
  *   erasure.c   erasure of a person on request
- *   complaints.c  opened and resolved
+ *   complaints.c  opened and resolved               reputations.c  of senders at carriers; pauses for it
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *   secret.c    texts that are not kept
  *
@@ -114,6 +114,7 @@ struct carrier {
     struct sender *unflushed;
     uint32_t senders_waiting, senders_capped; /* the second among the first: until the next day */
     uint64_t senders_since_us; /* a sender made soon after this may have written before */
+    uint32_t reputations_paused;
     uint32_t paused;           /* bits of enum pause_reason, as of the last turn */
     struct session_counts odd; /* of sessions that ended */
     char why[CARRIER_WHY_MAX]; /* how its last connection ended: "bind_refused ESME_RINVPASWD" */
@@ -403,8 +404,9 @@ struct engine {
     struct table opt_out_lines;    /* hash of language and other way to the line */
     struct brand **brands;         /* by program; content_text.c */
     struct complaint_desk *desk;   /* complaints.c */
-    uint16_t content_round;        /* counts configurations */
-    struct table orphans;          /* recovery: messages whose program is no longer configured */
+    struct reputation_book *reputations;
+    uint16_t content_round; /* counts configurations */
+    struct table orphans;   /* recovery: messages whose program is no longer configured */
 
     struct sender_facts {
         const struct sender_config *row; /* NULL: not in the registry */
@@ -616,7 +618,7 @@ void sender_give_back(struct engine *e, struct message *m);
 void sender_write(struct engine *e, struct sender *s);
 void senders_turn(struct engine *e); /* those whose time has come take their turns again */
 void senders_flushed(struct carrier *c, uint64_t now_us);
-#define PAUSES_OF_SENDERS (PAUSE_SENDER_RATE | PAUSE_SENDER_DAILY)
+#define PAUSES_OF_SENDERS (PAUSE_SENDER_RATE | PAUSE_SENDER_DAILY | PAUSE_REPUTATION)
 void sender_day_replay(struct engine *e, const Assent__V1__SenderDay *body);
 /* Fills the record of what it may have written; false: nothing to tell. `body` points into `s`. */
 bool sender_day_describe(const struct sender *s, Assent__V1__SenderDay *body);
@@ -967,6 +969,32 @@ void complaints_snapshot(struct engine *e,
                          void (*put)(void *context, Assent__V1__Event *event,
                                      const Assent__V1__Personal *personal),
                          void *context);
+
+/* ---- reputations.c ---- */
+void reputations_init(struct engine *e);
+void reputations_release(struct engine *e);
+void reputations_begin(struct engine *e); /* all is replayed: from here on thresholds count */
+void reputations_turn(struct engine *e);
+/* A record of the message, Ended or Receipt, that is being made or replayed; the message has not changed yet. */
+void reputation_ended(struct engine *e, const struct message *m, const Assent__V1__Ended *body,
+                      uint64_t wall_ms);
+void reputation_reported(struct engine *e, struct message *m, const Assent__V1__Receipt *body,
+                         uint64_t wall_ms);
+/* `number` 0: erased. */
+void reputation_opted_out(struct engine *e, uint64_t number, const Assent__V1__OptedOut *body,
+                          uint64_t wall_ms);
+void reputation_complained(struct engine *e, const char *sender, const char *carrier,
+                           uint64_t wall_ms);
+/* It may not be written: its sender is paused at its carrier. What has begun is not held. */
+bool reputation_holds(const struct engine *e, const struct message *m);
+/* The same for the head of a flow, which is parked with it. */
+bool reputation_parks(struct engine *e, const struct message *m);
+void reputations_replay(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+                        const Assent__V1__Personal *personal);
+void reputations_snapshot(const struct engine *e,
+                          void (*put)(void *context, Assent__V1__Event *event,
+                                      const Assent__V1__Personal *personal),
+                          void *context);
 
 /* ---- question.c ---- */
 /* Where the number stands in the program, by what Redis says and what is on its way there. */

@@ -2,10 +2,12 @@
 #include "gateway/exposition.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "gateway/complaint.h"
+#include "proto/base/check.h"
 
 /* One gauge of a carrier: a row. */
 struct carrier_gauge {
@@ -237,6 +239,75 @@ static void write_complaints(const struct exposed *exposed, struct instant now, 
         write_complaint_labels(exposed, (enum complaint_label_kind)kind, out);
 }
 
+/* Those in trouble first, then the others, as far as there are series for them. */
+static unsigned gather_reputations(const struct exposed *exposed, struct instant now,
+                                   struct reputation_status *out, uint64_t *ret_paused)
+{
+    unsigned count = 0;
+    *ret_paused = 0;
+    for (int trouble = 1; trouble >= 0; trouble--)
+        for (unsigned i = 0; count < REPUTATION_SERIES_MAX &&
+                             engine_reputation(exposed->engine, i, now.wall_ms, &out[count]);
+             i++) {
+            const struct reputation_status *r = &out[count];
+            bool alarmed = false;
+            for (unsigned window = 0; window < REPUTATION_WINDOWS; window++)
+                alarmed = alarmed || r->alarms[window] != 0;
+            *ret_paused += trouble && r->paused;
+            count += (r->paused || alarmed) == trouble;
+        }
+    return count;
+}
+
+static void write_shares(const struct reputation_status *r, FILE *out)
+{
+    for (unsigned window = 1; window < REPUTATION_WINDOWS; window++) {
+        const uint64_t *totals = r->totals[window];
+        uint64_t texts = reputation_texts(totals);
+        for (unsigned rate = 0; rate < REPUTATION_RATES; rate++)
+            fprintf(out,
+                    "assent_reputation_share{sender=\"%s\",carrier=\"%s\",window=\"%s\","
+                    "rate=\"%s\"} %.6f\n",
+                    r->sender, r->carrier, reputation_window_name(window),
+                    rate == 0 ? "delivered" : reputation_rate_name(rate),
+                    rate != 0    ? reputation_share(totals, rate) / 1e6
+                    : texts != 0 ? (double)totals[REPUTATION_DELIVERED] / (double)texts
+                                 : 0.0);
+    }
+}
+
+static void write_reputations(const struct exposed *exposed, struct instant now, FILE *out)
+{
+    struct reputation_status *rows = check_calloc(REPUTATION_SERIES_MAX, sizeof *rows);
+    uint64_t paused;
+    unsigned count = gather_reputations(exposed, now, rows, &paused);
+    write_gauge(out, "assent_reputation_paused_senders",
+                "Pairs of sender and carrier whose marketing waits for an operator.", paused);
+    metric_head(out, "assent_reputation_paused", "gauge",
+                "1 where marketing of the sender at the carrier waits for an operator.");
+    for (unsigned i = 0; i < count; i++)
+        fprintf(out, "assent_reputation_paused{sender=\"%s\",carrier=\"%s\"} %d\n", rows[i].sender,
+                rows[i].carrier, rows[i].paused);
+    metric_head(out, "assent_reputation_texts", "gauge",
+                "Texts of the sender that ended at the carrier in the sliding window.");
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned window = 1; window < REPUTATION_WINDOWS; window++)
+            fprintf(out,
+                    "assent_reputation_texts{sender=\"%s\",carrier=\"%s\",window=\"%s\"} %" PRIu64
+                    "\n",
+                    rows[i].sender, rows[i].carrier, reputation_window_name(window),
+                    reputation_texts(rows[i].totals[window]));
+    metric_head(out, "assent_reputation_share", "gauge",
+                "Of those texts, the share that the rate is about.");
+    for (unsigned i = 0; i < count; i++)
+        write_shares(&rows[i], out);
+    metric_head(out, "assent_reputation_uncounted_total", "counter",
+                "Events of pairs of sender and carrier for which there was no room.");
+    fprintf(out, "assent_reputation_uncounted_total %" PRIu64 "\n",
+            engine_reputation_uncounted(exposed->engine));
+    free(rows);
+}
+
 static void write_ledger(const struct exposed *exposed, FILE *out)
 {
     write_gauge(out, "assent_ledger_sequence", "Records appended to the ledger.",
@@ -290,6 +361,7 @@ void exposition_metrics(const struct exposed *exposed, struct instant now, FILE 
     write_engine(exposed, out);
     write_carriers(exposed, now, out);
     write_complaints(exposed, now, out);
+    write_reputations(exposed, now, out);
     write_ledger(exposed, out);
     write_process(exposed, out);
 }

@@ -127,6 +127,7 @@ uint64_t opt_out_apply(struct engine *e, const struct opt_out *o)
     uint64_t sequence = record_event(e, &event, &personal);
     for (uint8_t i = 0; i < o->scope_count; i++)
         deny_add(e, o->number, o->scopes[i], sequence);
+    reputation_opted_out(e, o->number, &body, event.wall_ms);
     if (e->plant != PLANT_NO_CANCEL_ON_STOP)
         messages_opted_out(e, o->number, o->scopes, o->scope_count, sequence, "");
     reviews_opted_out(e, o->number, o->scopes, o->scope_count);

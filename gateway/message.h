@@ -90,6 +90,7 @@ struct message {
     uint16_t content_round; /* 0: not looked at yet */
     uint8_t epoch;  /* of the key of its text (secret.c); 0: the text is kept, or needed no more */
     bool text_lost; /* recovered without its key */
+    uint8_t fate;   /* enum reputation_kind of its first part that failed by a receipt; 0: none */
     uint8_t worst_receipt; /* a part's final state that was not DELIVERED; 0 for none */
     char text[];
 };

@@ -57,6 +57,12 @@ const struct metric_row counter_rows[COUNT_COUNT] = {
     [COUNT_ERASURES] = {"assent_erasures_total", "Erasures of a person that were begun."},
     [COUNT_RECORDS_ERASED] = {"assent_records_erased_total",
                               "Records whose personal part was destroyed."},
+    [COUNT_REPUTATION_ALARMS] = {"assent_reputation_alarms_total",
+                                 "Shares of a sender's texts at a carrier that went too high."},
+    [COUNT_REPUTATION_PAUSES] = {"assent_reputation_pauses_total",
+                                 "Senders whose marketing at a carrier was paused for that."},
+    [COUNT_REPUTATION_RELEASES] = {"assent_reputation_releases_total",
+                                   "Paused senders that an operator released."},
 };
 
 const struct metric_row timing_rows[TIME_COUNT] = {
@@ -102,11 +108,12 @@ static const char *const reason_names[METRIC_REASONS] = {"none",
                                                          "content_refused",
                                                          "do_not_originate",
                                                          "erasure",
-                                                         "text_lost"};
+                                                         "text_lost",
+                                                         "sender_paused"};
 
 _Static_assert(ASSENT__V1__CLASS__SERVICE + 1 == METRIC_CLASSES, "a name for each class");
 _Static_assert(ASSENT__V1__OUTCOME__SENT_NO_RECEIPT + 1 == METRIC_OUTCOMES, "for each outcome");
-_Static_assert(ASSENT__V1__REASON__TEXT_LOST + 1 == METRIC_REASONS, "for each reason");
+_Static_assert(ASSENT__V1__REASON__SENDER_PAUSED + 1 == METRIC_REASONS, "for each reason");
 
 const char *class_name(Assent__V1__Class message_class)
 {

@@ -65,6 +65,9 @@ struct ports {
     void (*complaint_reply)(void *context, uint64_t call, uint64_t ready_at,
                             const Assent__V1__ComplaintReply *reply);
 
+    void (*reputation_reply)(void *context, uint64_t call, uint64_t ready_at,
+                             const Assent__V1__ReputationReply *reply);
+
     void (*preflight_reply)(void *context, uint64_t call, const Assent__V1__PreflightReply *reply);
 
     /* The files of an erasure, one call at a time, each answered by engine_on_erasure_found() or ..._destroyed():

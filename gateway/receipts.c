@@ -128,7 +128,7 @@ Assent__V1__Outcome receipts_overdue(const struct message *m)
                                  : ASSENT__V1__OUTCOME__SENT_NO_RECEIPT;
 }
 
-static void record_receipt(struct engine *e, const struct receipt_in *in, const struct message *m,
+static void record_receipt(struct engine *e, const struct receipt_in *in, struct message *m,
                            uint8_t part, Assent__V1__Outcome outcome)
 {
     char id[MESSAGE_ID_MAX + 1];
@@ -147,6 +147,7 @@ static void record_receipt(struct engine *e, const struct receipt_in *in, const 
         event.program = e->program_scope[m->program];
         event.message = m->id;
         record_event(e, &event, NULL);
+        reputation_reported(e, m, &body, event.wall_ms);
         return;
     }
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;

@@ -53,6 +53,7 @@ void news_take_receipt(struct engine *e, const struct message *m, uint8_t state,
     char how[48];
     switch (news_of_receipt(e, m->carrier, state, error_code)) {
     case NEWS_NONE:
+    case NEWS_FILTERED:
         return;
     case NEWS_OPTED_OUT:
         snprintf(how, sizeof how, "a receipt said error %s", error_code);

@@ -145,6 +145,7 @@ static void record_end(struct engine *e, struct message *m, Assent__V1__Outcome 
     event.body_case = ASSENT__V1__EVENT__BODY_ENDED;
     event.ended = &body;
     record_event(e, &event, NULL);
+    reputation_ended(e, m, &body, event.wall_ms);
 }
 
 void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outcome,

@@ -166,9 +166,11 @@ static void replay_of_message(struct engine *e, struct message *m, const Assent_
         replay_carrier(e, m, event->deferred->carrier);
         return;
     case ASSENT__V1__EVENT__BODY_ENDED:
+        reputation_ended(e, m, event->ended, event->wall_ms);
         replay_ended(e, m, event);
         return;
     case ASSENT__V1__EVENT__BODY_RECEIPT:
+        reputation_reported(e, m, event->receipt, event->wall_ms);
         news_replay_receipt(e, m, event->receipt, event->wall_ms);
         if (event->receipt->outcome != ASSENT__V1__OUTCOME__OUTCOME_OPEN)
             message_finish(e, m, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
@@ -314,6 +316,7 @@ static void replay(struct engine *e, uint64_t sequence, const Assent__V1__Event 
     if (event_is_consent(event) && sequence != 0)
         e->projection.last_consent = sequence;
     imports_replay(e, sequence, event);
+    reputations_replay(e, sequence, event, personal);
     if (erasures_replay(e, sequence, event, personal)) {
         return;
     } else if (event->message != 0) {
@@ -563,6 +566,7 @@ static void put_part(struct snapshot *s, const struct message *m, uint8_t part)
     receipt.part = part;
     receipt.state = m->worst_receipt ? (Assent__V1__ReceiptState)m->worst_receipt
                                      : ASSENT__V1__RECEIPT_STATE__RECEIPT_DELIVERED;
+    receipt.counted_as = m->fate;
     event.body_case = ASSENT__V1__EVENT__BODY_RECEIPT;
     event.receipt = &receipt;
     put_of_message(s, m, &event);
@@ -815,6 +819,7 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     imports_snapshot(e, now.wall_ms, put_plain, &s);
     erasures_snapshot(e, put_any, &s);
     complaints_snapshot(e, put_any, &s);
+    reputations_snapshot(e, put_any, &s);
     put_references(&s);
     put_long_replies(&s);
     put_reviews(&s);

@@ -339,6 +339,12 @@ static void complain_about(const struct call *call, uint64_t cookie)
                     call->frame->complaint, call->now);
 }
 
+static void reputation(const struct call *call, uint64_t cookie)
+{
+    engine_reputation_call(call->connection->server->engine, call->connection->client, cookie,
+                           call->frame->reputation, call->now);
+}
+
 static void show_consent(const struct call *call, uint64_t cookie)
 {
     engine_show_consent(call->connection->server->engine, call->connection->client, cookie,
@@ -444,6 +450,7 @@ static const struct row rows[] = {
     [ASSENT__V1__FRAME__BODY_OPT_OUT] = {.consent = opt_out},
     [ASSENT__V1__FRAME__BODY_RELEASE] = {.consent = release_hold},
     [ASSENT__V1__FRAME__BODY_COMPLAINT] = {.consent = complain_about},
+    [ASSENT__V1__FRAME__BODY_REPUTATION] = {.consent = reputation},
     [ASSENT__V1__FRAME__BODY_SHOW_CONSENT] = {.consent = show_consent},
     [ASSENT__V1__FRAME__BODY_FORGET_NODE] = {.consent = forget_node},
     [ASSENT__V1__FRAME__BODY_ERASE] = {.consent = erase},

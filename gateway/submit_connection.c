@@ -272,6 +272,17 @@ void submit_server_complaint_reply(struct submit_server *server, uint64_t cookie
         connection_answer(connection, &frame, ready_at);
 }
 
+void submit_server_reputation_reply(struct submit_server *server, uint64_t cookie,
+                                    uint64_t ready_at, const Assent__V1__ReputationReply *reply)
+{
+    Assent__V1__Frame frame = ASSENT__V1__FRAME__INIT;
+    frame.body_case = ASSENT__V1__FRAME__BODY_REPUTATION_REPLY;
+    frame.reputation_reply = (Assent__V1__ReputationReply *)reply;
+    struct connection *connection = end_later(server, cookie, &frame.call);
+    if (connection != NULL)
+        connection_answer(connection, &frame, ready_at);
+}
+
 void submit_server_show_reply(struct submit_server *server, uint64_t cookie,
                               const Assent__V1__ShowReply *reply)
 {

@@ -44,6 +44,8 @@ void submit_server_turn(struct submit_server *server, struct instant now, uint64
 /* The ports' answers to consent calls. The client may be gone by then. */
 void submit_server_consent_reply(struct submit_server *server, uint64_t call, uint64_t ready_at,
                                  const Assent__V1__ConsentReply *reply);
+void submit_server_reputation_reply(struct submit_server *server, uint64_t call, uint64_t ready_at,
+                                    const Assent__V1__ReputationReply *reply);
 void submit_server_complaint_reply(struct submit_server *server, uint64_t call, uint64_t ready_at,
                                    const Assent__V1__ComplaintReply *reply);
 void submit_server_show_reply(struct submit_server *server, uint64_t call,

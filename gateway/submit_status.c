@@ -99,11 +99,37 @@ static void fill_status(const struct submit_server *server, struct instant now,
     reply->complaints_overdue = complaints.overdue;
 }
 
+struct reputations {
+    struct reputation_shown shown[REPUTATION_SERIES_MAX];
+    Assent__V1__SenderReputation *list[REPUTATION_SERIES_MAX];
+};
+
+/* Those that are paused. */
+static void fill_reputations(const struct submit_server *server, struct instant now,
+                             struct reputations *room, Assent__V1__StatusReply *reply)
+{
+    size_t count = 0;
+    for (unsigned i = 0;
+         count < REPUTATION_SERIES_MAX &&
+         engine_reputation(server->engine, i, now.wall_ms, &room->shown[count].status);
+         i++) {
+        if (!room->shown[count].status.paused)
+            continue;
+        reputation_show(&room->shown[count]);
+        room->list[count] = &room->shown[count].row;
+        count++;
+    }
+    reply->paused_senders = room->list;
+    reply->n_paused_senders = count;
+}
+
 void status_answer(struct connection *connection, uint64_t call, struct instant now)
 {
     struct submit_server *server = connection->server;
     Assent__V1__StatusReply reply = ASSENT__V1__STATUS_REPLY__INIT;
     fill_status(server, now, &reply);
+    struct reputations reputations;
+    fill_reputations(server, now, &reputations, &reply);
 
     Assent__V1__CarrierStatus carriers[CARRIERS_MAX], *pointers[CARRIERS_MAX];
     struct carrier_parts parts[CARRIERS_MAX];

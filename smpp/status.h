@@ -14,6 +14,7 @@ enum status_policy {
     STATUS_ELSEWHERE, /* not by this carrier: by the next route, where there is one */
     STATUS_OPTED_OUT, /* the recipient has told the carrier to stop: an opt-out, and never again */
     STATUS_UNKNOWN_SUBSCRIBER, /* nobody has this number: permanent, and counted */
+    STATUS_FILTERED,           /* the carrier's filter: permanent, and counted */
     STATUS_UNKNOWN_PERMANENT   /* no row (vendor status): not tried again; keep the raw code */
 };
 

@@ -21,6 +21,8 @@ static const struct command commands[] = {
     {"trace", "everything that happened to a number or a message, and why", command_trace},
     {"diagnose", "\"it never came\": why, how sure, what to tell the customer", command_diagnose},
     {"complaint", "complaints: opened, listed, shown with evidence, resolved", command_complaint},
+    {"reputation", "what became of senders' texts at carriers; lets paused ones go on",
+     command_reputation},
     {"export", "records for auditors: CSV, JSON lines, SQLite", command_export},
     {"verify", "hash the ledger again: is it the one that was signed?", command_verify},
     {"prove", "a proof for one record, or between two checkpoints", command_prove},
@@ -115,7 +117,7 @@ int main(int argc, char **argv)
         .synopsis = "assent [-c FILE | -s ADDRESS] [--client NAME] [--key-file FILE] COMMAND",
         .about = "Talks to an Assent gateway, which sends text messages with consent only.\n"
                  "Commands: send, cancel, query, watch, status, consent, erase, trace, diagnose,\n"
-                 "complaint, export, verify, prove, key, carrier, pdu;\n"
+                 "complaint, reputation, export, verify, prove, key, carrier, pdu;\n"
                  "`assent help` lists them. Exit codes: 0 done, 1 refused or failed, 2 usage.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],

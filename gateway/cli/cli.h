@@ -49,6 +49,7 @@ int command_key(const struct cli *cli, int argc, char **argv);
 int command_carrier(const struct cli *cli, int argc, char **argv);
 int command_pdu(const struct cli *cli, int argc, char **argv);
 
+int command_reputation(const struct cli *cli, int argc, char **argv);
 int command_complaint(const struct cli *cli, int argc, char **argv);
 int complaint_list(const struct cli *cli, int argc, char **argv);
 int complaint_show(const struct cli *cli, int argc, char **argv);

@@ -12,6 +12,7 @@
 #include "consent/policy.h"
 #include "gateway/cli/when.h"
 #include "gateway/complaint.h"
+#include "gateway/reputation.h"
 #include "gateway/metrics.h"
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
@@ -534,6 +535,38 @@ static void say_resolved(struct sentence *s, const Assent__V1__Event *event)
         say(s, ", its hold released by #%" PRIu64, body->release);
 }
 
+static void say_finding(struct sentence *s, const Assent__V1__ReputationFinding *body)
+{
+    char share[32], threshold[32];
+    share_text(body->share, share, sizeof share);
+    share_text(body->threshold, threshold, sizeof threshold);
+    say(s, ": %s %s of %" PRIu64 " texts in the last %s (%" PRIu64 "), the limit is %s",
+        reputation_rate_text((unsigned)body->rate), share, body->texts,
+        reputation_window_name((unsigned)body->window), body->count, threshold);
+}
+
+static void say_alarm(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__ReputationFinding *body = event->reputation_alarm;
+    say(s, "reputation alarm for sender %s at carrier %s", body->sender, body->carrier);
+    say_finding(s, body);
+}
+
+static void say_paused(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__ReputationFinding *body = event->reputation_paused;
+    say(s, "marketing of sender %s at carrier %s is paused until an operator releases it",
+        body->sender, body->carrier);
+    say_finding(s, body);
+}
+
+static void say_released(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__ReputationReleased *body = event->reputation_released;
+    say(s, "marketing of sender %s at carrier %s was released by %s (paused by #%" PRIu64 ")",
+        body->sender, body->carrier, body->who, body->paused);
+}
+
 static void say_erased(struct sentence *s, const Assent__V1__Event *event)
 {
     say(s, "a person is to be erased by request %s", event->erased->request);
@@ -590,6 +623,9 @@ static const struct {
     {ASSENT__V1__EVENT__BODY_SIGNING_KEY, say_signing_key},
     {ASSENT__V1__EVENT__BODY_COMPLAINT_OPENED, say_complaint},
     {ASSENT__V1__EVENT__BODY_COMPLAINT_RESOLVED, say_resolved},
+    {ASSENT__V1__EVENT__BODY_REPUTATION_ALARM, say_alarm},
+    {ASSENT__V1__EVENT__BODY_REPUTATION_PAUSED, say_paused},
+    {ASSENT__V1__EVENT__BODY_REPUTATION_RELEASED, say_released},
     {ASSENT__V1__EVENT__BODY_ERASED, say_erased},
     {ASSENT__V1__EVENT__BODY_ERASED_RECORDS, say_erased_records},
     {ASSENT__V1__EVENT__BODY_ERASURE_DONE, say_erasure_done},

@@ -9,7 +9,9 @@
 #include "gateway/cli/json.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/print.h"
+#include "gateway/cli/when.h"
 #include "gateway/metrics.h"
+#include "gateway/reputation.h"
 
 static const Assent__V1__StatusReply *ask(struct client *client)
 {
@@ -89,6 +91,24 @@ static void print_carriers(const Assent__V1__StatusReply *status)
     columns_print(&table, stdout);
 }
 
+static void print_reputations(const Assent__V1__StatusReply *status)
+{
+    char since[WHEN_TEXT_SIZE], share[32], threshold[32];
+    for (size_t i = 0; i < status->n_paused_senders; i++) {
+        const Assent__V1__SenderReputation *r = status->paused_senders[i];
+        const Assent__V1__ReputationFinding *by = r->paused_by;
+        if (by == NULL)
+            continue;
+        share_text(by->share, share, sizeof share);
+        share_text(by->threshold, threshold, sizeof threshold);
+        printf("%smarketing of %s at %s is PAUSED since %s: %s %s of %" PRIu64
+               " texts in the last %s (limit %s); `assent reputation release` lets it go on\n",
+               i ? "" : "\n", r->sender, r->carrier, when_text(r->paused_wall_ms, since),
+               reputation_rate_text((unsigned)by->rate), share, by->texts,
+               reputation_window_name((unsigned)by->window), threshold);
+    }
+}
+
 static void print_hints(const Assent__V1__StatusReply *status)
 {
     for (size_t i = 0; i < status->n_carriers; i++)
@@ -138,6 +158,7 @@ static bool show(struct client *client, bool json, bool clear)
         fputs("\x1b[H\x1b[J", stdout);
     print_head(status);
     print_carriers(status);
+    print_reputations(status);
     print_hints(status);
     print_failover(status);
     print_counters(status);

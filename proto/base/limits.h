@@ -141,6 +141,15 @@
 #define PROGRAM_WORD_OCTETS 48 /* of one of them */
 #define KEYWORD_ID_MAX      32 /* octets of the id of a row of words */
 
+#define REPUTATION_BUCKETS 60 /* of a sliding hour, and of a sliding day */
+#define REPUTATIONS_MAX                                                                            \
+    1024 /* pairs of sender and carrier; of one more nothing is counted before there is room */
+#define REPUTATION_PERSONS                                                                         \
+    64 /* of a pair: who said STOP last, so that nobody's is counted again and again */
+#define REPUTATION_SERIES_MAX                                                                      \
+    64 /* pairs with series of their own in the metrics: those in trouble first */
+#define REPUTATION_TEXTS_MAX 1000000000 /* of the setting: texts before a share says something */
+
 #define QUIET_AHEAD_DAYS 15   /* longer than any row of consent/data/quiet_hours.inc keeps quiet */
 #define ZONES_MAX        1024 /* time zones of the system's database, which has some 600 names */
 

@@ -25,6 +25,7 @@ programs:
   - {{name: news, brand: Herald, classes: [marketing], senders: ["12025550102"], opt_in: single, quiet_hours: off}}
   - {{name: login, brand: Bank, classes: [transactional], senders: ["12025550101"]}}
 limits: {{retry_min: 100ms, retry_max: 500ms, retries: 20}}
+reputation: {{filtered: {{alarm: off, pause: off}}, unknown: {{alarm: off, pause: off}}, opt_outs: {{alarm: off, pause: off}}, complaints: {{alarm: off, pause: off}}}}
 carriers:
 """
 CARRIER = """\

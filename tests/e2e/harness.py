@@ -163,6 +163,8 @@ programs:
     stop_reach: program
     quiet_hours: off
   - {{name: login, brand: Acme Bank, classes: [otp, transactional], senders: ["12025550101"]}}
+# Carriers here lie and refuse, and people leave in crowds.
+reputation: {{filtered: {{alarm: off, pause: off}}, unknown: {{alarm: off, pause: off}}, opt_outs: {{alarm: off, pause: off}}, complaints: {{alarm: off, pause: off}}}}
 carriers:
   - name: alpha
     address: "tcp://127.0.0.1:{carrier}"

@@ -37,6 +37,7 @@ programs:
     senders: ["12025550100"]
     opt_in: single
     quiet_hours: off
+reputation: {{filtered: {{alarm: off, pause: off}}, unknown: {{alarm: off, pause: off}}, opt_outs: {{alarm: off, pause: off}}, complaints: {{alarm: off, pause: off}}}}
 carriers:
   - name: alpha
     address: "tcp://127.0.0.1:{carrier}"

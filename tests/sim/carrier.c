@@ -239,7 +239,7 @@ static bool within_limit(struct world *w)
 static struct fate draw_fate(struct world *w, uint16_t carrier)
 {
     static const uint32_t temporary[] = {ESME_RSYSERR, ESME_RSUBMITFAIL, ESME_RX_T_APPN};
-    static const uint32_t permanent[] = {ESME_RINVDSTADR, 0x65, 0x410};
+    static const uint32_t permanent[] = {ESME_RINVDSTADR, 0x65, SIM_STATUS_FILTERED};
     static const uint32_t elsewhere[] = {ESME_RINVSRCADR, ESME_RINVSYSID, SIM_STATUS_ELSEWHERE};
     static const uint32_t throttle[] = {ESME_RTHROTTLED, ESME_RTHROTTLED, ESME_RMSGQFUL};
     const struct plan *p = &w->plan;

@@ -17,6 +17,24 @@ static uint16_t find_carrier(const struct world *w, const char *name)
     return UINT16_MAX;
 }
 
+/* The program that sends from it; each has one. */
+static uint32_t find_sender(const struct world *w, const char *sender)
+{
+    for (uint32_t i = 0; i < SIM_PROGRAMS; i++)
+        if (strcmp(w->config.programs[i].senders[0], sender) == 0)
+            return i;
+    return NONE;
+}
+
+static void read_finding(struct world *w, const Assent__V1__ReputationFinding *body, struct fact *f)
+{
+    f->carrier = find_carrier(w, body->carrier);
+    f->sender = find_sender(w, body->sender);
+    f->rate = (uint32_t)body->rate;
+    f->window = (uint32_t)body->window;
+    f->threshold = body->threshold;
+}
+
 static void read_scopes(struct fact *f, const uint32_t *scopes, size_t count)
 {
     f->scope_count = (uint8_t)(count < WRITE_SCOPES_MAX ? count : WRITE_SCOPES_MAX);
@@ -58,6 +76,7 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
         f->service = event->accepted->service;
         f->due_wall_ms = event->accepted->send_at_wall_ms;
         f->carrier = find_carrier(w, event->accepted->carrier);
+        f->sender = find_sender(w, event->accepted->sender);
         break;
     case ASSENT__V1__EVENT__BODY_ATTEMPT:
         f->carrier = find_carrier(w, event->attempt->carrier);
@@ -72,6 +91,7 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
     case ASSENT__V1__EVENT__BODY_ENDED:
         f->outcome = event->ended->outcome;
         f->reason = event->ended->reason;
+        f->status = event->ended->command_status;
         if (f->reason == ASSENT__V1__REASON__TEXT_LOST)
             world_fail(w, "P5", "message %llu was accepted, and its text cannot be read any more",
                        (unsigned long long)event->message);
@@ -84,10 +104,6 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
     case ASSENT__V1__EVENT__BODY_NUMBER_VACANT:
         f->scopes[f->scope_count++] = SCOPE_REASSIGNED;
         f->day = day_of(event->wall_ms);
-        break;
-    case ASSENT__V1__EVENT__BODY_REGISTER_COPIED:
-        if (event->register_copied->kind == ASSENT__V1__IMPORT_KIND__IMPORT_DO_NOT_CALL)
-            f->day = day_of(event->register_copied->copied_wall_ms);
         break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:
         f->day = day_of(event->opt_in_recorded->obtained_wall_ms);
@@ -103,11 +119,27 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         f->source = event->opted_out->source;
+        f->carrier = find_carrier(w, event->opted_out->carrier);
+        f->sender = find_sender(w, event->opted_out->sender);
         f->day = event->opted_out->day;
         f->import = event->opted_out->import;
         f->row = event->opted_out->row;
         f->effect_ms = event->wall_ms;
         read_scopes(f, event->opted_out->scopes, event->opted_out->n_scopes);
+        break;
+    case ASSENT__V1__EVENT__BODY_COMPLAINT_OPENED:
+        f->carrier = find_carrier(w, event->complaint_opened->carrier);
+        f->sender = find_sender(w, event->complaint_opened->sender);
+        break;
+    case ASSENT__V1__EVENT__BODY_REPUTATION_ALARM:
+        read_finding(w, event->reputation_alarm, f);
+        break;
+    case ASSENT__V1__EVENT__BODY_REPUTATION_PAUSED:
+        read_finding(w, event->reputation_paused, f);
+        break;
+    case ASSENT__V1__EVENT__BODY_REPUTATION_RELEASED:
+        f->carrier = find_carrier(w, event->reputation_released->carrier);
+        f->sender = find_sender(w, event->reputation_released->sender);
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN:
         f->source = event->opted_in_again->source;
@@ -156,6 +188,7 @@ static void read_record(struct world *w, uint64_t sequence)
     r->fact = (struct fact){.body = (int)event->body_case,
                             .message = event->message,
                             .program = event->program,
+                            .sender = NONE,
                             .wall_ms = event->wall_ms};
     read_body(w, event, &r->fact);
     Assent__V1__Personal *p =
@@ -286,6 +319,8 @@ static void fold_news(struct world *w, struct record *r, uint64_t sequence, bool
     const struct fact *f = &w->gw->disk.records[sequence].fact;
     struct vacancy_seen *v = &w->gw->seen.vacancies[people_find_number(w, r->fact.number)];
     bool first = is_failure(f->state) && !r->progress.a_part_failed;
+    if (first)
+        r->progress.failed_as = reputation_of_receipt(f);
     r->progress.a_part_failed = r->progress.a_part_failed || is_failure(f->state);
     if (f->state == ASSENT__V1__RECEIPT_STATE__RECEIPT_DELIVERED)
         *v = (struct vacancy_seen){0};
@@ -362,6 +397,7 @@ static void fold(struct world *w, uint64_t sequence, bool replayed)
                                         .since_us = r->appended_us};
     else
         fold_message(w, sequence, replayed);
+    reputation_fold(w, sequence, replayed);
 }
 
 static void move_oldest(struct world *w)
@@ -393,8 +429,7 @@ static void take_owed(struct world *w, struct fact *f)
     told->owed = false;
 }
 
-/* P3: a person takes back what they ended, no hold and no entry of a register; the operator's release a hold
- * alone. */
+/* P3: a person takes back what they ended, and no hold; the operator's release a hold alone. */
 static void check_lift(struct world *w, const struct fact *f)
 {
     bool release = f->source == ASSENT__V1__CONSENT_SOURCE__OPERATOR;
@@ -402,7 +437,7 @@ static void check_lift(struct world *w, const struct fact *f)
         world_fail(w, "P3", "an opt-out of number %u is lifted, and nobody has said START",
                    people_find_number(w, f->number));
     for (unsigned s = 0; s < f->scope_count; s++)
-        if ((f->scopes[s] == SCOPE_HOLD) != release || f->scopes[s] == SCOPE_DO_NOT_CALL)
+        if ((f->scopes[s] == SCOPE_HOLD) != release)
             world_fail(w, "P3", "%s lifts scope %u of number %u", release ? "a release" : "a START",
                        f->scopes[s], people_find_number(w, f->number));
 }
@@ -427,6 +462,7 @@ void oracle_recovered(struct world *w)
 {
     memset(w->gw->seen.vacancies, 0, sizeof w->gw->seen.vacancies);
     w->gw->seen.oldest_open = 1;
+    reputation_forget(w);
     for (uint64_t i = 1; i < w->gw->disk.next; i++)
         fold(w, i, true);
     move_oldest(w);

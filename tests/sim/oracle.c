@@ -113,6 +113,7 @@ void oracle_release(struct oracle *o)
 void witness_release(struct witness *s)
 {
     free(s->verdicts);
+    reputation_release(s);
     for (unsigned i = 0; i < SIM_CARRIERS_MAX; i++)
         free(s->writes[i].times);
     for (unsigned i = 0; i < SIM_CARRIERS_MAX * SIM_LINKS_MAX; i++)
@@ -273,8 +274,7 @@ void oracle_executed_check(struct world *w, const struct check *check,
         if (all || denies(w, scope_brand(w, p), p, &seen))
             continue;
         seen.allows_question |= 1u << p;
-        bool listed = w->plan.registers && denies(w, SCOPE_DO_NOT_CALL, p, &seen);
-        if (!vacant && !old && !listed &&
+        if (!vacant && !old &&
             set_has(&w->server.now.opt_in, consent_key(scope_program(w, p), check->number)))
             seen.allows_marketing |= 1u << p;
     }
@@ -665,15 +665,6 @@ static void check_content(struct world *w, const struct text *t, const struct su
         world_fail(w, "P1", "#%u written with a link of a shortener", s->text);
 }
 
-/* What was decided right before the copy grew too old may leave a little later. */
-static void check_register(struct world *w, const struct text *t, const struct submit_seen *s)
-{
-    if (w->plan.registers && t->message_class == ASSENT__V1__CLASS__MARKETING &&
-        !files_register_counts(w, world_wall_ms(w) - QUIET_GRACE_MS))
-        world_fail(w, "P1", "#%u written without a copy of the do-not-call register that counts",
-                   s->text);
-}
-
 static void judge_text(struct world *w, const struct submit_seen *s)
 {
     if (s->text >= w->people.text_count) {
@@ -695,8 +686,8 @@ static void judge_text(struct world *w, const struct submit_seen *s)
     check_hours(w, t, s);
     check_registration(w, t, s);
     check_content(w, t, s);
-    check_register(w, t, s);
     check_intent(w, t, s);
+    reputation_written(w, t, s);
     if (t->message_class == ASSENT__V1__CLASS__MARKETING && plan_is_chaos(&w->plan))
         consents_check_marketing(w, s->number, s->program);
     if (w->plan.kind == PLAN_PACE) {

@@ -755,6 +755,7 @@ void people_begin(struct world *w)
     files_begin(w);
     foresight_begin(w);
     erasures_begin(w);
+    reputation_begin(w);
     if (plan_is_chaos(&w->plan))
         plan_chaos(w);
     else if (w->plan.kind == PLAN_FAILOVER)

@@ -258,13 +258,13 @@ static void draw_consent_rules(struct plan *p, struct rng *rng)
         p->erase = between(rng, 5000, 60000);
 }
 
-/* Drawn by itself: other seeds stay what they were. */
-static void draw_register(struct plan *p, uint64_t seed)
+/* With dice of its own, so that it shifts no other. Not with erasures: what a ledger says of who was erased is not
+ * enough to count anew. */
+static void draw_reputation(struct plan *p, uint64_t seed)
 {
-    struct rng rng = {seed * 0x9e3779b97f4a7c15ull + 1};
-    p->registers = rng_chance(&rng, 150000);
-    if (p->registers && p->files == 0)
-        p->files = 1;
+    struct rng rng = {seed * 0x9e3779b97f4a7c15ull + 7};
+    if (plan_is_chaos(p) && p->erase == 0 && rng_chance(&rng, 400000))
+        p->reputation_texts = between(&rng, 3, 12);
 }
 
 void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
@@ -279,7 +279,6 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
         draw_night(plan, &rng);
         draw_content(plan, &rng);
         draw_consent_rules(plan, &rng);
-        draw_register(plan, seed);
         break;
     case PLAN_RATE:
         draw_rate(plan, &rng);
@@ -298,9 +297,9 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
         draw_night(plan, &rng);
         draw_content(plan, &rng);
         draw_consent_rules(plan, &rng);
-        draw_register(plan, seed);
         break;
     case PLAN_KINDS:
         break;
     }
+    draw_reputation(plan, seed);
 }

@@ -157,6 +157,14 @@ static void complaint_reply(void *context, uint64_t call, uint64_t ready_at,
         people_complaint_reply(context, call, ready_at, reply);
 }
 
+static void reputation_reply(void *context, uint64_t call, uint64_t ready_at,
+                             const Assent__V1__ReputationReply *reply)
+{
+    (void)call, (void)ready_at;
+    if (alive(context))
+        reputation_told(context, reply);
+}
+
 static void show_reply(void *context, uint64_t call, const Assent__V1__ShowReply *reply)
 {
     if (alive(context))
@@ -215,6 +223,7 @@ void ports_fill(struct world *w)
         .erasure_find = erasure_find,
         .erasure_destroy = erasure_destroy,
         .complaint_reply = complaint_reply,
+        .reputation_reply = reputation_reply,
         .preflight_reply = preflight_reply,
         .random = random_octets,
     };

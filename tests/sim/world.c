@@ -537,7 +537,6 @@ static void fill_program(struct world *w, struct program_config *p, const struct
     p->frequency_cap.count = w->plan.cap_count;
     p->frequency_cap.window_ms = w->plan.cap_window_ms;
     p->consent_max_age_ms = w->plan.consent_days * SIM_DAY_MS;
-    p->do_not_call = w->plan.registers ? DO_NOT_CALL_REGISTER : DO_NOT_CALL_OFF;
     p->texts = s->texts;
     p->on_unknown = rng_chance(&w->rng, 500000) ? UNKNOWN_SEND_AGAIN : UNKNOWN_NEVER_AGAIN;
 }
@@ -562,7 +561,8 @@ static void fill_statuses(struct carrier_config *c)
 {
     c->statuses[0] = (struct status_rule){SIM_STATUS_OPTED_OUT, STATUS_OPTED_OUT};
     c->statuses[1] = (struct status_rule){SIM_STATUS_ELSEWHERE, STATUS_ELSEWHERE};
-    c->status_count = 2;
+    c->statuses[2] = (struct status_rule){SIM_STATUS_FILTERED, STATUS_FILTERED};
+    c->status_count = 3;
 }
 
 /* In all the spellings of bench/receipt_text.h. */
@@ -575,6 +575,21 @@ static void fill_receipt_errors(struct carrier_config *c)
     };
     memcpy(c->receipt_errors, errors, sizeof errors);
     c->receipt_error_count = sizeof errors / sizeof errors[0];
+}
+
+static void fill_reputation(const struct plan *p, struct reputation_limits *limits)
+{
+    *limits = (struct reputation_limits){.least_texts = p->reputation_texts};
+    if (p->reputation_texts == 0)
+        return;
+    limits->rates[ASSENT__V1__REPUTATION_RATE__RATE_FILTERED] =
+        (struct reputation_limit){150000, 300000};
+    limits->rates[ASSENT__V1__REPUTATION_RATE__RATE_UNKNOWN] =
+        (struct reputation_limit){200000, 400000};
+    limits->rates[ASSENT__V1__REPUTATION_RATE__RATE_OPT_OUTS] =
+        (struct reputation_limit){100000, 250000};
+    limits->rates[ASSENT__V1__REPUTATION_RATE__RATE_COMPLAINTS] =
+        (struct reputation_limit){50000, 150000};
 }
 
 static void fill_ids(enum plan_ids ids, struct carrier_config *c)
@@ -626,6 +641,7 @@ static void fill_carrier(struct world *w, struct carrier_config *c, uint32_t ind
     c->failover_after_ms = 1000 + (uint32_t)rng_below(&w->rng, 10000);
     fill_routes(w, c, index);
     fill_statuses(c);
+    fill_reputation(&w->plan, &c->reputation);
     fill_ids(w->plan.ids, c);
     if (w->plan.receipt_news)
         fill_receipt_errors(c);

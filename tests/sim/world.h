@@ -43,6 +43,8 @@
 /* What a simulated carrier means by statuses of its own; its `statuses` say so. */
 #define SIM_STATUS_OPTED_OUT 0x400
 #define SIM_STATUS_ELSEWHERE 0x401
+#define SIM_STATUS_FILTERED  0x410
+#define SIM_ANY_CARRIER      UINT16_MAX /* of a complaint: nobody says which */
 
 enum plan_kind { PLAN_CHAOS, PLAN_RATE, PLAN_OTP, PLAN_FAILOVER, PLAN_PACE, PLAN_PAIR, PLAN_KINDS };
 
@@ -114,7 +116,7 @@ struct plan {
     bool brand_late;            /* with content_at_us: the brand is asked for from then on */
     uint32_t files, foresights; /* imports; dry runs */
     uint32_t erase;             /* a submission: somebody asks to be erased, at all gateways */
-    bool registers;     /* marketing needs a do-not-call register; the first file is a copy of it */
+    uint32_t reputation_texts;  /* so many say something of a sender; 0: nothing is paused */
     bool registry_ends; /* with that night, what one sender is registered for but marketing */
     bool
         revoke_all; /* after the day from which a STOP to one program is one to all of the brand's */
@@ -141,15 +143,16 @@ struct fact {
     struct move move;
     bool owed, owed_again; /* of an opt-out: its confirmation, and one more; */
     bool executed;         /* in Redis */
-    uint32_t
-        day; /* since 1970: of a consent, or from which on the number is another's, or of the copy of a
-                     do-not-call register; 0: none */
+    uint32_t day; /* since 1970: of a consent, or from which on the number is another's; 0: none */
     uint64_t import, row; /* of an import's row; 0: it is none */
     uint32_t asked_by;    /* of a YES or a NO: the gateway and the record of the question; NONE */
     uint64_t question;
     uint16_t carrier;
     bool lifts_erasure; /* of a START: what is kept of opt-outs from before an erasure too */
     uint64_t erasure;   /* the erasure that this is the end of */
+    uint32_t sender;    /* of a program, which has one; NONE */
+    uint32_t status;    /* of an `ended` */
+    uint32_t rate, window, threshold;
 };
 
 /* The fold of a message's records, kept at its `accepted`. */
@@ -162,7 +165,8 @@ struct progress {
     int outcome, reason;
     bool was_in_doubt; /* it ended as unknown before */
     bool a_part_failed;
-    uint64_t since_us; /* it waits since */
+    enum reputation_kind failed_as; /* the first */
+    uint64_t since_us;              /* it waits since */
 };
 
 struct record {
@@ -533,7 +537,6 @@ struct promise_to_tell { /* an answer that waits for the ledger */
 struct file { /* to be imported: files.c */
     Assent__V1__ImportKind kind;
     uint32_t program, gateway, life, rows, numbers[SIM_FILE_ROWS], days_ago[SIM_FILE_ROWS];
-    uint32_t copied_days_ago;       /* a register */
     bool begun, waits, ends, ended; /* waits: for an answer to be durable; ended: so it was told */
     uint64_t import, next_row;      /* as it was told; 0: it will ask */
 };
@@ -628,7 +631,19 @@ struct vacancy_seen {
     uint64_t first_wall_ms;
 };
 
+struct reputation_seen { /* of a sender at a carrier */
+    struct {
+        uint64_t wall_ms;
+        enum reputation_kind kind;
+    } * events;
+    size_t count, size;
+    uint32_t persons; /* bits by number: their opt-outs are counted */
+    bool paused, due; /* due: a pause is to be the next record but alarms */
+};
+
 struct witness { /* what the oracle has seen of one gateway */
+    struct reputation_seen reputations[SIM_CARRIERS_MAX][SIM_PROGRAMS];
+    Assent__V1__Code release_code;
     struct vacancy_seen vacancies[SIM_NUMBERS_MAX];
     struct verdict_seen *verdicts;
     size_t verdict_count, verdict_size;
@@ -690,11 +705,18 @@ bool erasures_know(const struct world *world, uint64_t number, uint64_t from_wal
                    uint64_t until_wall_ms);
 /* files.c */
 void files_begin(struct world *world);
-/* P1: has this gateway a copy of the do-not-call register that counts at this time? */
-bool files_register_counts(const struct world *world, uint64_t wall_ms);
 void files_told(struct world *world, uint32_t file, uint64_t import, uint64_t next_row);
 void files_appended(struct world *world, uint64_t sequence);
 void files_end(struct world *world);
+/* reputation.c */
+void reputation_begin(struct world *world);
+void reputation_release(struct witness *witness);
+void reputation_fold(struct world *world, uint64_t sequence, bool replayed);
+void reputation_forget(struct world *world); /* the records are folded again */
+enum reputation_kind reputation_of_receipt(const struct fact *receipt); /* that says a failure */
+void reputation_written(struct world *world, const struct text *text,
+                        const struct submit_seen *submit);
+void reputation_told(struct world *world, const Assent__V1__ReputationReply *reply);
 /* foresight.c */
 void foresight_begin(struct world *world);
 bool foresight_is(const struct check *check);

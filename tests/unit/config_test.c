@@ -151,6 +151,17 @@ static const struct fault faults[] = {
     {"node: gw1", "unknown_subscriber: {times: 0}\nnode: gw1", 1, "from 1 to 100"},
     {"node: gw1", "complaints: {due: {regulator: 5m}}\nnode: gw1", 1, "from 1h to 366d"},
     {"node: gw1", "complaints: {due: {press: 1d}}\nnode: gw1", 1, "carrier, regulator"},
+    {"node: gw1", "reputation: {opt_outs: {alarm: 12%}}\nnode: gw1", 1,
+     "`opt_outs` would pause at 10% and alarm at 12% only"},
+    {"node: gw1", "reputation: {opt_outs: {pause: 5}}\nnode: gw1", 1,
+     "a share like 5% or 0.3%, or off, from off to 100% is allowed"},
+    {"node: gw1", "reputation: {unknown: {pause: 101%}}\nnode: gw1", 1, "to 100% is allowed"},
+    {"node: gw1", "reputation: {texts: 0}\nnode: gw1", 1, "a whole number from 1 to 1000000000"},
+    {"node: gw1", "reputation: {spam: {pause: 1%}}\nnode: gw1", 1,
+     "unknown key \"spam\" in `reputation`; allowed: texts, filtered, unknown, opt_outs, "
+     "complaints"},
+    {"rate: 500", "reputation: {filtered: {pause: 1%}}\n    rate: 500", 26,
+     "`filtered` would pause at 1% and alarm at 5% only"},
     {"node: gw1", "unknown_subscriber: {over: 91d}\nnode: gw1", 1, "to 90d is allowed"},
     {"node: gw1", "log_level: loud\nnode: gw1", 1, "allowed: debug, info, warn, error"},
     {"node: gw1", "witness: {file: a, command: b}\nnode: gw1", 1, "either a `file` or a `command`"},
@@ -615,6 +626,36 @@ static void test_window_against_limit(void **state)
     assert_non_null(strstr(said, ":19: carrier alpha: window times sessions is 1001"));
 }
 
+static void test_reputation_of_a_carrier_begins_with_that_of_all(void **state)
+{
+    (void)state;
+    struct config *config = load(with(
+        "carriers:\n", "reputation: {texts: 50, opt_outs: {alarm: off, pause: 8%}}\ncarriers:\n"));
+    assert_non_null(config);
+    unsigned opt_outs = ASSENT__V1__REPUTATION_RATE__RATE_OPT_OUTS;
+    unsigned filtered = ASSENT__V1__REPUTATION_RATE__RATE_FILTERED;
+    assert_int_equal(config->carriers[0].reputation.least_texts, 50);
+    assert_int_equal(config->carriers[0].reputation.rates[opt_outs].alarm, 0);
+    assert_int_equal(config->carriers[0].reputation.rates[opt_outs].pause, 80000);
+    config_free(config);
+    config =
+        load(with("rate: 500", "rate: 500\n    statuses: {0x4b3: filtered}\n    receipt_errors: "
+                               "{300: filtered}\n    reputation: {filtered: {pause: 7.5%}}"));
+    assert_non_null(config);
+    const struct carrier_config *carrier = &config->carriers[0];
+    assert_int_equal(carrier->reputation.rates[filtered].pause, 75000);
+    assert_int_equal(carrier->reputation.rates[filtered].alarm, 50000);
+    assert_int_equal(carrier->reputation.rates[opt_outs].pause, 100000);
+    assert_int_equal(carrier->statuses[0].policy, STATUS_FILTERED);
+    assert_int_equal(carrier->receipt_errors[0].news, NEWS_FILTERED);
+    char shown[8192] = "";
+    FILE *out = fmemopen(shown, sizeof shown - 1, "w");
+    config_print(config, out);
+    fclose(out);
+    assert_non_null(strstr(shown, "filtered 5%/7.5%, unknown 10%/30%"));
+    config_free(config);
+}
+
 /* deploy/assent.yaml -------------------------------------------------------------------------- */
 
 static void test_deployed_file(void **state)
@@ -661,6 +702,7 @@ static void assert_same_settings(const struct config *a, const struct config *b)
     assert_int_equal(a->log_level, b->log_level);
     assert_memory_equal(a->ttl_ms, b->ttl_ms, sizeof a->ttl_ms);
     assert_memory_equal(a->complaint_due_ms, b->complaint_due_ms, sizeof a->complaint_due_ms);
+    assert_memory_equal(&a->reputation, &b->reputation, sizeof a->reputation);
 }
 
 /* What config_take_hours() says of `text`; "" where it is content. */
@@ -745,6 +787,7 @@ static void test_deployed_file_tells_defaults(void **state)
     assert_int_equal(shown->receipts_by_text, carrier.receipts_by_text);
     assert_int_equal(shown->receipt_parts, carrier.receipt_parts);
     assert_int_equal(shown->refuse_status, carrier.refuse_status);
+    assert_memory_equal(&shown->reputation, &carrier.reputation, sizeof carrier.reputation);
     assert_int_equal(config->clients[0].uid, 1001);
     config_free(config);
 }
@@ -782,6 +825,8 @@ static void test_deployed_file_is_complete(void **state)
         {"http: {", "http: {bogus: 1, "},
         {"http: {", "witness: {bogus: 1}\nhttp: {"},
         {"http: {", "complaints: {due: {bogus: 1}}\nhttp: {"},
+        {"http: {", "reputation: {bogus: 1}\nhttp: {"},
+        {"http: {", "reputation: {filtered: {bogus: 1}}\nhttp: {"},
         {"{address: \"tcp://0", "{bogus: 1, address: \"tcp://0"},
     };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
@@ -1066,6 +1111,7 @@ int main(void)
         cmocka_unit_test(test_registry_limits),
         cmocka_unit_test(test_do_not_originate),
         cmocka_unit_test(test_window_against_limit),
+        cmocka_unit_test(test_reputation_of_a_carrier_begins_with_that_of_all),
         cmocka_unit_test(test_deployed_file),
         cmocka_unit_test(test_hours_are_known_for_every_route),
         cmocka_unit_test(test_deployed_file_tells_defaults),

@@ -108,6 +108,10 @@ struct world {
     char consent_message[128];
     Assent__V1__ComplaintReply complaint; /* the last one; its message is the above */
     unsigned complaint_replies;
+    Assent__V1__Code reputation_code; /* of the last reply, and so on */
+    size_t reputation_senders;
+    uint64_t reputation_record;
+    unsigned reputation_replies;
 };
 
 /* ---- keys ---- */
@@ -409,6 +413,17 @@ static void world_complaint_reply(void *context, uint64_t call, uint64_t ready_a
     w->complaint_replies++;
 }
 
+static void world_reputation_reply(void *context, uint64_t call, uint64_t ready_at,
+                                   const Assent__V1__ReputationReply *reply)
+{
+    struct world *w = context;
+    (void)call, (void)ready_at;
+    w->reputation_code = reply->code;
+    w->reputation_senders = reply->n_senders;
+    w->reputation_record = reply->record;
+    w->reputation_replies++;
+}
+
 static void world_random(void *context, void *out, size_t length)
 {
     (void)context;
@@ -568,6 +583,7 @@ static void world_init(struct world *w)
                               .erasure_find = world_find,
                               .erasure_destroy = world_destroy,
                               .complaint_reply = world_complaint_reply,
+                              .reputation_reply = world_reputation_reply,
                               .random = world_random};
 }
 

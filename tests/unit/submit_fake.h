@@ -164,6 +164,22 @@ void engine_complaints(const struct engine *engine, uint64_t wall_ms,
     *ret_status = (struct complaint_status){.open = 3, .overdue = 1};
 }
 
+void engine_reputation_call(struct engine *engine, uint16_t client, uint64_t call,
+                            const Assent__V1__ReputationRequest *request, struct instant now)
+{
+    (void)engine, (void)client, (void)request, (void)now;
+    remember(call);
+}
+
+bool engine_reputation(const struct engine *engine, unsigned index, uint64_t wall_ms,
+                       struct reputation_status *ret_status)
+{
+    (void)engine, (void)wall_ms;
+    *ret_status = (struct reputation_status){
+        .sender = "12025550100", .carrier = "alpha", .paused = true, .rate = 3, .window = 1};
+    return index == 0;
+}
+
 void engine_show_consent(struct engine *engine, uint16_t client, uint64_t call,
                          const Assent__V1__ShowRequest *request, struct instant now)
 {
