@@ -302,7 +302,9 @@ class World:
 
     def wait_ready(self):
         def ready():
-            assert self.gateway.running(), f"assentd ended with {self.gateway.child.returncode}"
+            if not self.gateway.running():
+                said = self.gateway.output().splitlines()[-3:]
+                raise AssertionError(f"assentd ended with {self.gateway.child.returncode}: {said}")
             return self.http("/readyz") is not None
         wait_for("/readyz says ready", ready)
 
