@@ -328,11 +328,13 @@ enum plant {
     PLANT_CAP_ANY_PLACE,   /* P1: after a crash a place of another message is taken for one's own */
     PLANT_CONSENT_AGELESS, /* P1: a consent that is too old still counts */
     PLANT_OWNER_ASSUMED,   /* P1: an older consent counts for a number that was reassigned */
-    PLANT_START_LIFTS_HOLD,    /* P3: a handset takes a hold back */
-    PLANT_RELEASE_LIFTS_ALL,   /* P3: the operator's release takes back what the person ended too */
-    PLANT_IMPORT_FORGOTTEN,    /* P5: after a crash an import begins anew */
-    PLANT_IMPORT_TOLD_EARLY,   /* P5: rows are said to be recorded before they are durable */
-    PLANT_IMPORT_LIFTS,        /* P3: an imported opt-in takes an opt-out back */
+    PLANT_START_LIFTS_HOLD,  /* P3: a handset takes a hold back */
+    PLANT_RELEASE_LIFTS_ALL, /* P3: the operator's release takes back what the person ended too */
+    PLANT_IMPORT_FORGOTTEN,  /* P5: after a crash an import begins anew */
+    PLANT_IMPORT_TOLD_EARLY, /* P5: rows are said to be recorded before they are durable */
+    PLANT_IMPORT_LIFTS,      /* P3: an imported opt-in takes an opt-out back */
+    PLANT_REGISTER_AGELESS,  /* P1: an old copy of a do-not-call register still counts */
+    PLANT_NO_UNMARKED, /* P1: a NO leaves no mark in Redis, and its question is written again; planted there */
     PLANT_FORESIGHT_BLIND,     /* P1: a dry run does not look at opt-outs */
     PLANT_FORESIGHT_TAKES,     /* P1: a dry run takes a place under a cap */
     PLANT_KEY_DESTROYED_EARLY, /* P5: a text's key goes when its epoch is closed */

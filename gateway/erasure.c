@@ -354,6 +354,18 @@ static bool end_messages(struct engine *e, uint64_t number)
     return none;
 }
 
+/* A crash brings back what had ended in doubt before it was recorded: no record says that nothing is waited for
+ * any more. */
+static void end_doubts(struct engine *e, const struct erasure *x)
+{
+    struct message *m = message_first_of_number(&e->messages, x->number), *next;
+    for (; m != NULL; m = next) {
+        next = m->next_same_number;
+        if (m->id < x->sequence && m->state == MESSAGE_IN_DOUBT)
+            message_finish(e, m, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
+    }
+}
+
 static bool is_asked_about(const struct engine *e, uint64_t number)
 {
     size_t cursor = 0;
@@ -497,6 +509,7 @@ static void ask_what_stays(struct engine *e, struct erasure *x)
 {
     if (x->sequence > e->durable || (x->number != 0 && !projection_done(e, x->sequence)))
         return;
+    end_doubts(e, x);
     if (x->kept_known || x->number == 0)
         x->phase = ERASURE_READY;
     else if (look_up(e, x, SCOPE_ERASED))

@@ -56,6 +56,8 @@ void gates_own_facts(const struct engine *e, const struct message *m, struct gat
 {
     const struct program_config *program = &e->config->programs[m->program];
     uint64_t copied_ms = e->imports.copied_wall_ms[ASSENT__V1__IMPORT_KIND__IMPORT_DO_NOT_CALL];
+    if (e->plant == PLANT_REGISTER_AGELESS)
+        copied_ms = e->now.wall_ms;
     uint32_t waived = 0;
     if (program->consent_max_age_ms == 0 || m->message_class == ASSENT__V1__CLASS__SERVICE)
         waived |= GATE_BIT(GATE_CONSENT_AGE); /* a question asks for the consent itself */

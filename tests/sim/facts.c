@@ -105,6 +105,10 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
         f->scopes[f->scope_count++] = SCOPE_REASSIGNED;
         f->day = day_of(event->wall_ms);
         break;
+    case ASSENT__V1__EVENT__BODY_REGISTER_COPIED:
+        if (event->register_copied->kind == ASSENT__V1__IMPORT_KIND__IMPORT_DO_NOT_CALL)
+            f->day = day_of(event->register_copied->copied_wall_ms);
+        break;
     case ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED:
         f->day = day_of(event->opt_in_recorded->obtained_wall_ms);
         f->import = event->opt_in_recorded->import;
@@ -429,7 +433,8 @@ static void take_owed(struct world *w, struct fact *f)
     told->owed = false;
 }
 
-/* P3: a person takes back what they ended, and no hold; the operator's release a hold alone. */
+/* P3: a person takes back what they ended, no hold and no entry of a register; the operator's release a hold
+ * alone. */
 static void check_lift(struct world *w, const struct fact *f)
 {
     bool release = f->source == ASSENT__V1__CONSENT_SOURCE__OPERATOR;
@@ -437,7 +442,7 @@ static void check_lift(struct world *w, const struct fact *f)
         world_fail(w, "P3", "an opt-out of number %u is lifted, and nobody has said START",
                    people_find_number(w, f->number));
     for (unsigned s = 0; s < f->scope_count; s++)
-        if ((f->scopes[s] == SCOPE_HOLD) != release)
+        if ((f->scopes[s] == SCOPE_HOLD) != release || f->scopes[s] == SCOPE_DO_NOT_CALL)
             world_fail(w, "P3", "%s lifts scope %u of number %u", release ? "a release" : "a START",
                        f->scopes[s], people_find_number(w, f->number));
 }

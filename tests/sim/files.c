@@ -9,8 +9,9 @@
 #include "proto/base/arena.h"
 #include "proto/base/check.h"
 
-#define ROWS_A_CALL 5
-#define AGAIN_US    (2 * US_PER_S) /* until a client asks again that had no answer */
+#define ROWS_A_CALL   5
+#define AGAIN_US      (2 * US_PER_S) /* until a client asks again that had no answer */
+#define REGISTER_DAYS 31 /* by law, a copy of the do-not-call register counts for so long */
 
 static event_run step;
 
@@ -32,13 +33,26 @@ static uint64_t draw_days_ago(struct world *w, const struct file *f)
     return rng_below(&w->people_rng, owner ? 3 : w->plan.consent_days + 2);
 }
 
+/* Soon, so that there is traffic with it; and of about the day on which a copy is too old. */
+static void draw_register(struct world *w, struct file *f)
+{
+    struct rng *rng = &w->people_rng;
+    f->kind = ASSENT__V1__IMPORT_KIND__IMPORT_DO_NOT_CALL;
+    f->copied_days_ago =
+        rng_chance(rng, 500000) ? 0 : REGISTER_DAYS - 1 + (uint32_t)rng_below(rng, 3);
+}
+
 void files_begin(struct world *w)
 {
     struct rng *rng = &w->people_rng;
     w->people.file_count = w->plan.files;
     for (uint32_t i = 0; i < w->plan.files; i++) {
         struct file *f = &w->people.files[i];
-        draw_kind(w, f);
+        bool is_register = i == 0 && w->plan.registers;
+        if (is_register)
+            draw_register(w, f);
+        else
+            draw_kind(w, f);
         f->rows = 1 + (uint32_t)rng_below(rng, SIM_FILE_ROWS);
         for (uint32_t row = 0; row < f->rows; row++) {
             f->numbers[row] = (uint32_t)rng_below(rng, w->plan.numbers);
@@ -46,7 +60,7 @@ void files_begin(struct world *w)
         }
         f->gateway = (uint32_t)rng_below(rng, w->plan.gateways);
         world_turn_to(w, f->gateway);
-        world_at(w, rng_below(rng, w->plan.chaos_us), step, i, 0, 0);
+        world_at(w, rng_below(rng, w->plan.chaos_us / (is_register ? 8 : 1)), step, i, 0, 0);
     }
 }
 
@@ -84,6 +98,7 @@ static void fill_begin(struct world *w, uint32_t index, struct file *f, uint8_t 
     if (f->kind == ASSENT__V1__IMPORT_KIND__IMPORT_OPT_IN ||
         f->kind == ASSENT__V1__IMPORT_KIND__IMPORT_OPT_OUT)
         in->program = w->config.programs[f->program].name;
+    in->copied_wall_ms = world_wall_ms(w) - f->copied_days_ago * SIM_DAY_MS;
     in->file = name;
     in->sha256.data = sha256;
     in->sha256.len = 32;
@@ -109,6 +124,18 @@ static bool ask(struct world *w, uint32_t index, Assent__V1__ImportReply *reply,
                                   reply, ret_ready);
     f->ends = in.end;
     return answered;
+}
+
+bool files_register_counts(const struct world *w, uint64_t wall_ms)
+{
+    const struct disk *d = &w->gw->disk;
+    for (uint64_t i = 1; i < d->next; i++) {
+        const struct fact *f = &d->records[i].fact;
+        if (f->body == ASSENT__V1__EVENT__BODY_REGISTER_COPIED && f->day != 0 &&
+            f->day + REGISTER_DAYS >= wall_ms / SIM_DAY_MS)
+            return true;
+    }
+    return false;
 }
 
 static bool is_recorded(const struct disk *d, uint64_t import, uint64_t row)

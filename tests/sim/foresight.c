@@ -113,6 +113,12 @@ static bool is_stopped(const struct world *w, const struct foresight *f)
     return stopped >> f->text.program & 1;
 }
 
+static bool lacks_register(const struct world *w, const struct foresight *f, uint64_t now_ms)
+{
+    return w->plan.registers && f->text.message_class == ASSENT__V1__CLASS__MARKETING &&
+           !files_register_counts(w, now_ms);
+}
+
 static void check_sent(struct world *w, const struct foresight *f)
 {
     const char *why = NULL;
@@ -127,6 +133,8 @@ static void check_sent(struct world *w, const struct foresight *f)
         why = "it is quiet there";
     else if (people_lost_registration(w, &f->text, now_ms))
         why = "its sender is not registered for it";
+    else if (lacks_register(w, f, now_ms) && lacks_register(w, f, now_ms - 1000))
+        why = "there is no copy of the do-not-call register that counts";
     else if (caps_count(w, &f->text) && !f->room)
         why = "there is no place under its cap";
     if (why != NULL)
@@ -138,12 +146,13 @@ static void check_sent(struct world *w, const struct foresight *f)
 static void check_refused(struct world *w, const struct foresight *f, Assent__V1__Reason reason)
 {
     bool known = w->plan.consent_days != 0 || w->oracle.reassigned_day[f->text.number] != 0;
-    bool due = !allows(f) || is_stopped(w, f) ||
-               people_lost_registration(w, &f->text, world_wall_ms(w)) ||
-               is_moving(w, w->people.numbers[f->text.number]) ||
-               (known && (reason == ASSENT__V1__REASON__CONSENT_TOO_OLD ||
-                          reason == ASSENT__V1__REASON__NUMBER_REASSIGNED)) ||
-               (reason == ASSENT__V1__REASON__FREQUENCY_CAP && caps_count(w, &f->text) && !f->room);
+    bool due =
+        !allows(f) || is_stopped(w, f) || people_lost_registration(w, &f->text, world_wall_ms(w)) ||
+        is_moving(w, w->people.numbers[f->text.number]) ||
+        (known && (reason == ASSENT__V1__REASON__CONSENT_TOO_OLD ||
+                   reason == ASSENT__V1__REASON__NUMBER_REASSIGNED)) ||
+        (reason == ASSENT__V1__REASON__DO_NOT_CALL && lacks_register(w, f, world_wall_ms(w))) ||
+        (reason == ASSENT__V1__REASON__FREQUENCY_CAP && caps_count(w, &f->text) && !f->room);
     if (!due)
         world_fail(
             w, "P1",

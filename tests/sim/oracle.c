@@ -274,7 +274,8 @@ void oracle_executed_check(struct world *w, const struct check *check,
         if (all || denies(w, scope_brand(w, p), p, &seen))
             continue;
         seen.allows_question |= 1u << p;
-        if (!vacant && !old &&
+        bool listed = w->plan.registers && denies(w, SCOPE_DO_NOT_CALL, p, &seen);
+        if (!vacant && !old && !listed &&
             set_has(&w->server.now.opt_in, consent_key(scope_program(w, p), check->number)))
             seen.allows_marketing |= 1u << p;
     }
@@ -665,6 +666,15 @@ static void check_content(struct world *w, const struct text *t, const struct su
         world_fail(w, "P1", "#%u written with a link of a shortener", s->text);
 }
 
+/* What was decided right before the copy grew too old may leave a little later. */
+static void check_register(struct world *w, const struct text *t, const struct submit_seen *s)
+{
+    if (w->plan.registers && t->message_class == ASSENT__V1__CLASS__MARKETING &&
+        !files_register_counts(w, world_wall_ms(w) - QUIET_GRACE_MS))
+        world_fail(w, "P1", "#%u written without a copy of the do-not-call register that counts",
+                   s->text);
+}
+
 static void judge_text(struct world *w, const struct submit_seen *s)
 {
     if (s->text >= w->people.text_count) {
@@ -686,6 +696,7 @@ static void judge_text(struct world *w, const struct submit_seen *s)
     check_hours(w, t, s);
     check_registration(w, t, s);
     check_content(w, t, s);
+    check_register(w, t, s);
     check_intent(w, t, s);
     reputation_written(w, t, s);
     if (t->message_class == ASSENT__V1__CLASS__MARKETING && plan_is_chaos(&w->plan))

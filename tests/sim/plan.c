@@ -267,6 +267,15 @@ static void draw_reputation(struct plan *p, uint64_t seed)
         p->reputation_texts = between(&rng, 3, 12);
 }
 
+/* Drawn by itself: other seeds stay what they were. */
+static void draw_register(struct plan *p, uint64_t seed)
+{
+    struct rng rng = {seed * 0x9e3779b97f4a7c15ull + 1};
+    p->registers = rng_chance(&rng, 150000);
+    if (p->registers && p->files == 0)
+        p->files = 1;
+}
+
 void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
 {
     struct rng rng = {seed * 0x2545f4914f6cdd1dull + 1};
@@ -279,6 +288,7 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
         draw_night(plan, &rng);
         draw_content(plan, &rng);
         draw_consent_rules(plan, &rng);
+        draw_register(plan, seed);
         break;
     case PLAN_RATE:
         draw_rate(plan, &rng);
@@ -297,6 +307,7 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
         draw_night(plan, &rng);
         draw_content(plan, &rng);
         draw_consent_rules(plan, &rng);
+        draw_register(plan, seed);
         break;
     case PLAN_KINDS:
         break;

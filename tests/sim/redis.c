@@ -353,7 +353,10 @@ static void execute_write(struct world *w, struct command *c)
             set_pending(d, key, write);
             break;
         case WRITE_DROP_PENDING:
-            decline_pending(d, key, write);
+            if (w->plant == PLANT_NO_UNMARKED)
+                drop_pending(d, key, write->asked_wall_ms);
+            else
+                decline_pending(d, key, write);
             break;
         case WRITE_LIFT_OPT_OUT:
             c->changed = lift(d, key, write->taken_wall_ms) && (i == 0 || c->changed);

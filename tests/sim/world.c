@@ -537,6 +537,7 @@ static void fill_program(struct world *w, struct program_config *p, const struct
     p->frequency_cap.count = w->plan.cap_count;
     p->frequency_cap.window_ms = w->plan.cap_window_ms;
     p->consent_max_age_ms = w->plan.consent_days * SIM_DAY_MS;
+    p->do_not_call = w->plan.registers ? DO_NOT_CALL_REGISTER : DO_NOT_CALL_OFF;
     p->texts = s->texts;
     p->on_unknown = rng_chance(&w->rng, 500000) ? UNKNOWN_SEND_AGAIN : UNKNOWN_NEVER_AGAIN;
 }

@@ -117,6 +117,7 @@ struct plan {
     uint32_t files, foresights; /* imports; dry runs */
     uint32_t erase;             /* a submission: somebody asks to be erased, at all gateways */
     uint32_t reputation_texts;  /* so many say something of a sender; 0: nothing is paused */
+    bool registers;     /* marketing needs a do-not-call register; the first file is a copy of it */
     bool registry_ends; /* with that night, what one sender is registered for but marketing */
     bool
         revoke_all; /* after the day from which a STOP to one program is one to all of the brand's */
@@ -143,7 +144,9 @@ struct fact {
     struct move move;
     bool owed, owed_again; /* of an opt-out: its confirmation, and one more; */
     bool executed;         /* in Redis */
-    uint32_t day; /* since 1970: of a consent, or from which on the number is another's; 0: none */
+    uint32_t
+        day; /* since 1970: of a consent, or from which on the number is another's, or of the copy of a
+                     do-not-call register; 0: none */
     uint64_t import, row; /* of an import's row; 0: it is none */
     uint32_t asked_by;    /* of a YES or a NO: the gateway and the record of the question; NONE */
     uint64_t question;
@@ -537,6 +540,7 @@ struct promise_to_tell { /* an answer that waits for the ledger */
 struct file { /* to be imported: files.c */
     Assent__V1__ImportKind kind;
     uint32_t program, gateway, life, rows, numbers[SIM_FILE_ROWS], days_ago[SIM_FILE_ROWS];
+    uint32_t copied_days_ago;       /* a register */
     bool begun, waits, ends, ended; /* waits: for an answer to be durable; ended: so it was told */
     uint64_t import, next_row;      /* as it was told; 0: it will ask */
 };
@@ -705,6 +709,8 @@ bool erasures_know(const struct world *world, uint64_t number, uint64_t from_wal
                    uint64_t until_wall_ms);
 /* files.c */
 void files_begin(struct world *world);
+/* P1: has this gateway a copy of the do-not-call register that counts at this time? */
+bool files_register_counts(const struct world *world, uint64_t wall_ms);
 void files_told(struct world *world, uint32_t file, uint64_t import, uint64_t next_row);
 void files_appended(struct world *world, uint64_t sequence);
 void files_end(struct world *world);
