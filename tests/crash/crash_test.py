@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: crash_test.py KILLS [SEED]
+"""usage: crash_test.py KILLS [WORLDS [SEED]]
 
 Kills assentd with SIGKILL at random moments, KILLS times, while submitters push marketing messages and
-codes, subscribers answer STOP, and real Redis and smsc-sim run on. Then, by the carrier's log, the
-ledger and what the submitters were told:
+codes, subscribers answer STOP, and real Redis and smsc-sim run on. WORLDS share the kills, each with its own
+Redis, carrier and gateway: most of a round is waiting. Then, by the carrier's log, the ledger and what the
+submitters were told:
 
   - every message that was accepted is in the ledger and has an end there (P5);
   - a client reference never became two messages;
@@ -14,6 +15,7 @@ ledger and what the submitters were told:
 """
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -27,7 +29,8 @@ import wire  # noqa: E402
 from harness import say  # noqa: E402
 
 OTP, MARKETING = 1, 3
-RATE = 3000
+RATE = 2000
+CONFIG = harness.CONFIG + "limits: {{snapshot_records: 20000}}\n"  # so that some are killed while they make one
 NUMBERS = [f"1{area}555{n:04d}" for area in (202, 303, 404) for n in range(300)]
 
 
@@ -92,14 +95,14 @@ def kill_again_and_again(world, submitters, kills, rng):
     begin = time.monotonic()
     for number in range(1, kills + 1):
         # In the first second after a start nothing is sent: the rate may have been used up before.
-        time.sleep(rng.choice((rng.uniform(0, 0.1), rng.uniform(0, 1.2), rng.uniform(1, 2), rng.uniform(1, 2))))
+        time.sleep(rng.choice((rng.uniform(0, 0.1), rng.uniform(0, 0.6), rng.uniform(1, 1.5), rng.uniform(1, 1.5))))
         assert world.gateway.running(), "assentd ended by itself"
         world.gateway.kill()
         # One in four dies again while it recovers.
         world.start_gateway(wait=number % 4 != 0)
         faults = [s.fault for s in submitters if s.fault]
         assert not faults, faults
-        if number % 5 == 0 or number == kills:
+        if number % 25 == 0 or number == kills:
             say(f"kill {number} of {kills}: {sum(len(s.accepted) for s in submitters)} accepted, "
                 f"{time.monotonic() - begin:.0f} s")
 
@@ -180,17 +183,15 @@ def judge_outcomes(world, events):
     say(f"outcomes of `ended` (proto/event.proto): {dict(sorted(outcomes.items()))}")
 
 
-def main():
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else int.from_bytes(os.urandom(4), "big")
+def one_world(kills, seed):
     rng = random.Random(seed)
     say(f"{kills} kills, seed {seed}")
     carrier = ["--stop-share", "40%", "--stop-within", "30", "--help-share", "0%", "--receipt-delay", "200ms:200ms",
                "--reply-delay", "100ms:100ms", "--redeliver-after", "500ms", "--fault", "double-receipt:2%",
                "--fault", "early-receipt:2%"]
-    with harness.World(rate=RATE, carrier_options=carrier) as world:
+    with harness.World(rate=RATE, config=CONFIG, carrier_options=carrier) as world:
         world.record_opt_ins("news", NUMBERS)
-        submitters = [Submitter(world, "m", MARKETING, 40, 0.03), Submitter(world, "n", MARKETING, 7, 0.01),
+        submitters = [Submitter(world, "m", MARKETING, 40, 0.06), Submitter(world, "n", MARKETING, 7, 0.02),
                       Submitter(world, "c", OTP, 1, 0.02)]
         for submitter in submitters:
             submitter.start()
@@ -206,6 +207,26 @@ def main():
         judge_carrier(world, world.pdus())
         judge_outcomes(world, events)
         say(f"{sum(s.again for s in submitters)} references were answered a second time with the first id")
+
+
+def many_worlds(kills, worlds, seed):
+    """Each in a process of its own, as this one."""
+    shares = [kills // worlds + (n < kills % worlds) for n in range(worlds)]
+    children = [subprocess.Popen([sys.executable, __file__, str(share), "1", str(seed + n)],
+                                 preexec_fn=harness.die_with_parent) for n, share in enumerate(shares)]
+    codes = [child.wait() for child in children]
+    assert not any(codes), f"of {worlds} worlds, these did not hold: {[n for n, code in enumerate(codes) if code]}"
+    say(f"{kills} kills in {worlds} worlds: every promise was kept")
+
+
+def main():
+    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    worlds = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else int.from_bytes(os.urandom(4), "big")
+    if worlds > 1:
+        many_worlds(kills, worlds, seed)
+    else:
+        one_world(kills, seed)
 
 
 main()

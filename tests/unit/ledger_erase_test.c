@@ -172,7 +172,7 @@ static int calls, fail_at;
 
 static bool fails(void)
 {
-    errno = EIO;
+    errno = fail_at % 2 == 0 ? EIO : ENOSPC;
     return ++calls == fail_at;
 }
 
@@ -187,7 +187,7 @@ static ssize_t bad_pwrite(int fd, const void *data, size_t length, off_t offset)
         return real_io.pwrite(fd, data, length, offset);
     if (real_io.pwrite(fd, data, length / 2, offset) < 0)
         return -1;
-    errno = EIO;
+    errno = fail_at % 2 == 0 ? EIO : ENOSPC;
     return -1;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ledger on a bad disk: each call failing in turn, full disks that get room again. */
+/* The ledger, signed as a gateway does, on a bad disk: each call failing in turn, writes that write less, syncs that
+ * take long, full disks that get room again. */
+#include "consent/ledger_checkpoint.h"
 #include "tests/unit/ledger_fixture.h"
 
 #include <errno.h>
@@ -88,12 +90,38 @@ static int setup_bad(void **state)
     return result;
 }
 
-/* A run that meets every call: open, a batch, a roll, close. Gives what was durable. */
+static struct note_signer *signer;
+
+static int make_signer(void **state)
+{
+    char path[] = "/tmp/assent-signer-XXXXXX";
+    const char *why = "";
+    (void)state;
+    int fd = mkstemp(path);
+    bool good = fd >= 0 && note_signer_make(path, &why) == ERR_OK &&
+                note_signer_read(path, "assent/faults", &signer, &why) == ERR_OK;
+    close(fd);
+    unlink(path);
+    return good ? 0 : -1;
+}
+
+static int free_signer(void **state)
+{
+    (void)state;
+    note_signer_free(signer);
+    return 0;
+}
+
+/* A run that meets every call: open, checkpoints, a batch, a roll, close. Gives what was durable. */
 static uint64_t scripted_run(bool *ret_opened)
 {
     struct ledger *ledger;
     const char *why = "";
     *ret_opened = ledger_open(directory, &ledger, &why) == ERR_OK;
+    if (*ret_opened && ledger_sign(ledger, directory, signer, NULL, &why) != ERR_OK) {
+        ledger_close(ledger);
+        *ret_opened = false;
+    }
     if (!*ret_opened) {
         assert_string_not_equal(why, "");
         return 0;
@@ -141,6 +169,53 @@ static void any_failing_call_loses_nothing_durable(void **state)
         ledger_close(ledger);
         assert_holds(next);
     }
+}
+
+/* Fewer octets than asked for: nothing is wrong, the rest follows. Slow: nothing is told before it is true. */
+static ssize_t short_pwrite(int fd, const void *data, size_t length, off_t offset)
+{
+    return real_io.pwrite(fd, data, length > 1 ? length / 2 : length, offset);
+}
+
+static atomic_bool syncing;
+
+static int slow_fdatasync(int fd)
+{
+    (void)fd;
+    atomic_store(&syncing, true);
+    usleep(30000);
+    atomic_store(&syncing, false);
+    return 0;
+}
+
+static void writes_may_write_less(void **state)
+{
+    bool opened;
+    (void)state;
+    ledger_io.pwrite = short_pwrite;
+    assert_int_equal(scripted_run(&opened), LEDGER_SEGMENT_RECORDS + 10);
+    ledger_io = real_io;
+    assert_holds(LEDGER_SEGMENT_RECORDS + 11);
+}
+
+static void a_slow_sync_is_waited_for(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger();
+    ledger_io.fdatasync = slow_fdatasync;
+    for (int i = 0; i < 5; i++) {
+        uint64_t before = ledger_durable(ledger);
+        append_numbered(ledger, 3);
+        ledger_flush(ledger);
+        while (!atomic_load(&syncing))
+            assert_true(ledger_durable(ledger) == before);
+        assert_true(ledger_durable(ledger) == before);
+        append_numbered(ledger, 3); /* the loop goes on meanwhile */
+        settle_ledger(ledger);
+        assert_int_equal(ledger_durable(ledger), before + 6);
+    }
+    ledger_close(ledger);
+    assert_holds(31);
 }
 
 /* One refusal for lack of space at each call: goes on, or for a sync (which may not be tried again) fails. */
@@ -316,6 +391,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_bad, teardown)
     const struct CMUnitTest tests[] = {
         TEST(any_failing_call_loses_nothing_durable),
+        TEST(writes_may_write_less),
+        TEST(a_slow_sync_is_waited_for),
         TEST(a_moment_without_space_loses_nothing),
         TEST(a_failed_sync_is_final),
         TEST(a_full_disk_is_told_early_and_writing_goes_on_in_the_reserve),
@@ -324,5 +401,5 @@ int main(void)
         TEST(a_disk_without_fallocate_will_do),
         TEST(a_real_full_disk_gets_room_again),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_signer, free_signer);
 }

@@ -592,7 +592,7 @@ static int fail_at, calls;
 
 static bool fails(void)
 {
-    errno = EIO;
+    errno = fail_at % 2 == 0 ? EIO : ENOSPC;
     return ++calls >= fail_at && fail_at > 0;
 }
 
@@ -603,7 +603,7 @@ static int bad_open(int folder, const char *name, int flags, mode_t mode)
 
 static ssize_t bad_pwrite(int fd, const void *data, size_t length, off_t offset)
 {
-    return fails() ? -1 : real_io.pwrite(fd, data, length, offset);
+    return fails() ? -1 : real_io.pwrite(fd, data, length > 1 ? length / 2 : length, offset);
 }
 
 static int bad_sync(int fd)
@@ -633,7 +633,8 @@ static void use_bad_io(int at)
     ledger_io.unlink = bad_unlink;
 }
 
-/* Each call failing in turn, as a crash before it would: nothing is lost, and sealing can be done again. */
+/* Each call failing in turn, as a crash before it or a full disk would, and writes that write half: nothing is lost,
+ * and sealing can be done again. */
 static void any_failing_call_loses_nothing(void **state)
 {
     (void)state;
@@ -651,7 +652,7 @@ static void any_failing_call_loses_nothing(void **state)
         store(FIRST_SEGMENT, raw, size);
         unlink(path_of(FIRST_SEALED));
         use_bad_io(at);
-        assert_int_equal(seal(NULL, &why), ERR_IO);
+        assert_int_not_equal(seal(NULL, &why), ERR_OK);
         assert_non_null(strstr(why, "was not sealed"));
         use_bad_io(0);
         assert_holds(RECORDS + 1);

@@ -159,6 +159,83 @@ static void errors_are_told(void **state)
     assert_int_equal(found(0), 0);
 }
 
+/* The call that fails, counted over all kinds, from it on all; and with what. */
+static int calls, fail_at, fail_errno;
+
+static bool fails(void)
+{
+    errno = fail_errno;
+    return ++calls >= fail_at && fail_at > 0;
+}
+
+static int bad_open(int folder, const char *name, int flags, mode_t mode)
+{
+    return fails() ? -1 : real_io.open(folder, name, flags, mode);
+}
+
+static ssize_t bad_pwrite(int fd, const void *data, size_t length, off_t offset)
+{
+    return fails() ? -1 : real_io.pwrite(fd, data, length > 1 ? length / 2 : length, offset);
+}
+
+static int bad_sync(int fd)
+{
+    (void)fd;
+    return fails() ? -1 : 0;
+}
+
+static int bad_rename(int from_folder, const char *from, int to_folder, const char *to)
+{
+    return fails() ? -1 : real_io.rename(from_folder, from, to_folder, to);
+}
+
+/* ERR_OK when it is there under its name. */
+static enum err try_snapshot(uint64_t sequence, uint64_t records)
+{
+    struct snapshot_writer *writer;
+    uint8_t public_part[64], personal_part[64];
+    enum err err = snapshot_begin(directory, sequence, &writer), end;
+    if (err != ERR_OK)
+        return err;
+    for (uint64_t number = 1; number <= records && err == ERR_OK; number++)
+        err = snapshot_add(writer, public_of(number, public_part),
+                           personal_of(number, personal_part));
+    end = snapshot_end(writer);
+    if (err == ERR_OK)
+        err = end;
+    return err == ERR_OK ? snapshot_publish(directory, sequence) : err;
+}
+
+/* Each call in turn, with either error: the snapshot of before is found, or the new one, each whole. */
+static void any_failing_call_leaves_a_whole_one(void **state)
+{
+    static const int problems[] = {EIO, ENOSPC};
+    (void)state;
+    use_fast_io();
+    write_snapshot(5, 20000, true);
+    ledger_io.open = bad_open;
+    ledger_io.pwrite = bad_pwrite;
+    ledger_io.fdatasync = ledger_io.fsync = bad_sync;
+    ledger_io.rename = bad_rename;
+    calls = fail_at = 0;
+    assert_int_equal(try_snapshot(9, 20000), ERR_OK);
+    int total = calls;
+    assert_true(total > 8);
+    for (int i = 0; i < 2 * total; i++) {
+        uint32_t dropped;
+        uint64_t sequence = 10 + (uint64_t)i;
+        calls = 0;
+        fail_at = 1 + i / 2;
+        fail_errno = problems[i % 2];
+        enum err err = try_snapshot(sequence, 20000);
+        assert_int_not_equal(err, ERR_OK);
+        fail_at = 0;
+        uint64_t newest = found(20000);
+        assert_true(newest >= 9 && newest <= sequence);
+        assert_int_equal(snapshot_drop_before(directory, newest, &dropped), ERR_OK);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -169,6 +246,7 @@ int main(void)
         TEST(one_under_another_name_is_not_valid),
         TEST(a_forked_child_writes_it),
         TEST(errors_are_told),
+        TEST(any_failing_call_leaves_a_whole_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
