@@ -32,31 +32,16 @@ import facts  # noqa: E402
 import handset  # noqa: E402
 import harness  # noqa: E402
 from harness import say, wait_for  # noqa: E402
+from watched import Watched  # noqa: E402
 
 OTP, MARKETING = 1, 3
 NUMBERS = [f"1202555{n:04d}" for n in range(100, 180)]
 PERSON, SECRET = "12025550199", "Zanzibar on Tuesday"
 CONFIG = harness.CONFIG + "limits: {{snapshot_records: 1000}}\n"
 CARRIER = ["--stop-share", "40%", "--help-share", "0%", "--receipt-delay", "30ms", "--reply-delay", "20ms:20ms"]
-SHIM = harness.BUILD / "tests" / "power" / "libpower-shim.so"
 WORKERS = os.cpu_count()
 SEGMENT = 65536
 MANY_WRITES = 12  # to one file, one behind the other: of more than that a sample will do
-
-
-class Watched(harness.World):
-    """Its gateways, and the commands that write in their place, keep a journal."""
-
-    def environment(self):
-        return {"LD_PRELOAD": str(SHIM), "POWER_JOURNAL": str(self.folder / "journal"),
-                "POWER_DIRECTORY": str(self.data.resolve()),
-                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
-
-    def start_gateway(self, wait=True):
-        words = [f"{name}={value}" for name, value in self.environment().items()]
-        self.gateway = self.spawn("assentd", ["env", *words, harness.BUILD / "assentd", "-c", self.config_file])
-        if wait:
-            self.wait_ready()
 
 
 # --- a life

@@ -5,7 +5,7 @@
  *
  *     POWER_JOURNAL   the file it is appended to, by all processes: one write(2) an entry, so they keep their order
  *     POWER_FAULT     a file, read at every call: lines "CALL PART ERRNO [COUNT]". A call of that name on a path that
- *                     has PART in it fails with ERRNO, COUNT times in this process (each time). `slow` as CALL:
+ *                     has PART in it fails with ERRNO, COUNT times in this process (each time) until it is another file. `slow` as CALL:
  *                     each sync takes ERRNO milliseconds longer. CALL `short`: a write writes half.
  *
  * An entry: u32 octets that follow the head, u8 kind, 3 zero, u32 thread, u64 a, u64 b, u64 c (host order); octets.
@@ -215,9 +215,17 @@ static void sleep_ms(long ms)
     nanosleep(&time, NULL);
 }
 
+static atomic_int done; /* calls that failed since the file was another one */
+
+static void notice_change(uint64_t file)
+{
+    static _Atomic uint64_t last;
+    if (atomic_exchange(&last, file) != file)
+        atomic_store(&done, 0);
+}
+
 static bool matches(const char *line, const char *call, const char *path, int *ret_value)
 {
-    static atomic_int done;
     char name[32], part[128];
     int value, count = INT_MAX;
     if (sscanf(line, "%31s %127s %d %d", name, part, &value, &count) < 3 ||
@@ -239,8 +247,10 @@ static bool is_told(const char *call, const char *path, int *ret_value)
         return false;
     long fd = syscall(SYS_openat, AT_FDCWD, fault_file, O_RDONLY | O_CLOEXEC, 0);
     long n = fd < 0 ? 0 : syscall(SYS_pread64, (int)fd, text, sizeof text - 1, 0);
-    if (fd >= 0)
+    if (fd >= 0) {
+        notice_change(inode_of((int)fd, NULL));
         syscall(SYS_close, (int)fd);
+    }
     text[n > 0 ? n : 0] = '\0';
     for (char *line = strtok_r(text, "\n", &rest); line != NULL && !found;
          line = strtok_r(NULL, "\n", &rest))
