@@ -601,9 +601,12 @@ static int bad_open(int folder, const char *name, int flags, mode_t mode)
     return fails() ? -1 : real_io.open(folder, name, flags, mode);
 }
 
+/* Every second one writes half. */
 static ssize_t bad_pwrite(int fd, const void *data, size_t length, off_t offset)
 {
-    return fails() ? -1 : real_io.pwrite(fd, data, length > 1 ? length / 2 : length, offset);
+    if (fails())
+        return -1;
+    return real_io.pwrite(fd, data, calls % 2 == 0 && length > 1 ? length / 2 : length, offset);
 }
 
 static int bad_sync(int fd)
@@ -647,7 +650,7 @@ static void any_failing_call_loses_nothing(void **state)
     int total = calls;
     assert_true(total > 30);
     for (int at = 1; at <= total; at++) {
-        if (at > 8 && at + 8 < total && at % 5 != 0)
+        if (at > 8 && at + 8 < total && at % 9 != 0)
             continue; /* one of the blocks */
         store(FIRST_SEGMENT, raw, size);
         unlink(path_of(FIRST_SEALED));
