@@ -98,8 +98,10 @@ def check_inclusion(proof, key):
         length = int.from_bytes(entry[:3], "big")
         if entry[3 + length:] != sha256(decode(proof["salt"]), decode(proof["personal"])):
             raise Wrong("the personal part is not the one that was recorded")
-    return "record %d is in the ledger of %d records%s" % (
-        proof["sequence"], size, ", with this personal part" if "personal" in proof else "")
+    said = ", with this personal part" if "personal" in proof else ""
+    if "destroyed" in proof:
+        said = ": its personal part, by the ledger's own word, " + str(proof["destroyed"].get("text"))
+    return "record %d is in the ledger of %d records%s" % (proof["sequence"], size, said)
 
 
 def check_consistency(proof, key):

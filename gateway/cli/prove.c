@@ -10,6 +10,7 @@
 #include "consent/ledger_checkpoint.h"
 #include "consent/ledger_nodes.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/erased_by.h"
 #include "gateway/cli/ledger_path.h"
 #include "gateway/cli/options.h"
 #include "gateway/cli/print.h"
@@ -47,6 +48,18 @@ static bool read_record(const struct prove *prove, uint64_t sequence, struct led
     return false;
 }
 
+/* The proof holds without the personal part; by which request it was destroyed says the same ledger. */
+static void add_erasure(const struct prove *prove, json_t *object, uint64_t sequence)
+{
+    struct erased_by by;
+    char text[ERASED_BY_SIZE];
+    if (erased_by_find(prove->directory, sequence, &by))
+        json_object_set_new(object, "destroyed",
+                            json_pack("{s:s, s:s, s:I, s:I}", "request", by.request, "text",
+                                      erased_by_text(&by, text), "wall_ms", (json_int_t)by.wall_ms,
+                                      "erasure", (json_int_t)by.erasure));
+}
+
 static int prove_inclusion(const struct prove *prove, uint64_t sequence, struct span note,
                            const struct checkpoint *checkpoint)
 {
@@ -62,6 +75,8 @@ static int prove_inclusion(const struct prove *prove, uint64_t sequence, struct 
         !read_record(prove, sequence, &reader, &record))
         return EXIT_REFUSED;
     json_t *object = inclusion_json(prove->nodes, &record, note, checkpoint, prove->personal);
+    if (object != NULL && record.commitment.length > 0 && record.personal_part.length == 0)
+        add_erasure(prove, object, sequence);
     ledger_reader_free(reader);
     return object == NULL ? EXIT_REFUSED : print_json(object);
 }

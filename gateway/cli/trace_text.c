@@ -7,6 +7,7 @@
 
 #include "consent/secret.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/erased_by.h"
 #include "gateway/cli/ledger_pass.h"
 #include "gateway/config_text.h"
 #include "proto/event.pb-c.h"
@@ -28,7 +29,17 @@ static int compare(uint64_t id, const Assent__V1__Personal *personal, const char
     return EXIT_REFUSED;
 }
 
-static int look(const struct ledger_record *record, const char *text)
+static void tell_destroyed(const char *directory, uint64_t id)
+{
+    struct erased_by by;
+    char text[ERASED_BY_SIZE];
+    if (erased_by_find(directory, id, &by))
+        complain("message %" PRIu64 ": its personal part %s", id, erased_by_text(&by, text));
+    else
+        complain("message %" PRIu64 ": what was personal in it has been destroyed", id);
+}
+
+static int look(const char *directory, const struct ledger_record *record, const char *text)
 {
     struct arena arena;
     arena_init(&arena, RECORD_ARENA_MAX);
@@ -38,8 +49,7 @@ static int look(const struct ledger_record *record, const char *text)
     if (event == NULL || event->body_case != ASSENT__V1__EVENT__BODY_ACCEPTED)
         complain("record %" PRIu64 " is no message", record->sequence);
     else if (personal == NULL)
-        complain("message %" PRIu64 ": what was personal in it has been destroyed",
-                 record->sequence);
+        tell_destroyed(directory, record->sequence);
     else
         code = compare(record->sequence, personal, text);
     arena_release(&arena);
@@ -62,7 +72,7 @@ int trace_is_text(const char *directory, const char *word, const char *text)
     }
     int code = EXIT_REFUSED;
     if (ledger_reader_next(reader, id + 1, &record) == ERR_OK && record.sequence == id)
-        code = look(&record, text);
+        code = look(directory, &record, text);
     else
         complain("%s: %s", word, why);
     ledger_reader_free(reader);
