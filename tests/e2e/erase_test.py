@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person is erased on request while the gateway runs: nothing of number, text, reference or evidence is left in any
 file, in Redis or in the log; every proof stays valid; the opt-out goes on to deny until START; kill -9 half-way."""
+import json
 import subprocess
 import sys
 import time
@@ -100,6 +101,8 @@ def is_sent(world, handset, number, words):
 
 def the_record_holds(world, sequence):
     """Verify accepts what was destroyed; the erased message tells by which request."""
+    wait_for("a checkpoint of both ends", lambda: world.metric("assent_ledger_checkpoint_sequence") >=
+             world.metric("assent_ledger_durable_sequence"))  # verify leaves out what ends meanwhile
     report = world.cli("verify").stdout
     assert "Nothing was changed" in report and "by 2 erasures" in report, report
     message = next(e["sequence"] for e in world.events() if "accepted" in e)
@@ -113,6 +116,10 @@ def the_record_holds(world, sequence):
     judged = subprocess.run([sys.executable, str(JUDGE), "--key", key, str(proof)], capture_output=True, text=True,
                             timeout=60, check=False)
     assert judged.returncode == 0 and f"record {message} is in the ledger" in judged.stdout, judged
+    assert "destroyed at " in judged.stdout and "by request GDPR-2026/17" in judged.stdout, judged
+    assert json.loads(proof.read_text())["destroyed"]["erasure"] == sequence
+    asked = world.cli("trace", "--is-text", SECRET, f"#{message}", check=False)
+    assert "by request GDPR-2026/17" in asked.stderr, asked
     say("verify and tests/verify.py: every record existed, unaltered; trace tells by which request it was destroyed")
 
 
