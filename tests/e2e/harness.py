@@ -147,6 +147,8 @@ listeners:
 http: {{address: "tcp://127.0.0.1:{http}"}}
 clients:
   - {{name: shop, key_sha256: "{key}", programs: [offers, news, login]}}
+# Carriers here lie and refuse, and people leave in crowds.
+reputation: {{filtered: {{alarm: off, pause: off}}, unknown: {{alarm: off, pause: off}}, opt_outs: {{alarm: off, pause: off}}, complaints: {{alarm: off, pause: off}}}}
 programs:
   - name: offers
     brand: Acme
@@ -163,8 +165,6 @@ programs:
     stop_reach: program
     quiet_hours: off
   - {{name: login, brand: Acme Bank, classes: [otp, transactional], senders: ["12025550101"]}}
-# Carriers here lie and refuse, and people leave in crowds.
-reputation: {{filtered: {{alarm: off, pause: off}}, unknown: {{alarm: off, pause: off}}, opt_outs: {{alarm: off, pause: off}}, complaints: {{alarm: off, pause: off}}}}
 carriers:
   - name: alpha
     address: "tcp://127.0.0.1:{carrier}"
