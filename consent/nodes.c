@@ -73,24 +73,12 @@ bool node_parse(struct span value, struct node_fact *fact)
     return false;
 }
 
-/* The mark alone, or with the number of a batch. */
-static bool is_beside(struct span value, const char *mark)
-{
-    size_t length = strlen(mark);
-    uint64_t batch;
-    if (value.length < length || memcmp(value.data, mark, length) != 0)
-        return false;
-    value = span_of(value.data + length, value.length - length);
-    return value.length == 0 ||
-           (take_space(&value) && take_decimal(&value, &batch) && value.length == 0);
-}
-
 bool position_parse(struct span value, const char *mark, uint64_t *ret_sequence)
 {
     uint64_t sequence;
     if (!take_decimal(&value, &sequence) || (value.length > 0 && !take_space(&value)))
         return false;
-    *ret_sequence = is_beside(value, mark) ? sequence : 0;
+    *ret_sequence = span_equal(value, span_from_string(mark)) ? sequence : 0;
     return true;
 }
 

@@ -51,8 +51,8 @@ size_t node_format(const struct node_fact *fact, char out[NODE_VALUE_MAX]);
 /* False, and *fact untouched, when it is no such value. */
 bool node_parse(struct span value, struct node_fact *fact);
 
-/* "SEQUENCE MARK BATCH" or "SEQUENCE MARK", a position in Redis with the mark of the data that it was written beside
- * (store_mark.c): beside other data it counts as 0. False, and *ret_sequence untouched, when it is no position. */
+/* "SEQUENCE MARK", a position in Redis with the mark of the data that it was written beside (store_mark.c):
+ * beside other data it counts as 0. False, and *ret_sequence untouched, when it is no position. */
 bool position_parse(struct span value, const char *mark, uint64_t *ret_sequence);
 
 /* One gateway, as another one remembers it. */

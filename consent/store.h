@@ -33,9 +33,8 @@
  *   stops:{B}:WEEK          sorted set: scope << 50 | number by the time of its newest opt-out, of those written
  *                           in that week (imports have none), kept for another: a late START lifts nothing
  *                           that came after it
- *   assent:applied          hash: node -> "SEQUENCE MARK BATCH", the ledger position up to which all its consent
- *                           writes are here, the mark beside which it was written, and a number drawn for
- *                           the batch: several may say the same position
+ *   assent:applied          hash: node -> "SEQUENCE MARK", the ledger position up to which all its consent
+ *                           writes are here, and the mark beside which it was written
  *   assent:incarnation      the mark, a random word made when it is missing: tells one set of data from another
  *   assent:nodes            hash: node -> its last beat (consent/nodes.h)
  *   assent:erasures         hash: fingerprint in hex (consent/person.h) -> "WALL_MS REQUEST" of who was erased

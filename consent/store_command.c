@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consent/store_command.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "consent/notice.h"
@@ -529,23 +528,24 @@ unsigned command_write(struct writer *w, const struct consent_write *write, uint
     return put_write(w, write, store_bucket(write->number, buckets));
 }
 
-static void put_position(struct writer *w, struct batch_position position, const char *mark)
+/* "SEQUENCE MARK" */
+static void put_position(struct writer *w, uint64_t sequence, const char *mark)
 {
-    char value[2 * DECIMAL_MAX + 2 + 64];
-    int length = snprintf(value, sizeof value, "%" PRIu64 " %s %" PRIu64, position.sequence, mark,
-                          position.batch);
-    CHECK(length > 0 && (size_t)length < sizeof value);
-    put_octets(w, value, (size_t)length);
+    char value[DECIMAL_MAX + 1 + 64];
+    struct writer text = writer_over(value, sizeof value);
+    put_number(&text, sequence);
+    write_octets(&text, mark, strlen(mark));
+    put_octets(w, value, writer_length(&text));
 }
 
 /* Redis may refuse a batch and take the next, which has left already: the position stays behind both. */
 static const char position_script[] = "if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then "
                                       "redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end return 0";
 
-void command_batch_end(struct writer *w, const char *node, struct batch_position position,
-                       struct batch_position before, const char *mark)
+void command_batch_end(struct writer *w, const char *node, uint64_t sequence, uint64_t before,
+                       const char *mark)
 {
-    if (before.batch == 0) {
+    if (before == 0) {
         LITERAL(w, "*4\r\n$4\r\nHSET\r\n$14\r\nassent:applied\r\n");
         put_text(w, node);
     } else {
@@ -555,7 +555,7 @@ void command_batch_end(struct writer *w, const char *node, struct batch_position
         put_text(w, node);
         put_position(w, before, mark);
     }
-    put_position(w, position, mark);
+    put_position(w, sequence, mark);
     LITERAL(w, "*2\r\n$3\r\nGET\r\n$18\r\nassent:incarnation\r\n*1\r\n$4\r\nEXEC\r\n");
 }
 

@@ -23,16 +23,12 @@ void command_lookup(struct writer *w, uint64_t number, const uint16_t *scopes, u
                     uint16_t opt_in_scope, uint32_t buckets);
 
 /* A batch of writes: MULTI, the commands of each write (gives how many), HSET assent:applied, GET of the mark
- * and EXEC. `before`: the position of the connection's batch before, without which this one's does not stand; its
- * batch is 0 for the first. */
-struct batch_position {
-    uint64_t sequence;
-    uint64_t batch; /* drawn, never 0: two batches may say the same sequence */
-};
+ * and EXEC. `before`: the position of the connection's batch before, without which this one's does not stand; 0 for
+ * its first. */
 void command_batch_begin(struct writer *w);
 unsigned command_write(struct writer *w, const struct consent_write *write, uint32_t buckets);
-void command_batch_end(struct writer *w, const char *node, struct batch_position position,
-                       struct batch_position before, const char *mark);
+void command_batch_end(struct writer *w, const char *node, uint64_t sequence, uint64_t before,
+                       const char *mark);
 
 /* SET once:{B}:KIND:KEY NODE NX PX TTL. */
 void command_once(struct writer *w, const struct once *once, const char *node, uint32_t buckets);

@@ -124,9 +124,9 @@ struct store {
 
     struct request *ring;
     size_t head, count, checks, marks, resolves;
-    size_t unmarked;              /* checks asked, and the mark not yet behind them */
-    size_t writes;                /* in batches */
-    struct batch_position handed; /* of the newest batch of this connection; batch 0: none yet */
+    size_t unmarked;          /* checks asked, and the mark not yet behind them */
+    size_t writes;            /* in batches */
+    uint64_t handed;          /* the position of the newest batch of this connection; 0: none yet */
     struct write_batch *open; /* of the newest request, while writes may still join it; or NULL */
     struct answer answer;     /* of ring[head] */
     struct check_result results[STORE_RESULTS_MAX];

@@ -68,8 +68,7 @@ static void close_batch(struct store *store)
     struct writer w = writer_of_command(store);
     if (batch->notices)
         batch->commands = (uint16_t)(batch->commands + command_notices_end(&w));
-    struct batch_position position = {batch->writes[batch->count - 1].position,
-                                      rng_next(&store->rng) | 1};
+    uint64_t position = batch->writes[batch->count - 1].position;
     command_batch_end(&w, store->node, position, store->handed, store->mark);
     store->handed = position;
     store_command_done(store, &w);
@@ -572,7 +571,7 @@ void store_on_retry(evutil_socket_t fd, short what, void *context)
 void store_become_up(struct store *store)
 {
     store->state = STORE_UP;
-    store->handed = (struct batch_position){0};
+    store->handed = 0;
     snprintf(store->notice_id, sizeof store->notice_id, "0-0");
     store->since_us = clock_mono_us();
     store->told[0] = '\0';

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char text[NODE_VALUE_MAX];
     uint64_t position = 1;
     if (position_parse(span_of(data, size), "mark", &position) && position > 1)
-        CHECK(memmem(data, size, " mark", 5) != NULL);
+        CHECK(size > 5 && memcmp(data + size - 5, " mark", 5) == 0);
     if (!node_parse(span_of(data, size), &fact))
         return 0;
     size_t length = node_format(&fact, text);

@@ -285,13 +285,12 @@ static void move_position(struct world *w, uint64_t sequence, bool taken)
 {
     struct redis_data *d = &w->server.now;
     struct redis *r = &w->gw->redis;
-    bool follows = r->handed == 0 || d->applied_batch[w->gw->index] == r->handed ||
+    bool follows = r->handed == 0 || d->applied[w->gw->index] == r->handed ||
                    w->plant == PLANT_POSITION_BELIEVED;
-    r->handed = ++w->server.batches;
+    r->handed = sequence;
     if (!taken || !follows)
         return;
     d->applied[w->gw->index] = sequence;
-    d->applied_batch[w->gw->index] = r->handed;
     d->applied_beside[w->gw->index] = r->mark;
 }
 

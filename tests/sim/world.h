@@ -293,7 +293,6 @@ struct redis_data {
     size_t scope_count;
     uint64_t applied[SIM_GATEWAYS_MAX];
     uint64_t applied_beside[SIM_GATEWAYS_MAX]; /* the mark that it was written beside */
-    uint64_t applied_batch[SIM_GATEWAYS_MAX];  /* and by which batch */
     struct { /* keys that only the first may take, until they expire */
         uint64_t key, expires_wall_ms;
         enum once_kind kind;
@@ -314,7 +313,6 @@ struct redis_data {
 };
 
 struct redis_server {
-    uint64_t batches;           /* of writes, ever */
     struct redis_data now, old; /* old: what an earlier copy on its disk holds */
     bool running;
     uint64_t life; /* counts its starts, and how often it was emptied */
@@ -332,7 +330,7 @@ struct redis {                /* a gateway's connection */
     uint64_t up_at_sequence; /* what was durable when the connection came up */
     bool up, caught_up_checked;
     bool broken;     /* the server's end of the connection is gone */
-    uint64_t handed; /* the newest batch of writes that came on it; 0: none */
+    uint64_t handed; /* the newest write that came on it */
     bool refused;    /* it refused a batch: what it says after that is not read */
     size_t batched;  /* commands that have their events */
     uint64_t batches, batches_answered;
