@@ -24,9 +24,7 @@ static void draw_kind(struct world *w, struct file *f)
     f->kind = kinds[rng_below(rng, sizeof kinds / sizeof kinds[0])];
     f->program =
         f->kind == ASSENT__V1__IMPORT_KIND__IMPORT_OPT_IN && rng_chance(rng, 500000) ? 3 : 1;
-    /* Of what lies behind the rows whose times Redis keeps: an older release of another gateway lifts it. */
-    if (f->kind == ASSENT__V1__IMPORT_KIND__IMPORT_LITIGATORS && w->plan.gateways == 1 &&
-        rng_chance(rng, 750000))
+    if (f->kind == ASSENT__V1__IMPORT_KIND__IMPORT_LITIGATORS && rng_chance(rng, 500000))
         f->first_row = IMPORT_TIMED_ROWS + 1;
 }
 
@@ -196,7 +194,7 @@ static void take_reply(struct world *w, uint32_t index, const Assent__V1__Import
         return;
     }
     f->waits = true;
-    if (reply->next_row > f->first_row && rng_chance(&w->people_rng, 500000))
+    if (reply->next_row > f->first_row && rng_chance(&w->people_rng, 200000))
         world_at(w, rng_below(&w->people_rng, 3 * IMPORT_GATHER_MS * US_PER_MS / 2), strike, 0, 0,
                  0);
     people_tell_file(w, index, reply->import, reply->next_row, ready_at);
