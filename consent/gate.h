@@ -5,7 +5,6 @@
 #define CONSENT_GATE_H
 
 #include "consent/nodes.h"
-#include "proto/base/hash.h"
 #include "proto/base/limits.h"
 #include "proto/base/span.h"
 
@@ -20,12 +19,6 @@ enum reserved_scope {
     SCOPE_ERASED = 4, /* the opt-outs of who has been erased: its members hold no number but a keyed
                               fingerprint (consent/person.h). Denies as everything does, and START lifts it */
 };
-
-/* Where a number's members are, of a power of two of buckets. */
-static inline uint32_t store_bucket(uint64_t number, uint32_t buckets)
-{
-    return (uint32_t)(hash_mix(number) & (buckets - 1));
-}
 
 enum cap_mode {
     CAP_TAKE,  /* it is not this message's yet */
@@ -82,21 +75,17 @@ enum consent_write_kind {
     WRITE_ERASE,  /* all that stands under the number goes, but a hold; where an opt-out stood, the
                            fingerprint stays. `name` is the request's id */
     WRITE_ERASED, /* SADD optout of `member`, in the bucket of `place` */
-    WRITE_OPT_OUTS, /* SADD optout of `members`, all of one bucket, `number` one of theirs; `sequence` is the oldest
-                       of their records */
 };
-
-#define WRITE_MEMBERS_MAX 16 /* of a WRITE_OPT_OUTS */
 
 #define WRITE_SCOPES_MAX 16
 #define ASKER_SIZE       (NAME_OCTETS_MAX + 1 + 17) /* "NODE SENDER" */
 
-/* One consent event on its way into Redis: in a MULTI, which also stores how far this node's ledger is in Redis
- * with it. Writes are applied in the order of their sequence, but for WRITE_OPT_OUTS; each is idempotent. */
+/* One consent event on its way into Redis: in a MULTI, which also stores the last `sequence` in it as
+ * this node's applied position. Writes are applied in the order of their sequence; each is
+ * idempotent. */
 struct consent_write {
     enum consent_write_kind kind;
     uint64_t sequence;
-    uint64_t position; /* all records up to here are in Redis with it; 0: up to its own */
     uint64_t number;
     uint16_t
         scopes[WRITE_SCOPES_MAX + 1]; /* of a START one more than of any record: SCOPE_ERASED */
@@ -113,19 +102,12 @@ struct consent_write {
     /* WRITE_PENDING: when it is asked. WRITE_OPT_IN, WRITE_DROP_PENDING: of the question that they end. Each may
      * be written again after a later question, of another gateway: that one stays. */
     uint64_t asked_wall_ms;
-    char asker[ASKER_SIZE];              /* WRITE_PENDING: node and sender, "gw1 12025550100" */
-    char name[NAME_OCTETS_MAX + 16];     /* WRITE_SCOPE */
-    bool notice;                         /* WRITE_OPT_OUT: with a notice to the other gateways */
-    uint64_t member;                     /* WRITE_ERASED */
-    uint32_t place, places;              /* WRITE_ERASED: its bucket, of so many */
-    uint64_t members[WRITE_MEMBERS_MAX]; /* WRITE_OPT_OUTS */
-    uint8_t member_count;
+    char asker[ASKER_SIZE];          /* WRITE_PENDING: node and sender, "gw1 12025550100" */
+    char name[NAME_OCTETS_MAX + 16]; /* WRITE_SCOPE */
+    bool notice;                     /* WRITE_OPT_OUT: with a notice to the other gateways */
+    uint64_t member;                 /* WRITE_ERASED */
+    uint32_t place, places;          /* WRITE_ERASED: its bucket, of so many */
 };
-
-static inline uint64_t position_of_write(const struct consent_write *write)
-{
-    return write->position != 0 ? write->position : write->sequence;
-}
 
 /* What a gateway tells the others about an opt-out that it has written (consent/notice.h). */
 struct notice {

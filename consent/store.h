@@ -15,8 +15,8 @@
  * - Octets from Redis cannot crash or grow this process: a guard bounds arrays and strings before the
  *   parser sees them.
  * - A check asked and a write handed over leave in one write(2) a turn: store_flush(). Writes that are
- *   handed over one behind the other share a MULTI, up to STORE_BATCH_WRITES: Redis has a STOP of another
- *   gateway between two of them, also while a long list is imported.
+ *   handed over one behind the other share a MULTI, up to STORE_BATCH_WRITES: an import of 300,000 numbers
+ *   a second is as many commands, and Redis has a STOP of another gateway between two of them.
  *
  * Keys (B = hash of the number modulo the bucket count, 2^16 where nothing else is set)
  *   assent:buckets          bucket count, written once; a mismatch with the setting refuses
@@ -33,8 +33,8 @@
  *   stops:{B}:WEEK          sorted set: scope << 50 | number by the time of its newest opt-out, of those written
  *                           in that week (imports have none), kept for another: a late START lifts nothing
  *                           that came after it
- *   assent:applied          hash: node -> "SEQUENCE MARK", the ledger position up to which all its consent
- *                           writes are here, and the mark beside which it was written
+ *   assent:applied          hash: node -> "SEQUENCE MARK", the ledger position of its newest consent write and
+ *                           the mark beside which it was written
  *   assent:incarnation      the mark, a random word made when it is missing: tells one set of data from another
  *   assent:nodes            hash: node -> its last beat (consent/nodes.h)
  *   assent:erasures         hash: fingerprint in hex (consent/person.h) -> "WALL_MS REQUEST" of who was erased

@@ -226,7 +226,7 @@ static void take_write(struct store *store, const struct request *request,
         return;
     }
     struct write_batch told = *batch;
-    store->applied = told.writes[told.count - 1].position;
+    store->applied = told.writes[told.count - 1].sequence;
     store_pop(store);
     store_deliver(store); /* checks asked before it are answered before it */
     tell_written(store, &told, reply);

@@ -498,13 +498,6 @@ static unsigned put_write(struct writer *w, const struct consent_write *write, u
     case WRITE_ERASE:
         put_erase(w, write, bucket);
         return 1;
-    case WRITE_OPT_OUTS:
-        put_header(w, '*', 2u + write->member_count);
-        put_text(w, "SADD");
-        put_bucket_key(w, "optout", bucket);
-        for (uint8_t i = 0; i < write->member_count; i++)
-            put_decimal(w, write->members[i]);
-        return 1;
     case WRITE_ERASED: /* under no number: command_write() */
     case WRITE_POSITION:
         return 0;
@@ -523,7 +516,6 @@ unsigned command_write(struct writer *w, const struct consent_write *write, uint
     if (write->kind == WRITE_ERASED)
         return put_erased(w, write, buckets);
     CHECK(write->kind == WRITE_POSITION || write->kind == WRITE_ERASE ||
-          (write->kind == WRITE_OPT_OUTS && write->member_count <= WRITE_MEMBERS_MAX) ||
           (write->scope_count >= 1 && write->scope_count <= WRITE_SCOPES_MAX + 1));
     return put_write(w, write, store_bucket(write->number, buckets));
 }

@@ -12,6 +12,11 @@
 /* Room that no command below exceeds (names and passwords are bounded by their owners). */
 #define COMMAND_OCTETS_MAX 3072
 
+static inline uint32_t store_bucket(uint64_t number, uint32_t buckets)
+{
+    return (uint32_t)(hash_mix(number) & (buckets - 1));
+}
+
 /* Any command of constant words and short strings, ended by NULL. */
 void command_words(struct writer *w, const char *const *words);
 

@@ -61,7 +61,7 @@ struct write_batch {
     uint16_t count, commands;
     bool notices;
     struct {
-        uint64_t sequence, position;
+        uint64_t sequence;
         uint8_t commands;
         bool counts; /* its first command says whether it changed anything */
     } writes[STORE_BATCH_WRITES];

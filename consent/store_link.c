@@ -68,9 +68,9 @@ static void close_batch(struct store *store)
     struct writer w = writer_of_command(store);
     if (batch->notices)
         batch->commands = (uint16_t)(batch->commands + command_notices_end(&w));
-    uint64_t position = batch->writes[batch->count - 1].position;
-    command_batch_end(&w, store->node, position, store->handed, store->mark);
-    store->handed = position;
+    uint64_t sequence = batch->writes[batch->count - 1].sequence;
+    command_batch_end(&w, store->node, sequence, store->handed, store->mark);
+    store->handed = sequence;
     store_command_done(store, &w);
     newest(store)->wire_end = store->asked_octets;
 }
@@ -123,7 +123,6 @@ void store_join_batch(struct store *store, const struct consent_write *write)
     }
     store_command_done(store, &w);
     batch->writes[batch->count].sequence = write->sequence;
-    batch->writes[batch->count].position = position_of_write(write);
     batch->writes[batch->count].commands = (uint8_t)commands;
     batch->writes[batch->count].counts =
         write->kind == WRITE_OPT_OUT || write->kind == WRITE_LIFT_OPT_OUT;

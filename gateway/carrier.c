@@ -575,7 +575,7 @@ void owe_stop_answer(struct engine *e, const struct owed *owed)
     }
     struct owed_stop *stop = check_calloc(1, sizeof *stop);
     stop->owed = *owed;
-    stop->consent = e->projection.last_ordered;
+    stop->consent = e->projection.last_consent;
     stop->deadline_us = e->now.mono_us + STOP_HOLD_MS * US_PER_MS;
     TAILQ_INSERT_TAIL(&e->owed_stops, stop, link);
 }

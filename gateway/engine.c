@@ -287,7 +287,7 @@ static bool all_closed(const struct engine *e)
 static void drain_turn(struct engine *e)
 {
     bool settled = pipeline_is_empty(e) && e->owed_count == 0 && TAILQ_EMPTY(&e->owed_stops) &&
-                   TAILQ_EMPTY(&e->early) && gathered_rows(&e->projection.gathered) == 0;
+                   TAILQ_EMPTY(&e->early);
     if (settled || e->now.mono_us >= e->drain_by_us)
         e->unbinding = true;
     if (!e->unbinding || e->drained)

@@ -346,7 +346,6 @@ enum plant {
     PLANT_PAUSE_FORGOTTEN,     /* a restart forgets that it is */
     PLANT_OPT_OUTS_UNCOUNTED,  /* its opt-outs do not count */
     PLANT_RELEASE_COUNTS_ON,   /* what was counted before a release pauses again */
-    PLANT_ROWS_FORGOTTEN,      /* P3: Redis' position counts rows of an import that wait here */
     PLANT_COUNT,
 };
 void engine_plant(struct engine *engine, enum plant plant);

@@ -34,7 +34,6 @@
 #include "consent/quiet_hours.h"
 #include "consent/standing.h"
 #include "gateway/engine.h"
-#include "gateway/gathered.h"
 #include "gateway/imports.h"
 #include "gateway/message.h"
 #include "gateway/pacing.h"
@@ -167,11 +166,9 @@ struct projection {
     const char *why;      /* not live: for people */
     const char *warnings; /* about this Redis, in the place of `why` while live */
     char why_text[160];
-    uint64_t applied;             /* Redis has everything up to here that is not gathered */
+    uint64_t applied;             /* Redis has everything up to here */
     uint64_t cursor;              /* CATCHING_UP: next ledger record to look at */
     uint64_t last_consent;        /* newest consent record appended */
-    uint64_t last_ordered;        /* the newest of those that are not gathered */
-    uint64_t passed;              /* newest record whose write was sent or is gathered */
     uint64_t position_sent;       /* newest position handed to Redis */
     struct projection_list queue; /* LIVE: waiting to be durable */
     struct projection_list sent;  /* handed to Redis, not acknowledged */
@@ -179,8 +176,6 @@ struct projection {
     uint64_t acked; /* Redis has acknowledged everything up to here, to this process or the last */
     uint64_t life_from;              /* the first record of this process */
     struct projection_list doubtful; /* opt-outs that another gateway may have confirmed */
-    struct gathered gathered;        /* rows of imports */
-    uint64_t gathered_us, turn_us;   /* when the last row came; when the bins' turns began anew */
     uint32_t queue_count, sent_count, doubtful_count;
     uint64_t rewind;    /* CATCHING_UP: Redis did not take this record's write */
     uint32_t resolving; /* scope names asked for and not answered */
@@ -1072,24 +1067,7 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
 /* A write of this kind for number and scope is on its way into Redis. */
 bool projection_pending(const struct engine *e, enum consent_write_kind kind, uint64_t number,
                         uint16_t scope);
-/* Redis has this record, if it is not of a row that is gathered. */
 bool projection_done(const struct engine *e, uint64_t sequence);
-/* Redis has every record up to this one. */
-bool projection_whole(const struct engine *e, uint64_t sequence);
-/* Hands a write to Redis, with the position that it makes true; false: not now. */
-bool projection_send(struct engine *e, struct projection_entry *entry);
-
-/* ---- gathering.c: rows of imports, written to Redis by bucket ---- */
-/* A write that may wait for its bucket's turn: no day and no time belongs to it. */
-bool row_gathers(const struct projection_entry *entry);
-void row_note(struct engine *e, const struct consent_write *write);
-/* Rows of records up to `sequence` are durable, and nothing before them waits in the queue. */
-void rows_settle(struct engine *e, uint64_t sequence);
-/* Before a write that an older row must not come behind; false: not yet. */
-bool rows_before(struct engine *e, const struct consent_write *write);
-/* Writes what is due, or all; true: nothing is left. */
-bool rows_write(struct engine *e, bool all);
-uint64_t rows_next_us(const struct engine *e);
 static inline bool gate_is_open(const struct engine *e)
 {
     return e->projection.phase == STORE_LIVE;

@@ -454,7 +454,7 @@ static uint64_t take_rows(struct engine *e, struct import *import,
 static bool end_import(struct engine *e, struct import *import, Assent__V1__ImportReply *reply,
                        uint64_t *ret_ready_at)
 {
-    if (gate_is_open(e) && import->rows > 0 && !projection_whole(e, import->last))
+    if (gate_is_open(e) && import->rows > 0 && !projection_done(e, import->last))
         return false;
     if (!import->ended) {
         import->ended = true;
@@ -471,8 +471,7 @@ bool engine_import(struct engine *e, uint16_t client, const Assent__V1__ImportRe
 {
     e->now = now;
     *ret_ready_at = 0;
-    if (e->ports->ledger_room(e->ports->context) < ROOM_NEEDED ||
-        !gathered_has_room(&e->projection.gathered))
+    if (e->ports->ledger_room(e->ports->context) < ROOM_NEEDED)
         return false;
     struct import *import = in->import != 0 ? find(e, in->import) : NULL;
     if (in->import == 0)

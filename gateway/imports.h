@@ -7,8 +7,7 @@
  * adds: nothing here lifts an opt-out, and nothing makes a double opt-in.
  *
  * Its opt-outs are not in the deny set and cancel nothing that waits: each message meets them in Redis, right
- * before it is written. There they are some seconds after they are durable at the latest, since they wait for
- * others of their bucket (gathering.c), and before the import's end is told. */
+ * before it is written, a few milliseconds after they are durable. */
 #ifndef GATEWAY_IMPORTS_H
 #define GATEWAY_IMPORTS_H
 

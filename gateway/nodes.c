@@ -113,15 +113,10 @@ static bool send_beat(struct engine *e)
 static bool has_caught_up(const struct engine *e)
 {
     const struct projection *p = &e->projection;
-    const struct projection_entry *sent;
-    uint64_t gathered = gathered_first(&p->gathered);
-    if (p->phase != STORE_LIVE &&
-        (p->phase != STORE_CATCHING_UP || p->cursor <= e->nodes.confirm_at))
-        return false;
-    TAILQ_FOREACH (sent, &p->sent, link)
-        if (sent->write.sequence <= e->nodes.confirm_at)
-            return false;
-    return gathered == 0 || gathered > e->nodes.confirm_at;
+    const struct projection_entry *oldest = TAILQ_FIRST(&p->sent);
+    return (p->phase == STORE_LIVE ||
+            (p->phase == STORE_CATCHING_UP && p->cursor > e->nodes.confirm_at)) &&
+           (oldest == NULL || oldest->write.sequence > e->nodes.confirm_at);
 }
 
 void nodes_turn(struct engine *e)

@@ -2,8 +2,7 @@
 /* The consent sets in Redis are a projection of the ledger; this file keeps them so.
  *
  * Every consent record is written into Redis in the order of its sequence number, after it is durable,
- * and each write moves this node's position in the same MULTI. Rows of imports alone may come later
- * (gathering.c); until they have, the position stays before the first of them. When Redis comes (back), its position
+ * and each write moves this node's position in the same MULTI. When Redis comes (back), its position
  * says what it has forgotten: exactly those records are read from the ledger and written again, and
  * nothing is checked before they have been sent. Checks follow the writes on the same connection, so
  * they see them.
@@ -33,7 +32,6 @@ void projection_init(struct engine *e)
     TAILQ_INIT(&e->projection.queue);
     TAILQ_INIT(&e->projection.sent);
     TAILQ_INIT(&e->projection.doubtful);
-    gathered_init(&e->projection.gathered, e->config->redis_buckets);
 }
 
 static void drop_all(struct projection_list *list)
@@ -50,7 +48,6 @@ void projection_release(struct engine *e)
     drop_all(&e->projection.queue);
     drop_all(&e->projection.sent);
     drop_all(&e->projection.doubtful);
-    gathered_clear(&e->projection.gathered);
 }
 
 int carrier_index(const struct engine *e, const char *name)
@@ -137,19 +134,12 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
     if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_IN_AGAIN &&
         lifts_erasure(event->opted_in_again))
         erasure_start_came(e, personal->number, again_effect(event));
-    bool writes = entry_from_event(e, &entry, sequence, event, personal);
-    if (!writes || !row_gathers(&entry))
-        e->projection.last_ordered = sequence;
-    if (!writes)
+    if (!entry_from_event(e, &entry, sequence, event, personal))
         return;
     if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT && !entry.imported)
         recent_add(e, &entry.write, event->wall_ms);
     if (e->projection.phase != STORE_LIVE)
         return;
-    if (row_gathers(&entry)) {
-        row_note(e, &entry.write);
-        return;
-    }
     struct projection_entry *queued = check_malloc(sizeof *queued);
     *queued = entry;
     bool asked_for = !entry.imported && event->body_case != ASSENT__V1__EVENT__BODY_NUMBER_VACANT;
@@ -181,11 +171,6 @@ bool engine_consent_busy(const struct engine *e)
 bool projection_done(const struct engine *e, uint64_t sequence)
 {
     return e->projection.applied >= sequence;
-}
-
-bool projection_whole(const struct engine *e, uint64_t sequence)
-{
-    return e->projection.has_acked && e->projection.acked >= sequence;
 }
 
 /* ---- scope numbers ---- */
@@ -322,7 +307,7 @@ void engine_on_store_up(struct engine *e, uint64_t applied)
      * behind both. */
     if (p->has_acked && p->acked < applied && e->plant != PLANT_POSITION_BELIEVED)
         applied = p->acked;
-    p->applied = p->position_sent = p->acked = p->passed = applied;
+    p->applied = p->position_sent = p->acked = applied;
     p->has_acked = true;
     nodes_up(e);
     p->phase = STORE_RESOLVING;
@@ -342,7 +327,6 @@ void engine_on_store_down(struct engine *e, const char *why)
     p->why = p->why_text;
     drop_all(&p->queue);
     drop_all(&p->sent);
-    gathered_clear(&p->gathered);
     p->queue_count = p->sent_count = 0;
     p->resolving = 0;
     nodes_down(e);
@@ -354,7 +338,6 @@ void projection_close(struct engine *e, const char *why)
 {
     struct projection *p = &e->projection;
     drop_all(&p->queue);
-    gathered_clear(&p->gathered);
     p->queue_count = 0;
     p->phase = STORE_CATCHING_UP;
     p->why = why;
@@ -373,29 +356,13 @@ static void go_live(struct engine *e)
 
 /* ---- the turn ---- */
 
-/* All records are in Redis but those of what waits here. */
-static uint64_t position_now(const struct engine *e)
-{
-    const struct projection *p = &e->projection;
-    const struct projection_entry *next = TAILQ_FIRST(&p->queue);
-    uint64_t gathered = gathered_first(&p->gathered), position = p->passed;
-    if (next != NULL && next->write.sequence <= position)
-        position = next->write.sequence - 1;
-    if (gathered != 0 && gathered <= position && e->plant != PLANT_ROWS_FORGOTTEN)
-        position = gathered - 1;
-    return position;
-}
-
-bool projection_send(struct engine *e, struct projection_entry *entry)
+static bool send_write(struct engine *e, struct projection_entry *entry)
 {
     struct projection *p = &e->projection;
     entry->write.written_wall_ms = e->now.wall_ms;
-    if (entry->write.sequence > p->passed)
-        p->passed = entry->write.sequence;
-    entry->write.position = position_now(e);
     if (!confirmation_keep(e, entry) || !e->ports->store_write(e->ports->context, &entry->write))
         return false;
-    p->position_sent = entry->write.position;
+    p->position_sent = entry->write.sequence;
     p->sent_count++;
     TAILQ_INSERT_TAIL(&p->sent, entry, link);
     return true;
@@ -416,12 +383,7 @@ static void replay_record(void *context, uint64_t sequence, struct span public_p
     if (event == NULL || !event_is_consent(event) ||
         !entry_from_event(e, entry, sequence, event, personal)) {
         free(entry);
-    } else if (row_gathers(entry) && gathered_has_room(&e->projection.gathered)) {
-        row_note(e, &entry->write);
-        rows_settle(e, sequence);
-        e->metrics.counters[COUNT_STORE_REPLAYED]++;
-        free(entry);
-    } else if (!row_gathers(entry) && rows_before(e, &entry->write) && projection_send(e, entry)) {
+    } else if (send_write(e, entry)) {
         e->metrics.counters[COUNT_STORE_REPLAYED]++;
     } else {
         e->projection.rewind = sequence;
@@ -454,8 +416,7 @@ static void catch_up(struct engine *e)
         p->cursor = p->rewind != 0 ? p->rewind : next;
         p->rewind = 0;
     }
-    rows_settle(e, p->cursor);
-    if (!rows_write(e, p->cursor > p->last_consent) || p->cursor <= p->last_consent)
+    if (p->cursor <= p->last_consent)
         return;
     if (nodes_trust(e))
         go_live(e);
@@ -468,9 +429,8 @@ uint64_t projection_next_us(const struct engine *e)
     const struct projection *p = &e->projection;
     bool behind =
         p->phase == STORE_CATCHING_UP && p->cursor <= p->last_consent && nodes_may_write(e);
-    uint64_t next_us = nodes_next_us(e), notices_us = notices_next_us(e), rows_us = rows_next_us(e);
+    uint64_t next_us = nodes_next_us(e), notices_us = notices_next_us(e);
     next_us = notices_us < next_us ? notices_us : next_us;
-    next_us = rows_us < next_us ? rows_us : next_us;
     return behind && next_us > e->now.mono_us + US_PER_MS ? e->now.mono_us + US_PER_MS : next_us;
 }
 
@@ -480,25 +440,19 @@ static void write_queued(struct engine *e)
     struct projection_entry *entry;
     while ((entry = TAILQ_FIRST(&p->queue)) != NULL && entry->write.sequence <= e->durable &&
            p->sent_count < WRITES_IN_FLIGHT) {
-        rows_settle(e, entry->write.sequence);
-        if (!rows_before(e, &entry->write))
-            break;
         TAILQ_REMOVE(&p->queue, entry, link);
-        if (!projection_send(e, entry)) {
+        if (!send_write(e, entry)) {
             TAILQ_INSERT_HEAD(&p->queue, entry, link);
             return;
         }
         p->queue_count--;
     }
-    rows_settle(e, entry != NULL && entry->write.sequence <= e->durable ? entry->write.sequence
-                                                                        : e->durable);
-    if (!rows_write(e, false) || entry != NULL || p->sent_count > 0 ||
-        e->durable < p->position_sent + POSITION_LAG)
+    if (entry != NULL || p->sent_count > 0 || e->durable < p->position_sent + POSITION_LAG)
         return;
     struct projection_entry *position = check_calloc(1, sizeof *position);
     position->write.kind = WRITE_POSITION;
     position->write.sequence = e->durable;
-    if (!projection_send(e, position))
+    if (!send_write(e, position))
         free(position);
 }
 
@@ -523,11 +477,9 @@ void engine_on_written(struct engine *e, uint64_t sequence, bool changed, struct
     CHECK(entry != NULL && entry->write.sequence == sequence);
     TAILQ_REMOVE(&p->sent, entry, link);
     p->sent_count--;
-    const struct consent_write *write = &entry->write;
-    p->acked = position_of_write(write);
+    p->applied = p->acked = sequence;
     p->has_acked = true;
-    if (write->kind != WRITE_OPT_OUTS)
-        p->applied = sequence;
+    const struct consent_write *write = &entry->write;
     if (write->kind == WRITE_LIFT_OPT_OUT) {
         again_written(e, write, changed);
         free(entry);

@@ -303,8 +303,7 @@ static void replay_plain(struct engine *e, uint64_t sequence, const Assent__V1__
         nodes_drop(&e->nodes.all, event->node_forgotten->node);
         return;
     case ASSENT__V1__EVENT__BODY_SNAPSHOT_HEAD:
-        e->projection.last_consent = e->projection.last_ordered =
-            event->snapshot_head->last_consent;
+        e->projection.last_consent = event->snapshot_head->last_consent;
         return;
     default:
         return;
@@ -315,7 +314,7 @@ static void replay(struct engine *e, uint64_t sequence, const Assent__V1__Event 
                    const Assent__V1__Personal *personal)
 {
     if (event_is_consent(event) && sequence != 0)
-        e->projection.last_consent = e->projection.last_ordered = sequence;
+        e->projection.last_consent = sequence;
     imports_replay(e, sequence, event);
     reputations_replay(e, sequence, event, personal);
     if (erasures_replay(e, sequence, event, personal)) {

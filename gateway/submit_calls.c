@@ -402,10 +402,8 @@ static enum call_result serve_import(const struct call *call)
     uint64_t ready_at;
     Assent__V1__ImportReply reply = ASSENT__V1__IMPORT_REPLY__INIT;
     if (!engine_import(server->engine, call->connection->client, request, call->now, &server->arena,
-                       &reply, &ready_at)) {
-        call->connection->retry_us = call->now.mono_us + US_PER_MS;
+                       &reply, &ready_at))
         return CALL_NOT_NOW;
-    }
     Assent__V1__Frame answer = answer_to(call, ASSENT__V1__FRAME__BODY_IMPORT_REPLY);
     answer.import_reply = &reply;
     connection_answer(call->connection, &answer, ready_at);

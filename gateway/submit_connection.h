@@ -54,11 +54,10 @@ struct connection {
     enum connection_state state;
     struct submit_server *server;
     struct link *link;
-    int64_t peer_uid;  /* of a Unix socket; -1 otherwise */
-    uint16_t client;   /* index, or CLIENT_OPERATOR; valid when OPEN */
-    bool stalled;      /* its next frame is a Submit that the engine cannot take now */
-    uint64_t retry_us; /* stalled: it is not tried again before */
-    bool shut;         /* CLOSING: everything is written, the peer's close is awaited */
+    int64_t peer_uid; /* of a Unix socket; -1 otherwise */
+    uint16_t client;  /* index, or CLIENT_OPERATOR; valid when OPEN */
+    bool stalled;     /* its next frame is a Submit that the engine cannot take now */
+    bool shut;        /* CLOSING: everything is written, the peer's close is awaited */
     struct buffer input;
     struct buffer held;               /* answers that are not durable yet, in order */
     struct buffer output;             /* the link's */

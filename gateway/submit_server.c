@@ -194,18 +194,7 @@ static void resume_stalled(struct submit_server *server, struct instant now)
         return;
     for (struct connection *connection = TAILQ_FIRST(&server->work); connection != NULL;
          connection = TAILQ_NEXT(connection, work))
-        connection->stalled = connection->stalled && connection->retry_us > now.mono_us;
-}
-
-/* Whose call waits for Redis is not asked at each turn, but at one that comes in time. */
-static void wake_for_stalled(struct submit_server *server)
-{
-    static const struct timeval soon = {.tv_usec = US_PER_MS};
-    const struct connection *connection;
-    TAILQ_FOREACH (connection, &server->work, work)
-        if (connection->stalled && connection->retry_us != 0 &&
-            !event_pending(server->sweep, EV_TIMEOUT, NULL))
-            CHECK(event_add(server->sweep, &soon) == 0);
+        connection->stalled = false;
 }
 
 void submit_server_turn(struct submit_server *server, struct instant now, uint64_t durable,
@@ -224,7 +213,6 @@ void submit_server_turn(struct submit_server *server, struct instant now, uint64
         again |= turn_connection(connection, now);
     }
     free_dead(server);
-    wake_for_stalled(server);
     if (again)
         event_active(server->sweep, 0, 0);
 }

@@ -22,9 +22,4 @@ static inline uint64_t consent_key(uint32_t scope, uint64_t number)
     return (uint64_t)scope << 50 | number;
 }
 
-static inline uint64_t number_of_key(uint64_t key)
-{
-    return key & ((1ull << 50) - 1);
-}
-
 #endif

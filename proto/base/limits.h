@@ -70,28 +70,24 @@
 #define CHECKPOINT_MS  1000 /* between two checkpoints while records come */
 
 /* Consent */
-#define SCOPES_RESERVED     16 /* numbers below are not given to brands and programs; consent/gate.h */
-#define CHECK_SCOPES_MAX    7     /* everything, erased, hold, brand, program, and two registers */
-#define ERASURES_MAX        64    /* under way; more are to be asked for again */
-#define ERASURES_REMEMBERED 1024  /* done, so that late receipts do not bring a number back */
-#define ERASURE_REQUEST_MAX 40    /* octets of a request's id */
-#define ERASED_STEPS_MAX    4096  /* records that one erased_records names */
-#define ERASURE_RETRY_MS    10000 /* after a file could not be read or written */
-#define CAP_PLACES_MAX      32    /* texts in the window of a frequency cap: a key in Redis each */
-#define CAP_WINDOW_MS_MIN   1000u
-#define CAP_WINDOW_MS_MAX   (90ull * 24 * 3600 * 1000)
-#define CONSENT_AGE_MS_MIN  (24ull * 3600 * 1000)
-#define CONSENT_AGE_MS_MAX  (3650ull * 24 * 3600 * 1000)
-#define CHECK_DAY_DIGITS    5   /* of a day since 1970: to the year 2243 */
-#define VERDICT_AGE_MAX_MS  50  /* P2: an older verdict is asked again */
-#define STORE_DEADLINE_MS   250 /* a reply that takes longer closes the connection */
-#define IMPORT_ROWS_MAX     512 /* rows in one call of an import: about half a ms of engine */
-#define IMPORT_GATHERED_ROWS                                                                       \
-    262144 /* rows that wait for others of their bucket before Redis has them */
-#define IMPORT_GATHER_MS       50   /* after the last row all are written */
-#define IMPORT_GATHERED_MS     5000 /* and no row waits longer than about so, while more come */
-#define IMPORT_FILE_SIZE       129  /* of its name, with the NUL; a longer one is cut */
-#define IMPORTS_REMEMBERED     64   /* imports that may be gone on with */
+#define SCOPES_RESERVED        16 /* numbers below are not given to brands and programs; consent/gate.h */
+#define CHECK_SCOPES_MAX       7  /* everything, erased, hold, brand, program, and two registers */
+#define ERASURES_MAX           64 /* under way; more are to be asked for again */
+#define ERASURES_REMEMBERED    1024  /* done, so that late receipts do not bring a number back */
+#define ERASURE_REQUEST_MAX    40    /* octets of a request's id */
+#define ERASED_STEPS_MAX       4096  /* records that one erased_records names */
+#define ERASURE_RETRY_MS       10000 /* after a file could not be read or written */
+#define CAP_PLACES_MAX         32 /* texts in the window of a frequency cap: a key in Redis each */
+#define CAP_WINDOW_MS_MIN      1000u
+#define CAP_WINDOW_MS_MAX      (90ull * 24 * 3600 * 1000)
+#define CONSENT_AGE_MS_MIN     (24ull * 3600 * 1000)
+#define CONSENT_AGE_MS_MAX     (3650ull * 24 * 3600 * 1000)
+#define CHECK_DAY_DIGITS       5   /* of a day since 1970: to the year 2243 */
+#define VERDICT_AGE_MAX_MS     50  /* P2: an older verdict is asked again */
+#define STORE_DEADLINE_MS      250 /* a reply that takes longer closes the connection */
+#define IMPORT_ROWS_MAX        512 /* rows in one call of an import: about half a ms of engine */
+#define IMPORT_FILE_SIZE       129 /* of its name, with the NUL; a longer one is cut */
+#define IMPORTS_REMEMBERED     64  /* imports that may be gone on with */
 #define DOUBTFUL_MAX           65536 /* opt-outs that another gateway may have confirmed; more are not */
 #define STOP_HOLD_MS           1000 /* P3: deliver_sm_resp waits this long for Redis */
 #define DENY_GRACE_MS          1000 /* a number stays in the deny set so long after Redis has it */

@@ -13,7 +13,7 @@
 #define AGAIN_US      (2 * US_PER_S) /* until a client asks again that had no answer */
 #define REGISTER_DAYS 31 /* by law, a copy of the do-not-call register counts for so long */
 
-static event_run step, strike;
+static event_run step;
 
 static void draw_kind(struct world *w, struct file *f)
 {
@@ -24,8 +24,6 @@ static void draw_kind(struct world *w, struct file *f)
     f->kind = kinds[rng_below(rng, sizeof kinds / sizeof kinds[0])];
     f->program =
         f->kind == ASSENT__V1__IMPORT_KIND__IMPORT_OPT_IN && rng_chance(rng, 500000) ? 3 : 1;
-    if (f->kind == ASSENT__V1__IMPORT_KIND__IMPORT_LITIGATORS && rng_chance(rng, 500000))
-        f->first_row = IMPORT_TIMED_ROWS + 1;
 }
 
 /* A consent is of some day; a new owner's, of about today. */
@@ -51,7 +49,6 @@ void files_begin(struct world *w)
     for (uint32_t i = 0; i < w->plan.files; i++) {
         struct file *f = &w->people.files[i];
         bool is_register = i == 0 && w->plan.registers;
-        f->first_row = 2; /* after the line that names the columns */
         if (is_register)
             draw_register(w, f);
         else
@@ -69,6 +66,7 @@ void files_begin(struct world *w)
 
 /* ---- calls ---- */
 
+/* The rows after the line that names the columns: 2 and on. */
 static size_t fill_rows(struct world *w, const struct file *f, Assent__V1__ImportRequest *in,
                         uint64_t numbers[ROWS_A_CALL],
                         Assent__V1__ImportColumns columns[ROWS_A_CALL],
@@ -76,9 +74,8 @@ static size_t fill_rows(struct world *w, const struct file *f, Assent__V1__Impor
 {
     static char source[] = "paper", evidence[] = "sheet 12";
     size_t count = 0;
-    in->first_row = f->next_row < f->first_row ? f->first_row : f->next_row;
-    for (uint64_t row = in->first_row - f->first_row; row < f->rows && count < ROWS_A_CALL;
-         row++, count++) {
+    in->first_row = f->next_row < 2 ? 2 : f->next_row;
+    for (uint64_t row = in->first_row - 2; row < f->rows && count < ROWS_A_CALL; row++, count++) {
         numbers[count] = w->people.numbers[f->numbers[row]];
         assent__v1__import_columns__init(&columns[count]);
         columns[count].source = source;
@@ -153,7 +150,7 @@ static bool is_recorded(const struct disk *d, uint64_t import, uint64_t row)
 void files_told(struct world *w, uint32_t index, uint64_t import, uint64_t next_row)
 {
     struct file *f = &w->people.files[index];
-    for (uint64_t row = f->first_row; row < next_row; row++)
+    for (uint64_t row = 2; row < next_row; row++)
         if (!is_recorded(&w->gw->disk, import, row))
             world_fail(w, "P5", "row %llu of file %u is told to be recorded, and is not durable",
                        (unsigned long long)row, index);
@@ -161,18 +158,6 @@ void files_told(struct world *w, uint32_t index, uint64_t import, uint64_t next_
     f->next_row = next_row;
     f->waits = false;
     f->ended = f->ended || f->ends;
-}
-
-/* While rows wait for others of their bucket. */
-static void strike(struct world *w, struct event *e)
-{
-    (void)e;
-    if (w->healing)
-        return;
-    if (w->plan.redis_fault_us != 0 && rng_chance(&w->people_rng, 500000))
-        redis_fault(w);
-    else if (w->plan.crash_us != 0 && w->gw->engine != NULL && w->gw->crash_in == 0)
-        w->gw->crash_in = 1;
 }
 
 static void take_reply(struct world *w, uint32_t index, const Assent__V1__ImportReply *reply,
@@ -194,9 +179,6 @@ static void take_reply(struct world *w, uint32_t index, const Assent__V1__Import
         return;
     }
     f->waits = true;
-    if (reply->next_row > f->first_row && rng_chance(&w->people_rng, 200000))
-        world_at(w, rng_below(&w->people_rng, 3 * IMPORT_GATHER_MS * US_PER_MS / 2), strike, 0, 0,
-                 0);
     people_tell_file(w, index, reply->import, reply->next_row, ready_at);
 }
 
@@ -249,7 +231,7 @@ void files_end(struct world *w)
 {
     for (uint32_t i = 0; i < w->people.file_count; i++) {
         const struct file *f = &w->people.files[i];
-        for (uint64_t row = f->first_row; row < f->first_row + f->rows && f->ended; row++)
+        for (uint64_t row = 2; row < f->rows + 2 && f->ended; row++)
             if (!is_recorded(&w->gateways[f->gateway].disk, f->import, row))
                 world_fail(w, "P5", "row %llu of file %u (import %llu) is lost, its end was told",
                            (unsigned long long)row, i, (unsigned long long)f->import);

@@ -83,7 +83,6 @@ static const struct {
     [PLANT_IMPORT_LIFTS] = {"import_lifts", "P3", false},
     [PLANT_REGISTER_AGELESS] = {"register_ageless", "P1", false},
     [PLANT_NO_UNMARKED] = {"no_unmarked", "P1", true},
-    [PLANT_ROWS_FORGOTTEN] = {"rows_forgotten", "P3", false},
     [PLANT_FORESIGHT_BLIND] = {"foresight_blind", "P1 P3", false},
     [PLANT_FORESIGHT_TAKES] = {"foresight_takes", "P1", false},
     [PLANT_ERASED_OPT_OUT_LOST] = {"erased_opt_out_lost", "P1 P3", false},

@@ -1194,31 +1194,8 @@ static void note_erased(struct world *w, uint64_t number, uint64_t at_us)
     erasures_executed(w, number);
 }
 
-/* A row of an import is in Redis with others of its bucket: durable records say so. */
-static void executed_row(struct world *w, uint64_t key)
-{
-    bool said = false;
-    for (uint64_t i = 1; i <= w->gw->disk.durable; i++) {
-        struct record *r = &w->gw->disk.records[i];
-        struct fact *f = &r->fact;
-        if (f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT || f->import == 0 ||
-            f->number != number_of_key(key) || !facts_name_scope(f, (uint16_t)(key >> 50)))
-            continue;
-        said = f->executed = true;
-        if (r->executed_us == 0)
-            r->executed_us = w->now_us;
-        note_move(w, key, moved_us(r), true);
-    }
-    if (!said)
-        world_fail(w, "P3", "Redis has a row of an import that no durable record says");
-}
-
 void oracle_executed_write(struct world *w, const struct consent_write *write)
 {
-    for (unsigned i = 0; write->kind == WRITE_OPT_OUTS && i < write->member_count; i++)
-        executed_row(w, write->members[i]);
-    if (write->kind == WRITE_OPT_OUTS)
-        return;
     if (write->sequence > w->gw->disk.durable) {
         world_fail(w, "P3", "Redis has consent record %llu, which is not durable",
                    (unsigned long long)write->sequence);

@@ -366,18 +366,15 @@ static void execute_write(struct world *w, struct command *c)
             break;
         case WRITE_ERASE:
         case WRITE_ERASED:
-        case WRITE_OPT_OUTS:
         case WRITE_POSITION:
             break;
         }
     }
-    for (unsigned i = 0; write->kind == WRITE_OPT_OUTS && i < write->member_count; i++)
-        set_add(&d->opt_out, write->members[i]);
     if (write->kind == WRITE_ERASE)
         erase_number(d, write);
     else if (write->kind == WRITE_ERASED)
         set_add(&d->opt_out, write->member);
-    move_position(w, position_of_write(write), true);
+    move_position(w, write->sequence, true);
     oracle_executed_write(w, write);
     if (write->kind == WRITE_OPT_OUT && w->plan.gateways > 1)
         put_notice(w, write);
@@ -483,7 +480,7 @@ static void execute_up_to(struct world *w, size_t end)
             break;
         case COMMAND_WRITE:
             if (is_refused(w, r, c))
-                move_position(w, position_of_write(&c->write), false);
+                move_position(w, c->write.sequence, false);
             else
                 execute_write(w, c);
             break;

@@ -540,8 +540,7 @@ struct promise_to_tell { /* an answer that waits for the ledger */
 struct file { /* to be imported: files.c */
     Assent__V1__ImportKind kind;
     uint32_t program, gateway, life, rows, numbers[SIM_FILE_ROWS], days_ago[SIM_FILE_ROWS];
-    uint32_t copied_days_ago; /* a register */
-    uint32_t first_row;
+    uint32_t copied_days_ago;       /* a register */
     bool begun, waits, ends, ended; /* waits: for an answer to be durable; ended: so it was told */
     uint64_t import, next_row;      /* as it was told; 0: it will ask */
 };

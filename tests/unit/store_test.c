@@ -423,27 +423,6 @@ static void an_old_start_lifts_what_is_known_alone(void **state)
     close_world();
 }
 
-/* Members of one bucket in one command, and a position that is not theirs. */
-static void rows_of_a_bucket_are_one_write(void **state)
-{
-    (void)state;
-    open_world();
-    struct consent_write rows = {.kind = WRITE_OPT_OUTS, .sequence = 7, .position = 40};
-    for (uint64_t number = NUMBER; rows.member_count < WRITE_MEMBERS_MAX; number++)
-        if (store_bucket(number, BUCKETS) == store_bucket(NUMBER, BUCKETS))
-            rows.members[rows.member_count++] = consent_key(9, number);
-    rows.number = NUMBER;
-    put(rows);
-    assert_int_equal(world.sequence, 7);
-    for (unsigned i = 0; i < WRITE_MEMBERS_MAX; i++)
-        assert_int_equal(ask(make_check(1, number_of_key(rows.members[i]), false)),
-                         VERDICT_OPTED_OUT);
-    close_world();
-    open_world();
-    assert_int_equal(world.applied, 40);
-    close_world();
-}
-
 static void put_many(uint64_t first, uint64_t number, size_t count)
 {
     struct consent_write write = {.kind = WRITE_OPT_OUT, .scopes = {5}, .scope_count = 1};
@@ -622,7 +601,7 @@ static const struct nodes_look *beat(uint64_t number)
     return beat_as(&b);
 }
 
-static void put_position(uint64_t sequence)
+static void write_position(uint64_t sequence)
 {
     put((struct consent_write){.kind = WRITE_POSITION, .sequence = sequence});
 }
@@ -636,7 +615,7 @@ static void a_beat_shows_all_nodes_at_one_instant(void **state)
     assert_int_equal(beat_as(&only_looks)->self.beat, 0);
     uint64_t history = world.look.history;
     assert_true(history != 0);
-    put_position(41);
+    write_position(41);
     redis_server_say(&redis, "HSET assent:nodes gw2 \"70 00000000000000ff o\" stray nonsense");
     redis_server_say(&redis, "HSET assent:applied gw2 \"17 another\"");
     beat(99);
@@ -680,11 +659,11 @@ static void lost_writes_end_the_connection(void **state)
 {
     (void)state;
     open_world();
-    put_position(41);
+    write_position(41);
     uint64_t history = beat(100)->history;
     redis_server_say(&redis, "FLUSHALL");
     assert_lost("Redis has been emptied or restored while it ran", history);
-    put_position(42);
+    write_position(42);
     history = beat(202)->history;
     redis_server_say(&redis, "HDEL assent:applied gw1");
     assert_lost("Redis has lost writes that it had acknowledged", history);
@@ -1727,7 +1706,6 @@ int main(void)
         WITH_REDIS(a_start_lifts_nothing_that_came_after_it),
         WITH_REDIS(a_start_lifts_the_scopes_that_it_came_after),
         WITH_REDIS(an_old_start_lifts_what_is_known_alone),
-        WITH_REDIS(rows_of_a_bucket_are_one_write),
         WITH_REDIS(writes_share_a_batch),
         WITH_REDIS(a_question_ends_a_batch),
         WITH_REDIS(a_refused_batch_leaves_nothing),
