@@ -22,6 +22,22 @@
 
 /* ---- finding ---- */
 
+/* Where their fingerprint went on to deny after an erasure before: this one says anew whether it does. The START that
+ * may have lifted it goes too, and a Redis that comes back empty would be told of it again. */
+static bool is_place_of(const struct person_mark *person, const struct record_peek *peek)
+{
+    struct person_mark mark;
+    if (peek->body != ASSENT__V1__EVENT__BODY_ERASED_RECORDS)
+        return false;
+    Assent__V1__ErasedRecords *body =
+        assent__v1__erased_records__unpack(NULL, peek->octets.length, peek->octets.data);
+    bool theirs = body != NULL && person_mark_read(body->person.data, body->person.len, &mark) &&
+                  person_mark_equal(&mark, person);
+    if (body != NULL)
+        assent__v1__erased_records__free_unpacked(body, NULL);
+    return theirs;
+}
+
 /* A message's later records name its id: where one of them has a personal part, it is the person's too. */
 static bool is_about(const struct person_mark *person, struct table *messages,
                      const struct ledger_record *record)
@@ -33,7 +49,8 @@ static bool is_about(const struct person_mark *person, struct table *messages,
         return is_theirs;
     if (is_theirs && peek.body == ASSENT__V1__EVENT__BODY_ACCEPTED)
         *table_put(messages, record->sequence) = 1;
-    return is_theirs || (peek.message != 0 && table_find(messages, peek.message) != NULL);
+    return is_theirs || is_place_of(person, &peek) ||
+           (peek.message != 0 && table_find(messages, peek.message) != NULL);
 }
 
 /* The oldest record that is kept. */

@@ -11,9 +11,9 @@
 #include "consent/person.h"
 #include "proto/base/err.h"
 
-/* Calls `found` for each record below `until` with a personal part that holds the person's number, or that is
- * about a message to it, in ascending order; it gives false to stop (ERR_IO then). `progress` now and then,
- * with records read. */
+/* Calls `found` for each record below `until` with a personal part that holds the person's number, that is about a
+ * message to it, or that says where the fingerprint of an erasure before denies, in ascending order; it gives false to
+ * stop (ERR_IO then). `progress` now and then, with records read. */
 struct erase_search {
     const char *directory;
     struct person_mark person;

@@ -983,6 +983,7 @@ void reputation_reported(struct engine *e, struct message *m, const Assent__V1__
 /* `number` 0: erased. */
 void reputation_opted_out(struct engine *e, uint64_t number, const Assent__V1__OptedOut *body,
                           uint64_t wall_ms);
+void reputations_erase(struct engine *e, const struct person_mark *person);
 void reputation_complained(struct engine *e, const char *sender, const char *carrier,
                            uint64_t wall_ms);
 /* It may not be written: its sender is paused at its carrier. What has begun is not held. */

@@ -387,6 +387,7 @@ static void forget(struct engine *e, const struct person_mark *person)
     reviews_erase(e, person);
     vacancies_erase(e, person);
     complaints_erase(e, person);
+    reputations_erase(e, person);
     struct part_set *set = reassembly_oldest(e->reassembly), *after;
     for (; set != NULL; set = after) {
         after = reassembly_after(set);

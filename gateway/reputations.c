@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consent/person.h"
 #include "gateway/engine_state.h"
 #include "proto/base/check.h"
 
@@ -30,7 +31,7 @@ struct reputation {
     uint64_t count, texts;
     uint64_t paused_wall_ms, paused_record; /* and since when */
     struct parking parking;
-    uint32_t persons[REPUTATION_PERSONS]; /* keyed hashes: a ring */
+    uint32_t persons[REPUTATION_PERSONS]; /* of their fingerprints: a ring; 0: nobody */
     unsigned next_person;
 };
 
@@ -284,10 +285,17 @@ static bool has_texts(const struct reputation *r)
            reputation_texts(r->windows[ASSENT__V1__REPUTATION_WINDOW__WINDOW_DAY].totals) > 0;
 }
 
-/* False: it was counted. */
-static bool is_another(const struct engine *e, struct reputation *r, uint64_t number)
+/* Of the fingerprint, so that an erasure finds it where the number is not known any more. */
+static uint32_t short_mark(const struct person_mark *person)
 {
-    uint32_t person = (uint32_t)hash64(&e->key, &number, sizeof number) | 1;
+    return (uint32_t)person->low | 1;
+}
+
+/* False: it was counted. */
+static bool is_another(struct reputation *r, uint64_t number)
+{
+    struct person_mark mark = person_mark(number);
+    uint32_t person = short_mark(&mark);
     for (unsigned i = 0; i < REPUTATION_PERSONS && number != 0; i++)
         if (r->persons[i] == person)
             return false;
@@ -306,8 +314,18 @@ void reputation_opted_out(struct engine *e, uint64_t number, const Assent__V1__O
         return;
     struct reputation *r = find(e, (uint16_t)carrier, body->sender);
     roll(r, wall_ms);
-    if (has_texts(r) && is_another(e, r, number))
+    if (has_texts(r) && is_another(r, number))
         count(e, r, REPUTATION_OPT_OUTS, wall_ms);
+}
+
+/* Whoever opts out again later is counted again. */
+void reputations_erase(struct engine *e, const struct person_mark *person)
+{
+    uint32_t mark = short_mark(person);
+    for (unsigned i = 0; i < e->reputations->count; i++)
+        for (unsigned p = 0; p < REPUTATION_PERSONS; p++)
+            if (e->reputations->rows[i]->persons[p] == mark)
+                e->reputations->rows[i]->persons[p] = 0;
 }
 
 /* Where nobody says by which carrier the text came, it may have been any. */

@@ -8,6 +8,7 @@
 
 #include "gateway/cli/cli.h"
 #include "gateway/cli/diagnosis.h"
+#include "gateway/cli/erased_by.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/json.h"
 #include "gateway/cli/ledger_pass.h"
@@ -43,6 +44,8 @@ struct diagnosis {
     struct tally tallies[SPANS];
     struct table open; /* messages that went to the carrier, until they end: ids -> 1 */
     uint64_t sender_texts, sender_opt_outs; /* of the last day */
+    bool destroyed;                         /* what was personal in the message; */
+    struct erased_by erased;                /* by which erasure, 0: the ledger does not say */
     struct ledger_filter *filter;           /* of pass 1 */
     struct arena arena;
 };
@@ -191,6 +194,7 @@ static bool find(void *context, const struct ledger_record *record)
     if (event != NULL && is_the_one(d, record->sequence, event, personal)) {
         ledger_filter_message(d->filter, record->sequence);
         take_accepted(d, record->sequence, event);
+        d->destroyed = record->commitment.length > 0 && record->personal_part.length == 0;
     } else if (event != NULL && event->message != 0 && event->message == d->sending.message) {
         take_event(d, event);
     }
@@ -262,7 +266,7 @@ static void print_others(const struct diagnosis *d)
 
 static void print_message(const struct diagnosis *d)
 {
-    char when[WHEN_TEXT_SIZE];
+    char when[WHEN_TEXT_SIZE], text[ERASED_BY_SIZE];
     const struct sending *s = &d->sending;
     printf("message       #%" PRIu64 ", accepted %s, %u part%s, %u attempt%s", s->message,
            when_text(s->accepted_ms, when), s->parts, s->parts == 1 ? "" : "s", s->attempts,
@@ -272,6 +276,8 @@ static void print_message(const struct diagnosis *d)
     if (s->ended)
         printf(", ended %s", when_text(s->ended_ms, when));
     printf("\n");
+    if (d->erased.erasure != 0)
+        printf("personal part %s\n", erased_by_text(&d->erased, text));
     if (s->command_status != 0)
         printf("status        0x%08x %s\n", s->command_status,
                status_name(s->command_status) ? status_name(s->command_status)
@@ -306,14 +312,16 @@ static void print_json(const struct diagnosis *d)
     for (unsigned i = 0; i < DIAGNOSIS_LANGUAGES; i++)
         json_object_set_new(answers, diagnosis_languages[i],
                             json_string(cause_for_customer(cause, i)));
-    json_line(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "cause",
-                        cause_name(cause), "words", cause_words(cause), "sureness",
-                        sureness_name(cause_sureness(cause)), "advice", cause_advice(cause),
-                        "message", (json_int_t)d->sending.message, "not_before_wall_ms",
-                        (json_int_t)(d->sending.ended ? 0 : d->sending.due_ms), "carrier_delivered",
-                        (json_int_t)crowd.delivered, "carrier_failed", (json_int_t)crowd.failed,
-                        "sender_opt_outs", (json_int_t)d->sender_opt_outs, "tell", answers),
-              stdout);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "cause", cause_name(cause), "words",
+        cause_words(cause), "sureness", sureness_name(cause_sureness(cause)), "advice",
+        cause_advice(cause), "message", (json_int_t)d->sending.message, "not_before_wall_ms",
+        (json_int_t)(d->sending.ended ? 0 : d->sending.due_ms), "carrier_delivered",
+        (json_int_t)crowd.delivered, "carrier_failed", (json_int_t)crowd.failed, "sender_opt_outs",
+        (json_int_t)d->sender_opt_outs, "tell", answers);
+    if (d->erased.erasure != 0)
+        json_object_set_new(object, "destroyed", erased_by_json(&d->erased));
+    json_line(object, stdout);
 }
 
 static int diagnose_carrier(struct diagnosis *d, const char *directory)
@@ -376,6 +384,8 @@ static int run(struct diagnosis *d, const char *directory, const char *language,
     }
     if (d->sending.message != 0 && !compare_others(d, directory))
         return EXIT_REFUSED;
+    if (d->destroyed)
+        (void)erased_by_find(directory, d->message, &d->erased);
     if (json)
         print_json(d);
     else

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gateway/cli/json.h"
 #include "proto/base/limits.h"
 
 struct erased_by {
@@ -17,8 +18,17 @@ struct erased_by {
 /* False: no erasure names record `sequence`, or the ledger cannot be read, which is complained of. */
 bool erased_by_find(const char *directory, uint64_t sequence, struct erased_by *ret_by);
 
+/* The same for whoever asks about many: all that erasures name is read once. NULL: the ledger cannot be read. */
+struct erased_parts;
+struct erased_parts *erased_parts_read(const char *directory);
+void erased_parts_free(struct erased_parts *parts);
+bool erased_parts_find(const struct erased_parts *parts, uint64_t sequence,
+                       struct erased_by *ret_by);
+
 #define ERASED_BY_SIZE 160
 /* "existed, unaltered; destroyed at T by request R (erasure #N)" */
 char *erased_by_text(const struct erased_by *by, char out[ERASED_BY_SIZE]);
+/* An object of request, text, wall_ms and erasure. */
+json_t *erased_by_json(const struct erased_by *by);
 
 #endif

@@ -11,6 +11,7 @@
 #include "consent/ledger_checkpoint.h"
 #include "consent/record_peek.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/erased_by.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/export_case.h"
 #include "gateway/cli/export_out.h"
@@ -48,7 +49,8 @@ struct export_job {
     struct arena arena;
     struct row_maker *maker;
     const struct export_out *out;
-    const char *path; /* NULL: standard output */
+    const char *directory, *path; /* path NULL: standard output */
+    struct erased_parts *erased;  /* read when the first destroyed part is met */
     bool begun;
     struct progress progress;
     uint64_t records, read, rows; /* there are, about; were looked at; were written */
@@ -148,13 +150,31 @@ static bool concerns(struct export_job *job, uint64_t sequence, const Assent__V1
 
 /* Reading ------------------------------------------------------------------------------------- */
 
+/* By which request the record's personal part was destroyed, into `out`; "" where it is there, or there was none.
+ * False: the ledger cannot be read. Who has erased nobody pays for no pass. */
+static bool tell_erasure(struct export_job *job, const struct ledger_record *record,
+                         char out[ERASED_BY_SIZE])
+{
+    struct erased_by by;
+    out[0] = '\0';
+    if (record->commitment.length == 0 || record->personal_part.length > 0)
+        return true;
+    if (job->erased == NULL)
+        job->erased = erased_parts_read(job->directory);
+    if (job->erased != NULL && erased_parts_find(job->erased, record->sequence, &by))
+        erased_by_text(&by, out);
+    return job->erased != NULL;
+}
+
 static bool write_row(struct export_job *job, const struct ledger_record *record,
                       const Assent__V1__Event *event, const Assent__V1__Personal *personal)
 {
     const char *program =
         event->program <= SCOPE_MAX && job->names[event->program] ? job->names[event->program] : "";
+    char erasure[ERASED_BY_SIZE];
     job->rows++;
-    return job->out->row(row_make(job->maker, record->sequence, event, personal, program));
+    return tell_erasure(job, record, erasure) &&
+           job->out->row(row_make(job->maker, record->sequence, event, personal, program, erasure));
 }
 
 static bool select_record(struct export_job *job, const struct ledger_record *record)
@@ -206,6 +226,7 @@ static bool begin(void *context)
 /* Names of programs are told by records of any time. */
 static bool read_all(struct export_job *job, const char *directory, bool wants_progress)
 {
+    job->directory = directory;
     const struct filter *filter = &job->filter;
     job->chosen = ledger_filter_new();
     ledger_filter_number(job->chosen, filter->number);
@@ -234,6 +255,7 @@ static int run(struct export_job *job, const char *directory, bool progress)
     if (job->begun)
         good = job->out->end() && good;
     row_maker_free(job->maker);
+    erased_parts_free(job->erased);
     arena_release(&job->arena);
     table_release(&job->messages);
     for (size_t i = 0; i <= SCOPE_MAX; i++)

@@ -411,6 +411,12 @@ static void set_personal(struct row_maker *m, const Assent__V1__Event *event,
     }
 }
 
+static void tell_destroyed(struct row_maker *m, const char *destroyed)
+{
+    tell_text(m, m->details_used > 1 ? ",\"destroyed\":" : "\"destroyed\":");
+    tell_quoted(m, destroyed, strlen(destroyed));
+}
+
 static void set_time(struct row_maker *m, uint64_t wall_ms)
 {
     if (m->when[0] == '\0' || m->second != wall_ms / 1000) {
@@ -426,7 +432,7 @@ static void set_time(struct row_maker *m, uint64_t wall_ms)
 
 const struct cell *row_make(struct row_maker *maker, uint64_t sequence,
                             const Assent__V1__Event *event, const Assent__V1__Personal *personal,
-                            const char *program)
+                            const char *program, const char *destroyed)
 {
     bool is_message = event->body_case == ASSENT__V1__EVENT__BODY_ACCEPTED;
     const char *kind = event_kind(event);
@@ -446,6 +452,8 @@ const struct cell *row_make(struct row_maker *maker, uint64_t sequence,
     set_body(maker, event);
     if (personal != NULL)
         set_personal(maker, event, personal);
+    if (destroyed[0] != '\0')
+        tell_destroyed(maker, destroyed);
     if (maker->details_used > 1) {
         tell(maker, "}", 1);
         set(maker, COLUMN_DETAILS, maker->details, maker->details_used);

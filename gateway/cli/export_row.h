@@ -50,9 +50,10 @@ void row_maker_free(struct row_maker *maker);
 const char *column_name(enum column column);
 bool column_is_integer(enum column column);
 
-/* The cells live until the next call. `program`: its name or "". `personal` may be NULL. */
+/* The cells live until the next call. `program`: its name or "". `personal` may be NULL; `destroyed`: by which
+ * erasure it is, or "". */
 const struct cell *row_make(struct row_maker *maker, uint64_t sequence,
                             const Assent__V1__Event *event, const Assent__V1__Personal *personal,
-                            const char *program);
+                            const char *program, const char *destroyed);
 
 #endif

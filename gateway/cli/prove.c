@@ -52,12 +52,8 @@ static bool read_record(const struct prove *prove, uint64_t sequence, struct led
 static void add_erasure(const struct prove *prove, json_t *object, uint64_t sequence)
 {
     struct erased_by by;
-    char text[ERASED_BY_SIZE];
     if (erased_by_find(prove->directory, sequence, &by))
-        json_object_set_new(object, "destroyed",
-                            json_pack("{s:s, s:s, s:I, s:I}", "request", by.request, "text",
-                                      erased_by_text(&by, text), "wall_ms", (json_int_t)by.wall_ms,
-                                      "erasure", (json_int_t)by.erasure));
+        json_object_set_new(object, "destroyed", erased_by_json(&by));
 }
 
 static int prove_inclusion(const struct prove *prove, uint64_t sequence, struct span note,

@@ -120,7 +120,17 @@ def the_record_holds(world, sequence):
     assert json.loads(proof.read_text())["destroyed"]["erasure"] == sequence
     asked = world.cli("trace", "--is-text", SECRET, f"#{message}", check=False)
     assert "by request GDPR-2026/17" in asked.stderr, asked
-    say("verify and tests/verify.py: every record existed, unaltered; trace tells by which request it was destroyed")
+    told = [json.loads(line) for line in world.cli("export", "--format", "jsonl").stdout.splitlines()]
+    row = next(row for row in told if row["sequence"] == message)
+    assert "destroyed at " in row["details"]["destroyed"], row
+    assert f"by request GDPR-2026/17 (erasure #{sequence})" in row["details"]["destroyed"], row
+    assert not [row for row in told if row["kind"] == "erased_records" and "destroyed" in row["details"]], told
+    why = world.cli("diagnose", f"#{message}").stdout
+    assert "destroyed at " in why and f"by request GDPR-2026/17 (erasure #{sequence})" in why, why
+    why = json.loads(world.cli("diagnose", "--json", f"#{message}").stdout)
+    assert why["destroyed"]["request"] == "GDPR-2026/17" and why["destroyed"]["wall_ms"] > 0, why
+    say("verify and tests/verify.py: every record existed, unaltered; trace, export and diagnose tell by which "
+        "request it was destroyed")
 
 
 def killed_half_way(world, handset):

@@ -252,13 +252,29 @@ uint64_t record_number(const struct record *r)
     return number;
 }
 
+/* Where their fingerprint denies since an erasure before. */
+static bool is_place_of(const struct person_mark *person, const struct record *r)
+{
+    struct person_mark mark;
+    struct span octets = record_public(r);
+    if (r->fact.body != ASSENT__V1__EVENT__BODY_ERASED_RECORDS)
+        return false;
+    Assent__V1__Event *event = assent__v1__event__unpack(NULL, octets.length, octets.data);
+    const ProtobufCBinaryData *named = &event->erased_records->person;
+    bool theirs =
+        person_mark_read(named->data, named->len, &mark) && person_mark_equal(&mark, person);
+    assent__v1__event__free_unpacked(event, NULL);
+    return theirs;
+}
+
 /* By its own number, or by that of the message that it names. */
 static bool is_persons(struct world *w, const struct person_mark *person, const struct record *r)
 {
     const struct record *of = disk_accepted(w, r->fact.message);
     uint64_t number = record_number(r), of_message = of != NULL ? record_number(of) : 0;
-    return r->personal_length > 0 && ((number != 0 && person_is(person, number)) ||
-                                      (of_message != 0 && person_is(person, of_message)));
+    return r->personal_length > 0 &&
+           ((number != 0 && person_is(person, number)) || is_place_of(person, r) ||
+            (of_message != 0 && person_is(person, of_message)));
 }
 
 static void look_for_person(struct world *w, struct event *e)

@@ -1447,19 +1447,6 @@ bool oracle_settled(struct world *w)
     return unsettled(w) == NULL;
 }
 
-/* Who was erased twice: the START that lifted the opt-out kept of the first time was destroyed the second time. A
- * Redis that comes back empty is told of that opt-out again, and denies until the next START. */
-static bool start_is_destroyed(const struct world *w, uint64_t key)
-{
-    uint32_t erasures = 0;
-    for (uint64_t i = 1; i < w->gw->disk.next; i++) {
-        const struct fact *f = &w->gw->disk.records[i].fact;
-        erasures += f->body == ASSENT__V1__EVENT__BODY_ERASED &&
-                    consent_member(SCOPE_ERASED, f->number) == key;
-    }
-    return erasures > 1;
-}
-
 /* P3, the other way round: Redis holds nothing that no record says. */
 static void check_nothing_made_up(struct world *w)
 {
@@ -1473,8 +1460,7 @@ static void check_nothing_made_up(struct world *w)
     }
     for (size_t i = 0; i < w->server.now.opt_out.count; i++) {
         uint64_t key = w->server.now.opt_out.members[i];
-        if (!set_has(&opt_outs, key) && !facts_deny(w, &w->oracle.other_gateways, key) &&
-            !start_is_destroyed(w, key))
+        if (!set_has(&opt_outs, key) && !facts_deny(w, &w->oracle.other_gateways, key))
             world_fail(w, "P3", "Redis holds an opt-out that no ledger says: %llx",
                        (unsigned long long)key);
     }

@@ -124,6 +124,43 @@ static void the_records_of_a_person_are_found(void **state)
     assert_int_equal(found_count, 3);
 }
 
+/* The place of a fingerprint that an erasure kept. */
+static void append_place(struct ledger *ledger, uint64_t number)
+{
+    uint8_t public_part[256], personal_part[256], octets[PERSON_KEY_SIZE];
+    struct person_mark person = person_mark(number);
+    person_mark_write(&person, octets);
+    Assent__V1__ErasedRecords body = ASSENT__V1__ERASED_RECORDS__INIT;
+    body.person.data = octets;
+    body.person.len = sizeof octets;
+    body.kept_opt_out = true;
+    Assent__V1__Event event = ASSENT__V1__EVENT__INIT;
+    event.body_case = ASSENT__V1__EVENT__BODY_ERASED_RECORDS;
+    event.erased_records = &body;
+    Assent__V1__ErasedPlace place = ASSENT__V1__ERASED_PLACE__INIT;
+    place.buckets = 64;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    personal.erased = &place;
+    ledger_append(ledger, span_of(public_part, assent__v1__event__pack(&event, public_part)),
+                  span_of(personal_part, assent__v1__personal__pack(&personal, personal_part)));
+}
+
+static void what_an_erasure_before_kept_is_found(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger();
+    append_place(ledger, OTHER);
+    append_place(ledger, PERSON);
+    append(ledger, ASSENT__V1__EVENT__BODY_ACCEPTED, 0, PERSON, SECRET);
+    append_place(ledger, PERSON);
+    settle_ledger(ledger);
+    ledger_close(ledger);
+    find(4); /* its own comes behind it */
+    static const uint64_t theirs[] = {2, 3};
+    assert_int_equal(found_count, 2);
+    assert_memory_equal(found, theirs, sizeof theirs);
+}
+
 static void nothing_of_them_is_left_and_every_leaf_is(void **state)
 {
     (void)state;
@@ -256,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_records_of_a_person_are_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_an_erasure_before_kept_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_of_them_is_left_and_every_leaf_is, setup, teardown),
         cmocka_unit_test_setup_teardown(records_that_are_not_there_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(any_step_may_fail, setup, teardown),

@@ -661,6 +661,54 @@ static void a_snapshot_counts_the_same(void **state)
     world_release(&w);
 }
 
+/* Of whom a snapshot holds a mark. */
+static bool count_persons(void *context, struct span public_part, struct span personal_part)
+{
+    (void)personal_part;
+    size_t *count = context;
+    Assent__V1__Event *event =
+        assent__v1__event__unpack(NULL, public_part.length, public_part.data);
+    if (event->body_case == ASSENT__V1__EVENT__BODY_SEEN_REPUTATION)
+        *count += event->seen_reputation->n_persons;
+    assent__v1__event__free_unpacked(event, NULL);
+    return true;
+}
+
+static size_t persons_in_snapshot(void)
+{
+    size_t count = 0;
+    assert_true(engine_snapshot(w.engine, w.now, count_persons, &count));
+    return count;
+}
+
+static void nothing_is_left_of_who_is_erased(void **state)
+{
+    (void)state;
+    begin();
+    texts(30, ESME_ROK);
+    reply(12025550801, "STOP");
+    reply(12025550802, "STOP");
+    assert_int_equal(persons_in_snapshot(), 2);
+    Assent__V1__EraseRequest in = ASSENT__V1__ERASE_REQUEST__INIT;
+    in.number = (char *)"12025550801";
+    in.request = (char *)"r1";
+    engine_erase(w.engine, CLIENT_OPERATOR, 1, &in, w.now);
+    engine_on_looked_up(w.engine, w.lookups[w.lookup_count - 1], true, &w.state, w.now);
+    w.lookup_count = 0;
+    world_settle(&w);
+    assert_int_equal(w.consent_code, ASSENT__V1__CODE__CODE_OK);
+    assert_int_equal(records(ASSENT__V1__EVENT__BODY_ERASED), 1);
+    assert_int_equal(persons_in_snapshot(), 1);
+    assert_int_equal(counted(REPUTATION_OPT_OUTS), 2);
+    reply(12025550802, "STOP"); /* counted before */
+    assert_int_equal(counted(REPUTATION_OPT_OUTS), 2);
+    world_stop(&w); /* and the ledger counts the same */
+    world_start(&w);
+    world_settle(&w);
+    assert_int_equal(persons_in_snapshot(), 1);
+    world_release(&w);
+}
+
 /* ---- limits ---- */
 
 static void say_seen(unsigned i)
@@ -758,6 +806,7 @@ int main(void)
         cmocka_unit_test(off_is_off),
         cmocka_unit_test(the_ledger_counts_the_same),
         cmocka_unit_test(a_snapshot_counts_the_same),
+        cmocka_unit_test(nothing_is_left_of_who_is_erased),
         cmocka_unit_test(one_more_pair_is_not_counted_before_there_is_room),
         cmocka_unit_test(damaged_records_of_it_do_nothing),
     };
