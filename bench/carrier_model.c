@@ -508,5 +508,6 @@ const struct carrier_counts *carrier_model_counts(struct carrier_model *model)
 {
     model->counts.highest_second = model->submits.highest;
     model->counts.highest_second_accepted = model->accepted.highest;
+    model->counts.in_second = model->submits.now_count;
     return &model->counts;
 }

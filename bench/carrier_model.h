@@ -92,6 +92,7 @@ struct carrier_counts {
     uint64_t submits, accepted, throttled, over_window, refused, answers_lost;
     uint64_t highest_second;          /* of all submit_sm, taken or not */
     uint64_t highest_second_accepted; /* of those taken */
+    uint64_t in_second;               /* submit_sm in the second until the last one */
     uint64_t receipts, receipts_withheld, receipts_twice, receipts_early, undelivered;
     uint64_t questions, marketing_texts;
     uint64_t replies[REPLY_KINDS];

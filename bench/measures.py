@@ -277,7 +277,7 @@ def rate_run(new_lab, rate, seconds):
         lab.submit("--messages", messages)
         begin = wait_for("the first submit_sm", lambda: lab.report()["times_us"]["first_submit"])
         time.sleep(max(0.0, begin / 1e6 + seconds - time.monotonic()))
-        highest = lab.report()["submits"]["highest_second"]
+        highest = lab.report()["submits"]["highest_second_written"]
         time.sleep(0.1)
         used = mean_second(arrivals(log), begin / 1e6 + 1, begin / 1e6 + seconds) / rate
         say(f"at {thousands(rate)}/s: highest second {thousands(highest)}, {used:.1%} used")

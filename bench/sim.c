@@ -2,6 +2,7 @@
 #include "bench/sim_fault.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +16,12 @@
 void sim_take_time(struct sim *sim)
 {
     sim->now_us = clock_mono_us();
+    uint64_t still_us = stillness_look(&sim->still, sim->now_us);
+    if (still_us > 0 && sim->log != NULL) {
+        char text[21];
+        snprintf(text, sizeof text, "%" PRIu64, still_us);
+        sim_log_event(sim->log, sim->now_us, 0, "stood_still", text);
+    }
 }
 
 /* Answers and deliveries ---------------------------------------------------------------------- */
@@ -167,6 +174,11 @@ static void plan_answer(struct sim *sim, struct peer *peer, const struct pdu_hea
 static void note_pace(struct sim *sim)
 {
     struct sim_pace *pace = &sim->pace;
+    uint64_t in_second = carrier_model_counts(sim->model)->in_second;
+    uint64_t written_in_us = US_PER_S + stillness_in_second(&sim->still, sim->now_us);
+    uint64_t written = (in_second * US_PER_S + written_in_us - 1) / written_in_us;
+    if (written > pace->highest_second_written)
+        pace->highest_second_written = written;
     if (pace->first_submit_us == 0)
         pace->first_submit_us = sim->now_us;
     pace->last_submit_us = sim->now_us;
@@ -184,8 +196,8 @@ static void on_message(void *context, struct session *session, const struct pdu_
     struct carrier_submit submit = {
         .body = body, .session = peer->number, .unanswered = peer->unanswered++};
     struct carrier_outcome outcome;
-    note_pace(sim);
     carrier_model_submit(sim->model, &submit, sim->now_us, &sim->rng, &outcome);
+    note_pace(sim);
     enum fault shape = fault_submitted(peer, body, &outcome);
     if (outcome.answered)
         plan_answer(sim, peer, header, &outcome, shape);
@@ -595,7 +607,8 @@ uint64_t sim_end_turn(struct sim *sim)
     for (size_t i = 0; i < sim->active_count; i++)
         if (fault_next_us(sim->active[i]) < next)
             next = fault_next_us(sim->active[i]);
-    return next < sim->now_us + TICK_US ? next : sim->now_us + TICK_US;
+    uint64_t beat_us = sim->now_us + STILLNESS_BEAT_US;
+    return next < beat_us ? next : beat_us;
 }
 
 void sim_drop_all(struct sim *sim)

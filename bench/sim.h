@@ -16,6 +16,7 @@
 #include "bench/sim_hold.h"
 #include "bench/sim_log.h"
 #include "bench/sim_pcap.h"
+#include "bench/stillness.h"
 #include "smpp/link.h"
 #include "smpp/session.h"
 
@@ -82,6 +83,8 @@ struct sim_pace {
     uint64_t first_submit_us, last_submit_us, last_receipt_us;
     uint64_t held_given_us;           /* receipts that were kept back, all at once */
     uint32_t by_second[PACE_SECONDS]; /* submit_sm, from the first one on */
+    /* The highest second, when what was read after standing still counts over that time too. */
+    uint64_t highest_second_written;
 };
 
 struct sim {
@@ -96,6 +99,7 @@ struct sim {
     struct sim_counts counts;
     struct sim_pace pace;
     uint64_t now_us, started_us, next_tick_us;
+    struct stillness still;
     uint32_t last_number;
     struct peer *peers[PEERS_MAX];
     struct peer *active[PEERS_MAX]; /* looked at in every turn */

@@ -7,7 +7,8 @@
  * time_us is monotonic; the first line, a comment, ties it to the wall clock. `part` is k/n. A
  * receipt's message_id is the one it is about. Tabs, line ends and backslashes in a text are escaped
  * as \t, \n, \r and \\. The short form ends after `status`. Sessions coming and going are lines too,
- * with the commands `connected` and `closed`. Written at the latest 50 ms after the event.
+ * with the commands `connected` and `closed`; so is `stood_still`, when the simulator could not read for so
+ * many microseconds (its text) until then. Written at the latest 50 ms after the event.
  *
  * It holds numbers and texts, so it is for test numbers alone. */
 #ifndef BENCH_SIM_LOG_H

@@ -51,6 +51,7 @@ static void print_submits(FILE *file, const struct sim *sim, const struct carrie
                 {"throttled", counts->throttled}, {"over_window", counts->over_window},
                 {"refused", counts->refused}, {"answers_lost", counts->answers_lost},
                 {"highest_second", counts->highest_second},
+                {"highest_second_written", sim->pace.highest_second_written},
                 {"highest_second_accepted", counts->highest_second_accepted},
                 {"rate", sim->options->carrier.rate});
 }
@@ -117,6 +118,7 @@ static void print_report(FILE *file, struct sim *sim)
                 {"bound", sim->counts.bound}, {"most_bound", sim->counts.most_bound},
                 {"binds_refused", sim->counts.binds_refused}, {"dropped", sim->counts.dropped},
                 {"now", sim->active_count + sim->stranger_count});
+    PRINT_GROUP(file, "stood_still", {"times", sim->still.count}, {"us", sim->still.total_us});
     print_submits(file, sim, counts);
     print_pace(file, &sim->pace);
     print_receipts(file, sim, counts);

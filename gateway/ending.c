@@ -69,9 +69,8 @@ void message_cancel(struct engine *e, struct message *m, uint16_t scope, uint64_
 void message_hold(struct engine *e, struct message *m, Assent__V1__Reason reason)
 {
     message_give_back(e, m);
-    bool stopped =
-        m->stopped && m->flying == 0; /* while it was asked about, its parts on the wire */
-    if (m->unknown || stopped) {      /* or a part of it was written, and its session is gone */
+    /* Nothing of it waits: a part was written and its session is gone, or its STOP came while it was asked about. */
+    if (m->unknown || (m->stopped && m->flying == 0)) {
         message_set_state(&e->messages, m, MESSAGE_ON_WIRE);
         message_settle(e, m);
         return;

@@ -33,15 +33,30 @@ def read(path):
 
 
 def busiest_second(pdus):
-    """The highest number of submit_sm in any sliding second."""
-    recent, highest = deque(), 0
+    """The highest number of submit_sm in any sliding second. What the carrier read after it had stood still was
+    written meanwhile: it counts over that time too."""
+    recent, stills, highest = deque(), deque(), 0
     for pdu in pdus:
+        if pdu.name == "stood_still":
+            stills.append((pdu.time_us, int(pdu.text)))
         if pdu.name == "submit_sm":
             recent.append(pdu.time_us)
             while recent[0] <= pdu.time_us - 1_000_000:
                 recent.popleft()
-            highest = max(highest, len(recent))
+            while stills and stills[0][0] <= pdu.time_us - 1_000_000:
+                stills.popleft()
+            written_in = 1_000_000 + sum(still for _, still in stills)
+            highest = max(highest, -(-len(recent) * 1_000_000 // written_in))
     return highest
+
+
+def was_calm(pdus):
+    """Did the machine let the carrier run all the time but half a percent? Otherwise a share of a rate that was used
+    says little: the simulation judges that, whose time nobody takes (sim.pace)."""
+    still = sum(int(p.text) for p in pdus if p.name == "stood_still") / (pdus[-1].time_us - pdus[0].time_us)
+    if still > 0.005:
+        print(f"the machine stood still for {still:.1%} of the time: the rate is judged roughly", flush=True)
+    return still <= 0.005
 
 
 def is_stop(text):

@@ -83,7 +83,7 @@ def sleepy_reader(world):
             slowest = max(slowest, time.monotonic() - begin)
     harness.wait_for("every message has ended", lambda: world.metric("assent_open_messages") == 0, 60)
     grown = world.metrics()["process_resident_memory_bytes"] - before
-    assert slowest < 3, slowest
+    assert slowest < harness.PATIENCE, slowest
     assert grown < GROWTH_MAX * sanitizer_share(world.gateway.pid), grown
     for client in sleepers:
         client.socket.close()

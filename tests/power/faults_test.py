@@ -134,10 +134,10 @@ def short_and_slow(world, codes):
     world.fail("short / 1")
     codes.send(40)
     world.await_checkpoint()
-    world.fail("slow / 300")
+    world.fail("slow / 1000")
     begun = time.monotonic()
     codes.send()
-    assert time.monotonic() - begun > 0.3, "answered before it was safe"
+    assert time.monotonic() - begun > 1, "answered before it was safe"
     times = []
     for _ in range(10):
         begun = time.monotonic()
@@ -145,7 +145,7 @@ def short_and_slow(world, codes):
         times.append(time.monotonic() - begun)
         assert codes.try_to_send()
     middle = sorted(times)[5]  # a busy machine may keep one or two waiting
-    assert middle < 0.2, f"/healthz took {times}"
+    assert middle < 0.5, f"/healthz took {times}"
     world.fail()
     codes.are_there()
     say(f"writes that write half; syncs of 300 ms: answers wait for them, the loop does not ({1000 * middle:.0f} ms)")

@@ -18,7 +18,12 @@
  * opt-out, so when the carrier has read that, Redis had it: at the time of the log's next turn at the latest,
  * since all that is read in one turn bears the time at which the turn began. Hence: written more than VERDICT_AGE_MAX_MS
  * after the carrier had read the deliver_sm_resp, a submit_sm was checked too late or not at all. All
- * clocks are this machine's; CLOCK_GRAIN_MS covers that each is read in whole milliseconds. */
+ * clocks are this machine's; CLOCK_GRAIN_MS covers that each is read in whole milliseconds.
+ *
+ * Redis away. On a machine that stands still, Redis is late and a gateway's gate shuts; its ledger says so
+ * (GateState), and which records Redis had not acknowledged then. An opt-out among those is answered without
+ * Redis, which has it at the latest when the gate is open again. Whether it was news then, nobody knows any more,
+ * so it may stay unconfirmed: "within five minutes or never" (gateway/confirmation.c). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +58,12 @@ enum column {
 struct person {                   /* a number that texts went to or came from */
     uint64_t number, answered_us; /* the second: Redis had the opt-out then */
     uint32_t stop_session, confirmations;
-    bool stopped; /* a STOP was answered with ESME_ROK */
+    bool stopped;        /* a STOP was answered with ESME_ROK */
+    bool unacknowledged; /* when its gateway's gate shut */
+};
+
+struct opt_out { /* of one ledger, while its gate has not opened again */
+    uint64_t sequence, number;
 };
 
 struct late { /* a submit_sm at another gateway than the STOP's, read after the STOP was answered */
@@ -68,6 +78,10 @@ struct judge {
     size_t person_count, person_size;
     struct late *lates;
     size_t late_count, late_size;
+    struct opt_out *opt_outs; /* since the gate was open and all before it acknowledged */
+    size_t opt_out_count, opt_out_size;
+    uint64_t
+        shut_from; /* the first record that Redis had not acknowledged; UINT64_MAX: the gate is open */
     size_t *just_answered; /* people, in the turn of `turn_us` */
     size_t just_count, just_size;
     uint64_t turn_us;
@@ -78,7 +92,8 @@ struct judge {
     struct table scheduled;  /* message ids of one ledger */
     struct arena arena;
     uint64_t lines, submits, stops, own_gateway, other_gateway, unaccounted, confirmed_twice;
-    uint64_t unconfirmed, cancelled_waiting, cancelled_scheduled, in_flight, refused_elsewhere;
+    uint64_t unconfirmed, unacknowledged, cancelled_waiting, cancelled_scheduled, in_flight,
+        refused_elsewhere;
     uint64_t gateway_stops[8];
 };
 
@@ -246,6 +261,40 @@ static void judge_late(struct judge *j, const Assent__V1__Sent *sent)
                  "its check at the other gateway began after its opt-out was in Redis");
 }
 
+/* The gate is open: those that Redis had not acknowledged when it shut, and those of the time between, it has now. */
+static void settle_opt_outs(struct judge *j, uint64_t wall_ms)
+{
+    for (size_t i = 0; i < j->opt_out_count; i++) {
+        struct person *p = person_of(j, j->opt_outs[i].number);
+        if (j->opt_outs[i].sequence < j->shut_from || !p->stopped)
+            continue;
+        int64_t opened_us = (int64_t)(wall_ms * 1000) - j->wall_minus_mono_us;
+        if (opened_us > (int64_t)p->answered_us)
+            p->answered_us = (uint64_t)opened_us;
+        p->unacknowledged = true;
+        j->unacknowledged++;
+    }
+    j->opt_out_count = 0;
+    j->shut_from = UINT64_MAX;
+}
+
+/* First all ledgers are asked for when Redis had the opt-outs. */
+static void take_consent(struct judge *j, uint64_t sequence, const Assent__V1__Event *event,
+                         const Assent__V1__Personal *personal)
+{
+    if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT) {
+        j->opt_outs = grown(j->opt_outs, j->opt_out_count, &j->opt_out_size, sizeof *j->opt_outs);
+        j->opt_outs[j->opt_out_count++] =
+            (struct opt_out){.sequence = sequence, .number = personal->number};
+    }
+    if (event->body_case != ASSENT__V1__EVENT__BODY_GATE_STATE)
+        return;
+    if (event->gate_state->open)
+        settle_opt_outs(j, event->wall_ms);
+    else if (event->gate_state->write_from < j->shut_from)
+        j->shut_from = event->gate_state->write_from;
+}
+
 /* What the STOPs met, to show that there was something to stop. */
 static void note_ended(struct judge *j, const Assent__V1__Event *event)
 {
@@ -283,7 +332,8 @@ static void take_record(struct judge *j, unsigned gateway, uint64_t sequence,
     }
 }
 
-static bool read_ledger(struct judge *j, unsigned gateway, const char *directory)
+static bool read_ledger(struct judge *j, unsigned gateway, const char *directory,
+                        bool consent_alone)
 {
     struct ledger_reader *reader;
     struct ledger_record record;
@@ -294,12 +344,19 @@ static bool read_ledger(struct judge *j, unsigned gateway, const char *directory
     }
     enum err err;
     table_init(&j->scheduled);
+    j->opt_out_count = 0;
+    j->shut_from = UINT64_MAX;
     while ((err = ledger_reader_next(reader, UINT64_MAX, &record)) == ERR_OK) {
         arena_reset(&j->arena);
         Assent__V1__Event *event = assent__v1__event__unpack(
             &j->arena.allocator, record.public_part.length, record.public_part.data);
-        CHECK(event != NULL);
-        take_record(j, gateway, record.sequence, event);
+        Assent__V1__Personal *personal = assent__v1__personal__unpack(
+            &j->arena.allocator, record.personal_part.length, record.personal_part.data);
+        CHECK(event != NULL && personal != NULL);
+        if (consent_alone)
+            take_consent(j, record.sequence, event, personal);
+        else
+            take_record(j, gateway, record.sequence, event);
     }
     table_release(&j->scheduled);
     if (err != ERR_AGAIN)
@@ -315,7 +372,8 @@ static void sum_up(struct judge *j)
     for (size_t i = 0; i < j->late_count; i++)
         j->unaccounted += !j->lates[i].found;
     for (size_t i = 0; i < j->person_count; i++)
-        j->unconfirmed += j->people[i].stopped && j->people[i].confirmations == 0;
+        j->unconfirmed +=
+            j->people[i].stopped && !j->people[i].unacknowledged && j->people[i].confirmations == 0;
 }
 
 static void print(const struct judge *j)
@@ -325,8 +383,9 @@ static void print(const struct judge *j)
            j->lines, j->submits, j->stops, j->gateway_stops[0], j->gateway_stops[1]);
     printf(" \"own_gateway\": %" PRIu64 ", \"other_gateway\": %" PRIu64
            ", \"unaccounted\": %" PRIu64 ", \"confirmed_twice\": %" PRIu64
-           ", \"unconfirmed\": %" PRIu64 ",\n",
-           j->own_gateway, j->other_gateway, j->unaccounted, j->confirmed_twice, j->unconfirmed);
+           ", \"unconfirmed\": %" PRIu64 ", \"unacknowledged\": %" PRIu64 ",\n",
+           j->own_gateway, j->other_gateway, j->unaccounted, j->confirmed_twice, j->unconfirmed,
+           j->unacknowledged);
     printf(" \"cancelled_waiting\": %" PRIu64 ", \"cancelled_scheduled\": %" PRIu64
            ", \"with_some_in_flight\": %" PRIu64 ", \"refused_elsewhere\": %" PRIu64
            ", \"in_time_elsewhere\": %zu}\n",
@@ -349,9 +408,10 @@ int main(int argc, char **argv)
     arena_init(&j.arena, ARENA_OCTETS);
     if (!read_log(&j, argv[2]))
         return 2;
-    for (int i = 3; i < argc; i++)
-        if (!read_ledger(&j, (unsigned)i - 3, argv[i]))
-            return 2;
+    for (int consent_alone = 1; consent_alone >= 0; consent_alone--)
+        for (int i = 3; i < argc; i++)
+            if (!read_ledger(&j, (unsigned)i - 3, argv[i], consent_alone))
+                return 2;
     sum_up(&j);
     print(&j);
     return j.own_gateway + j.other_gateway + j.unaccounted + j.confirmed_twice > 0;

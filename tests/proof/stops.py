@@ -96,9 +96,13 @@ class Gateways(World):
         return json.loads(done.stdout)
 
     def record_all_opt_ins(self):
-        result = self.bench(self.sockets[0], "--task", "opt-in", "--messages", self.stops, "--first-number", FIRST,
-                            "--calls", 256, "--connections", 4)
-        assert result["refused"] == 0, result
+        """Again while Redis is away for a moment, as on a busy machine it is."""
+        def recorded():
+            result = self.bench(self.sockets[0], "--task", "opt-in", "--messages", self.stops, "--first-number", FIRST,
+                                "--calls", 256, "--connections", 4)
+            assert set(result["codes"]) <= {"0", "14"}, result
+            return result["refused"] == 0
+        wait_for("every opt-in", recorded, 240, 1)
 
     def submit_wave(self, socket, first, count):
         common = ("--first-number", first, "--numbers", count, "--text", TEXT)
@@ -152,7 +156,7 @@ def check(verdict, stops):
     assert verdict["own_gateway"] == 0, "P2: texts after a STOP, from the gateway that had answered it"
     assert verdict["other_gateway"] == 0, "P2: texts after a STOP, checked when Redis had it"
     assert verdict["unaccounted"] == 0, "a submit_sm that no ledger knows"
-    assert verdict["confirmed_twice"] == 0 and verdict["unconfirmed"] == 0, "P4"
+    assert verdict["confirmed_twice"] == 0 and verdict["unconfirmed"] == 0, f"P4: {verdict}"
     for met in ("cancelled_waiting", "cancelled_scheduled", "with_some_in_flight", "refused_elsewhere"):
         assert verdict[met] > 0, f"{met}: the STOPs did not meet what they should have met"
 

@@ -62,6 +62,7 @@ struct world {
     struct consent_state states[8]; /* or by the program's scope behind the reserved ones, */
     bool by_scope;                  /* where this is set */
     bool added;                     /* of every write */
+    bool unanswered;                /* checks get no answer */
     struct check checks[WORLD_CHECKS];
     size_t check_count;
     struct consent_write writes[64];
@@ -469,14 +470,15 @@ static void world_settle(struct world *w)
             busy = true;
         }
         w->write_count = 0;
-        size_t checks = w->check_count;
+        size_t checks = w->unanswered ? 0 : w->check_count;
         for (size_t i = 0; i < checks; i++) {
             struct check_result result = w->facts.known ? w->facts : result_of(w->verdict, 0);
             result.cookie = w->checks[i].cookie;
             engine_on_checked(w->engine, &result, 1, w->now);
             busy = true;
         }
-        w->check_count = 0;
+        if (!w->unanswered)
+            w->check_count = 0;
         if (w->beaten) {
             w->beaten = false, busy = true;
             engine_on_beaten(w->engine, &w->look, w->now);

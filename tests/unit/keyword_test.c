@@ -10,7 +10,6 @@
 
 #include "consent/keyword.h"
 #include "consent/keyword_rows.h"
-#include "proto/base/clock.h"
 #include "proto/base/limits.h"
 
 static void unescape(char *text)
@@ -272,30 +271,6 @@ static void long_texts_are_ordinary(void **state)
     assert_int_equal(keyword_match(span_of("", 0), true).meaning, MEANING_REPLY);
 }
 
-static double rate(const char *const *texts, size_t count, unsigned rounds)
-{
-    uint64_t begin_us = clock_mono_us();
-    size_t sum = 0;
-    for (unsigned i = 0; i < rounds; i++)
-        for (size_t j = 0; j < count; j++)
-            sum += keyword_match(span_from_string(texts[j]), false).meaning;
-    assert_true(sum > 0);
-    return (double)rounds * (double)count * 1e6 / (double)(clock_mono_us() - begin_us);
-}
-
-static void replies_are_matched_fast(void **state)
-{
-    (void)state;
-    static const char *const keywords[] = {"STOP", "stop.", "Unsubscribe", "HELP",
-                                           "Yes!", "START", "quit",        "Cancel"};
-    static const char *const mixed[] = {"STOP",  "thanks",     "Stop it!", "what time is the sale?",
-                                        "ARRÊT", "yes please", "قف",       "ok see you there at 5"};
-    double fast = rate(keywords, 8, 40000), all = rate(mixed, 8, 20000);
-    print_message("replies/s: keywords %.0f, mixed %.0f\n", fast, all);
-    assert_true(fast >
-                200000); /* the aim is a million; sanitizers and a shared machine take some */
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,7 +281,6 @@ int main(void)
         cmocka_unit_test(rules_and_languages_are_named),
         cmocka_unit_test(the_canonical_form_is_the_documented_one),
         cmocka_unit_test(long_texts_are_ordinary),
-        cmocka_unit_test(replies_are_matched_fast),
     };
     return cmocka_run_group_tests_name("keyword", tests, NULL, NULL);
 }

@@ -199,6 +199,51 @@ static void a_brand_denies_its_marketing_alone(void **state)
     world_release(&w);
 }
 
+/* Its first part was on the wire and the second asked about when the STOP came; the first is answered, and Redis
+ * goes. Nothing of it is left to wait for: when Redis is back, it does not go on. */
+static void a_text_stopped_in_its_middle_ends_when_redis_goes(void **state)
+{
+    (void)state;
+    static char text[301];
+    memset(text, 'a', sizeof text - 1);
+    world_init(&w);
+    program(0, "offers", "Acme", "12025550100", ASSENT__V1__CLASS__TRANSACTIONAL, REACH_BRAND);
+    w.carrier.rate = 1;
+    begin(1, DAY_2027_01_31);
+    Assent__V1__Message message =
+        world_message("offers", ASSENT__V1__CLASS__TRANSACTIONAL, "+" US, text);
+    struct submit_verdict verdict = world_submit(&w, 0, &message);
+    assert_int_equal(verdict.code, ASSENT__V1__CODE__CODE_OK);
+    w.silent = true;
+    for (int i = 0; i < 100 && w.submit_count == 0; i++)
+        world_pass(&w, 50);
+    w.silent = false;
+    w.unanswered = true;
+    for (int i = 0; i < 100 && w.check_count == 0; i++)
+        world_pass(&w, 50);
+    assert_int_equal(w.check_count, 1);
+    says(US, "12025550100", "STOP");
+    struct pdu_header first = {.command_id = SMPP_SUBMIT_SM,
+                               .sequence_number = w.submits[0].sequence_number};
+    session_respond(w.peers[0], &first, ESME_ROK, span_from_string("id1"));
+    world_settle(&w);
+    engine_on_store_down(w.engine, "no answer");
+    w.unanswered = false;
+    w.verdict = VERDICT_UNKNOWN;
+    world_settle(&w);
+    Assent__V1__MessageStatus status = ASSENT__V1__MESSAGE_STATUS__INIT;
+    assert_true(engine_query(w.engine, 0, verdict.id, &status));
+    assert_string_equal(status.state, "ended");
+    engine_on_store_up(w.engine, 0);
+    for (int i = 0; i < 100; i++)
+        world_pass(&w, 50);
+    size_t parts = 0;
+    for (size_t i = 0; i < w.submit_count; i++)
+        parts += w.submits[i].part > 0;
+    assert_int_equal(parts, 1);
+    world_release(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +254,7 @@ int main(void)
         cmocka_unit_test(start_lifts_what_a_stop_there_ends_and_never_a_hold),
         cmocka_unit_test(more_than_a_record_holds_is_everything),
         cmocka_unit_test(a_brand_denies_its_marketing_alone),
+        cmocka_unit_test(a_text_stopped_in_its_middle_ends_when_redis_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,6 @@
 #include "consent/keyword.h"
 #include "consent/opt_out_line.h"
 #include "consent/reply.h"
-#include "proto/base/clock.h"
 #include "smpp/text.h"
 
 #define KIND(name) ASSENT__V1__SERVICE_KIND__##name
@@ -202,21 +201,6 @@ static void instructions_are_found(void **state)
                                     "acme.example/x"));
 }
 
-static void looking_is_cheap(void **state)
-{
-    (void)state;
-    static const char text[] = "Acme: this weekend everything for the garden is 20% off, in every "
-                               "shop and online. Show this text at the till. See you soon, Acme";
-    uint64_t begin_us = clock_mono_us();
-    unsigned found = 0;
-    for (unsigned i = 0; i < 100000; i++)
-        found += says_how_to_opt_out(span_from_string(text), true, "https://acme.example/x");
-    uint64_t took_us = clock_mono_us() - begin_us;
-    assert_int_equal(found, 0);
-    print_message("%.2f us a text\n", (double)took_us / 1e5);
-    assert_true(took_us < 1000000); /* 10 us; a sanitizer on a shared machine takes some */
-}
-
 static void unknown_languages_are_english(void **state)
 {
     (void)state;
@@ -251,7 +235,6 @@ int main(void)
         cmocka_unit_test(the_programs_words_are_told),
         cmocka_unit_test(our_lines_say_how_to_opt_out),
         cmocka_unit_test(instructions_are_found),
-        cmocka_unit_test(looking_is_cheap),
         cmocka_unit_test(unknown_languages_are_english),
         cmocka_unit_test(what_does_not_fit_is_cut_between_characters),
     };
