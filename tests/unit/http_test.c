@@ -313,7 +313,8 @@ static void test_deadline(void **state)
         n = recv(dripping, answer, 1, 0);
     } while (n < 0 && clock_mono_us() - began < 6 * HTTP_TIMEOUT_MS * US_PER_MS);
     uint64_t took_ms = (clock_mono_us() - began) / US_PER_MS;
-    assert_in_range(took_ms, HTTP_TIMEOUT_MS - 500, 5 * HTTP_TIMEOUT_MS); /* later on a busy machine */
+    assert_in_range(took_ms, HTTP_TIMEOUT_MS - 500,
+                    5 * HTTP_TIMEOUT_MS); /* later on a busy machine */
     assert_true(recv(silent, answer, 1, 0) <= 0);
     assert_true(hear(fixture, stuck, answer, sizeof answer, 1000) < LARGE_BODY + 512);
     close(dripping);
