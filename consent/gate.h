@@ -74,7 +74,7 @@ enum consent_write_kind {
     WRITE_POSITION,     /* only `sequence` moves */
     WRITE_ERASE,  /* all that stands under the number goes, but a hold; where an opt-out stood, the
                            fingerprint stays. `name` is the request's id */
-    WRITE_ERASED, /* SADD optout of `member`, in the bucket of `place` */
+    WRITE_ERASED, /* SADD optout of `member`, in the bucket of `place`, and its time */
 };
 
 #define WRITE_SCOPES_MAX 16

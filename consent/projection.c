@@ -84,7 +84,9 @@ static bool write_of_place(const Assent__V1__Event *event, const Assent__V1__Per
     if (personal == NULL || personal->erased == NULL || !body->kept_opt_out ||
         !person_mark_read(body->person.data, body->person.len, &mark))
         return false;
+    uint64_t erased_ms = body->erased_wall_ms;
     write->kind = WRITE_ERASED;
+    write->taken_wall_ms = write->written_wall_ms = erased_ms != 0 ? erased_ms : event->wall_ms;
     write->member = person_member(&mark);
     write->place = personal->erased->bucket;
     write->places = personal->erased->buckets;

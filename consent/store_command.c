@@ -450,20 +450,27 @@ static void put_erase(struct writer *w, const struct consent_write *write, uint3
     put_decimal(w, 2 * STOP_TIMES_MS);
 }
 
-/* In every bucket that the place may be now, where their count is another than it was then. */
+/* In every bucket that the place may be now, where their count is another than it was then. A START from before the
+ * erasure may come to Redis behind it, from another gateway. */
 static const char erased_script[] =
     "for bucket = tonumber(ARGV[2]), ARGV[3] - 1, tonumber(ARGV[4]) do "
-    "redis.call('SADD', string.format('optout:{%.0f}', bucket), ARGV[1]) end return 0";
+    "local stops = string.format('stops:{%.0f}:%s', bucket, ARGV[6]) "
+    "redis.call('SADD', string.format('optout:{%.0f}', bucket), ARGV[1]) "
+    "redis.call('ZADD', stops, 'GT', ARGV[5], ARGV[1]) "
+    "redis.call('PEXPIRE', stops, ARGV[7]) end return 0";
 
 static unsigned put_erased(struct writer *w, const struct consent_write *write, uint32_t buckets)
 {
-    LITERAL(w, "*7\r\n$4\r\nEVAL\r\n");
+    LITERAL(w, "*10\r\n$4\r\nEVAL\r\n");
     put_octets(w, erased_script, sizeof erased_script - 1);
     put_decimal(w, 0);
     put_decimal(w, write->member);
     put_decimal(w, write->place & (buckets - 1));
     put_decimal(w, buckets);
     put_decimal(w, write->places != 0 && write->places < buckets ? write->places : buckets);
+    put_decimal(w, write->taken_wall_ms);
+    put_decimal(w, write->written_wall_ms / STOP_TIMES_MS);
+    put_decimal(w, 2 * STOP_TIMES_MS);
     return 1;
 }
 

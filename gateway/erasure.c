@@ -442,6 +442,7 @@ static void describe_records(const struct engine *e, const struct erasure *x, si
     }
     person_mark_write(&x->person, r->octets);
     r->body.erasure = x->sequence;
+    r->body.erased_wall_ms = x->wall_ms;
     r->body.n_steps = r->count;
     r->body.steps = r->steps;
     r->body.kept_opt_out = x->kept;

@@ -133,6 +133,15 @@ def the_record_holds(world, sequence):
         "request it was destroyed")
 
 
+def kept_with_time(world):
+    """The fingerprint came back with the erasure's time: no START of before, from another gateway, lifts it."""
+    rows = world.cli("export", "--kind", "erased_records", "--format", "jsonl").stdout.splitlines()
+    erased = next(row["erased_wall_ms"] for row in (json.loads(line)["details"] for line in rows) if "kept_opt_out" in row)
+    times = [score for key in world.redis_cli("--scan", "--pattern", "stops:*").split()
+             for score in world.redis_cli("zrange", key, "0", "-1", "withscores").split()[1::2]]
+    return str(erased) in times
+
+
 def killed_half_way(world, handset):
     """kill -9 at several moments of an erasure: the next start brings it to its end."""
     for n in range(4):
@@ -196,6 +205,7 @@ def main():
         world.redis_cli("flushall")
         wait_for("the gate to open again", lambda: "open" in world.cli("status", "--once").stdout)
         assert is_denied(world, handset, PERSON)
+        assert kept_with_time(world)
         say("the opt-out of the first goes on to deny: after a restart, and after Redis lost everything")
         checked = world.cli("consent", "check", check=False)
         assert checked.returncode == 0, checked

@@ -105,6 +105,23 @@ static bool is_erased(const struct moves *moves, size_t move, bool by_any)
     return false;
 }
 
+/* A YES at another gateway, that was not asked to erase it: it stands in that one's ledger, which Redis is rebuilt from,
+ * and nothing there says that its question is gone, or that the person was erased elsewhere. Who is to be forgotten
+ * everywhere is erased at each. */
+static bool is_answered_elsewhere(const struct moves *moves, size_t ask)
+{
+    const struct seen_move *of = &moves->all[ask];
+    for (size_t i = 0; i < moves->count && of->record->fact.move.kind == MOVE_ASK; i++) {
+        const struct seen_move *yes = &moves->all[i];
+        if (is_yes(&yes->record->fact) && yes->gateway != of->gateway &&
+            yes->record->fact.asked_by == of->gateway &&
+            yes->record->fact.question == of->record->fact.move.record &&
+            !is_erased(moves, i, false))
+            return true;
+    }
+    return false;
+}
+
 /* `asks`: a question or an answer that follows, to this gateway; NULL: nothing. */
 static struct standing folded(const struct world *w, uint64_t last, uint64_t number,
                               uint32_t program, const struct fact *asks)
@@ -116,8 +133,8 @@ static struct standing folded(const struct world *w, uint64_t last, uint64_t num
         const struct move *move = &moves.all[i].record->fact.move;
         bool by_any = asks != NULL && asks->move.kind == MOVE_ASK;
         const struct fact *yes = asks != NULL && is_yes(asks) ? asks : NULL;
-        if (move->kind != MOVE_ERASE && !is_erased(&moves, i, by_any) &&
-            !overruled(w, &moves, i, yes))
+        bool erased = is_erased(&moves, i, by_any) && (by_any || !is_answered_elsewhere(&moves, i));
+        if (move->kind != MOVE_ERASE && !erased && !overruled(w, &moves, i, yes))
             (void)standing_apply(&standing, move);
     }
     return standing;

@@ -168,7 +168,7 @@ void erasures_appended(struct world *w, uint64_t sequence)
     const struct fact *f = &w->gw->disk.records[sequence].fact;
     if (f->body == ASSENT__V1__EVENT__BODY_ERASED) {
         check_ended(w, f->number);
-        oracle_forgets(w, people_find_number(w, f->number));
+        oracle_erases(w, people_find_number(w, f->number));
     }
     if (f->body == ASSENT__V1__EVENT__BODY_ENDED && f->reason == ASSENT__V1__REASON__ERASURE)
         check_how_ended(w, f);

@@ -529,12 +529,50 @@ static void fold_opt_out(const struct world *w, const struct fact *f, bool lifts
     }
 }
 
+static bool is_said_since(const struct disk *d, uint64_t until, uint64_t key, uint64_t since_us)
+{
+    for (uint64_t i = 1; i <= until; i++) {
+        const struct record *r = &d->records[i];
+        for (unsigned s = 0; s < r->fact.scope_count; s++)
+            if (r->fact.body == ASSENT__V1__EVENT__BODY_OPTED_OUT &&
+                consent_key(r->fact.scopes[s], r->fact.number) == key &&
+                (r->executed_us == 0 || r->executed_us > since_us))
+                return true;
+    }
+    return false;
+}
+
+/* Another gateway's erasure came to Redis between the opt-outs and this START: it made one fingerprint of them, and
+ * the START, which came later, took that back. The START cannot name their scopes: it asks Redis what stands, and they
+ * stood there no more. The person has said the last word, so an erasure here finds nothing to keep. */
+static void lift_kept_elsewhere(const struct world *w, const struct record *start, uint64_t until,
+                                struct set *set)
+{
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        const struct disk *d = &w->gateways[g].disk;
+        for (uint64_t i = 1; i < d->next && g != w->gw->index; i++) {
+            const struct record *r = &d->records[i];
+            if (r->fact.body != ASSENT__V1__EVENT__BODY_ERASED ||
+                r->fact.number != start->fact.number || r->executed_us == 0 ||
+                r->executed_us > start->executed_us || r->fact.wall_ms >= start->fact.effect_ms)
+                continue;
+            for (size_t k = set->count; k-- > 0;)
+                if (key_is_of(set->members[k], r->fact.number) &&
+                    !is_said_since(&w->gw->disk, until, set->members[k], r->executed_us))
+                    set_remove(set, set->members[k]);
+        }
+    }
+}
+
 void facts_opt_outs(const struct world *w, uint64_t until, uint64_t number, struct set *set)
 {
     for (uint64_t i = 1; i <= until; i++) {
         const struct fact *f = &w->gw->disk.records[i].fact;
-        if (number == 0 || f->number == number)
-            fold_opt_out(w, f, false, until, set);
+        if (number != 0 && f->number != number)
+            continue;
+        if (f->lifts_erasure)
+            lift_kept_elsewhere(w, &w->gw->disk.records[i], i, set);
+        fold_opt_out(w, f, false, until, set);
     }
 }
 

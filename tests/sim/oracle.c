@@ -1058,7 +1058,9 @@ static bool is_confirmed_elsewhere(const struct world *w, uint32_t gateway, cons
     return false;
 }
 
-/* A STOP of before that Redis does not have yet says something new, when it gets there after the START. */
+/* A STOP of before that Redis does not have yet says something new, when it gets there after the START. So does one
+ * whose answer was lost with the connection: it is written again, and nothing tells its gateway that it had been there
+ * before the START, beside another. Each is confirmed once all the same. */
 static void owe_overtaken(struct world *w, uint32_t number)
 {
     for (uint32_t g = 0; g < w->plan.gateways; g++) {
@@ -1066,7 +1068,7 @@ static void owe_overtaken(struct world *w, uint32_t number)
         for (uint64_t i = 1; i < d->next; i++) {
             struct fact *f = &d->records[i].fact;
             bool owed = f->owed && (f->owed_again || !is_confirmed_elsewhere(w, g, f));
-            if (f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT || owed || f->executed ||
+            if (f->body != ASSENT__V1__EVENT__BODY_OPTED_OUT || owed || f->answered ||
                 f->source != ASSENT__V1__CONSENT_SOURCE__REPLY ||
                 f->number != w->people.numbers[number])
                 continue;
@@ -1126,11 +1128,13 @@ static void stop_handed(struct world *w, struct mo *mo)
     w->oracle.subscribers[mo->number].doubted |= mo->kind == MO_DOUBT;
 }
 
+/* Of who was erased here in between, the first half is gone, and the second alone says nothing. */
 static void half_handed(struct world *w, struct mo *mo)
 {
     if (mo->first_us == 0)
         mo->first_us = w->now_us;
-    if (w->wire.mos[mo->other].first_us != 0)
+    const struct mo *other = &w->wire.mos[mo->other];
+    if (other->first_us != 0 && other->handed_us > told(w, mo->number)->erased_us)
         note_stop(w, mo);
 }
 
@@ -1357,6 +1361,12 @@ void oracle_any_release(struct world *w, uint32_t number)
     sub->last_release_us = w->now_us;
     for (unsigned i = 0; i < SIM_GATEWAYS_MAX; i++)
         sub->at[i].held = sub->at[i].was_held = false;
+}
+
+void oracle_erases(struct world *w, uint32_t number)
+{
+    told(w, number)->erased_us = w->now_us;
+    oracle_forgets(w, number);
 }
 
 void oracle_forgets(struct world *w, uint32_t number)

@@ -254,8 +254,8 @@ static void draw_consent_rules(struct plan *p, struct rng *rng)
         p->consent_days = between(rng, 1, 60);
         p->midnight_at_us = 10 * SECOND + rng_below(rng, p->chaos_us / 2);
     }
-    /* Whom a dry run is about may be gone; what two gateways make of one erasure is not judged yet. */
-    if (p->foresights == 0 && rng_chance(rng, 500000) && p->kind == PLAN_CHAOS)
+    /* Whom a dry run is about may be gone. */
+    if (p->foresights == 0 && rng_chance(rng, 500000))
         p->erase = between(rng, 5000, 60000);
 }
 

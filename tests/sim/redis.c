@@ -370,10 +370,12 @@ static void execute_write(struct world *w, struct command *c)
             break;
         }
     }
-    if (write->kind == WRITE_ERASE)
+    if (write->kind == WRITE_ERASE) {
         erase_number(d, write);
-    else if (write->kind == WRITE_ERASED)
+    } else if (write->kind == WRITE_ERASED) {
         set_add(&d->opt_out, write->member);
+        note_stop_time(d, write->member, write->taken_wall_ms);
+    }
     move_position(w, write->sequence, true);
     oracle_executed_write(w, write);
     if (write->kind == WRITE_OPT_OUT && w->plan.gateways > 1)
@@ -538,6 +540,7 @@ static void tell(struct world *w, struct command command)
         break;
     case COMMAND_WRITE:
         TRACE(w, "redis", "has consent record %llu", (unsigned long long)c->write.sequence);
+        w->gw->disk.records[c->write.sequence].fact.answered = true;
         engine_on_written(w->gw->engine, c->write.sequence, c->changed, now);
         break;
     case COMMAND_LOOKUP:

@@ -143,7 +143,8 @@ struct fact {
     bool moves;                  /* somebody's consent in a program: `move` */
     struct move move;
     bool owed, owed_again; /* of an opt-out: its confirmation, and one more; */
-    bool executed;         /* in Redis */
+    bool executed;         /* in Redis, */
+    bool answered;         /* and its gateway has heard so */
     uint32_t
         day; /* since 1970: of a consent, or from which on the number is another's, or of the copy of a
                      do-not-call register; 0: none */
@@ -607,6 +608,7 @@ struct subscriber { /* what a subscriber and the carrier know about their consen
         bool was_held;
         uint32_t service_writes[8]; /* by kind */
         struct set opted_out;       /* scopes of the STOPs since the last START */
+        uint64_t erased_us;         /* when an erasure was recorded here last */
         bool owed; /* the next opt-out recorded is a STOP that is owed a confirmation */
     } at[SIM_GATEWAYS_MAX];
     bool doubted; /* some opt-out of theirs may have meant less */
@@ -754,8 +756,10 @@ void oracle_told_complaint(struct world *world, uint32_t call);
 void oracle_asked_release(struct world *world, uint32_t number);
 void oracle_any_release(struct world *world, uint32_t number);
 void oracle_kept_hold(struct world *world, uint32_t number);
-/* What they have said before is forgotten: a STOP that comes says something new. */
+/* What they have said before is forgotten: a STOP that comes says something new. `erases`: this gateway's memory of
+ * them goes too. */
 void oracle_forgets(struct world *world, uint32_t number);
+void oracle_erases(struct world *world, uint32_t number);
 void oracle_turn_over(struct world *world);
 bool oracle_settled(struct world *world); /* nothing is open in a ledger */
 void oracle_end(struct world *world);
