@@ -25,5 +25,5 @@ uint64_t stillness_in_second(const struct stillness *stillness, uint64_t now_us)
             break;
         sum += to_us - from_us;
     }
-    return sum;
+    return sum > 0 ? sum + STILLNESS_CATCH_UP_US : 0;
 }

@@ -8,7 +8,10 @@
 
 #define STILLNESS_BEAT_US  (10 * US_PER_MS)
 #define STILLNESS_SLACK_US (20 * US_PER_MS) /* between two looks, is still no standing still */
-#define STILLNESS_KEPT     64               /* more than a second can hold */
+/* Who writes stood still as well, most likely, and may make up for so much of it: a rate of N allows N in any second,
+ * and no promise says that 1.3 seconds have 1.3 N at most. */
+#define STILLNESS_CATCH_UP_US (100 * US_PER_MS)
+#define STILLNESS_KEPT        64 /* more than a second can hold */
 
 struct stillness {
     uint64_t looked_us; /* 0: never */
@@ -22,7 +25,8 @@ struct stillness {
 /* The loop looks at the clock: microseconds that it stood still until now, or 0. Time never goes back. */
 uint64_t stillness_look(struct stillness *stillness, uint64_t now_us);
 
-/* Microseconds of standing still that the second until now met, each from its beginning. */
+/* Microseconds beyond a second in which what was read in the second until now may have been written: all standing
+ * still that it met, each from its beginning, and what is caught up; 0 when it met none. */
 uint64_t stillness_in_second(const struct stillness *stillness, uint64_t now_us);
 
 #endif
