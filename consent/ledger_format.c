@@ -159,21 +159,21 @@ enum record_result record_decode(struct span octets, uint64_t sequence, struct r
         return RECORD_INVALID;
     size_t public_length = load_u32(at + 8);
     size_t personal_length = laid_personal_length(at);
-    struct record record = {.size = record_size(public_length, personal_length),
-                            .barrier = load_u32(at) & LENGTHS_BARRIER,
-                            .erased = at[0] == RECORD_ERASED};
-    if (octets.length < record.size)
+    /* Not by way of a copy: loads of 16 octets from stores of 8 wait for them, a tenth of what verifying takes. */
+    *ret_record = (struct record){.size = record_size(public_length, personal_length),
+                                  .barrier = load_u32(at) & LENGTHS_BARRIER,
+                                  .erased = at[0] == RECORD_ERASED};
+    if (octets.length < ret_record->size)
         return RECORD_SHORT;
-    record.leaf = record_laid_leaf(at);
-    record.public_part = span_of(at + RECORD_HEAD, public_length);
-    if (load_u32(at + 4) != public_checksum(at, sequence, record.leaf.length))
+    ret_record->leaf = record_laid_leaf(at);
+    ret_record->public_part = span_of(at + RECORD_HEAD, public_length);
+    if (load_u32(at + 4) != public_checksum(at, sequence, ret_record->leaf.length))
         return RECORD_INVALID;
-    if (personal_length == 0 && record.erased)
+    if (personal_length == 0 && ret_record->erased)
         return RECORD_INVALID;
     if (personal_length > 0 &&
-        !decode_personal(at + RECORD_HEAD + public_length, personal_length, sequence, &record))
+        !decode_personal(at + RECORD_HEAD + public_length, personal_length, sequence, ret_record))
         return RECORD_INVALID;
-    *ret_record = record;
     return RECORD_OK;
 }
 

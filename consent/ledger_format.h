@@ -60,7 +60,7 @@ enum record_result {
 };
 
 /* Takes the record from the front of `octets`. It is only ever RECORD_OK for the very sequence number
- * it was made with. Never reads outside `octets`. */
+ * it was made with; otherwise what it gives means nothing. Never reads outside `octets`. */
 MUST_CHECK enum record_result record_decode(struct span octets, uint64_t sequence,
                                             struct record *ret_record);
 

@@ -25,6 +25,7 @@
 #include "consent/record_peek.h"
 #include "consent/verify_erasures.h"
 #include "proto/base/check.h"
+#include "proto/event.pb-c.h"
 
 #define SENTENCE_SIZE    512
 #define PROGRESS_RECORDS 8192
@@ -201,9 +202,11 @@ static void check_record(struct verify *v, const struct ledger_file *file, uint6
     }
     if (file->sealed != NULL)
         contents_add(&v->contents, record, sealed_block_of(file->sealed, (uint32_t)v->tree.count));
-    name_key(v, sequence, record->public_part);
+    uint32_t body = peek_early_body(record->public_part); /* of the kinds below, always */
+    if (body == ASSENT__V1__EVENT__BODY_SIGNING_KEY)
+        name_key(v, sequence, record->public_part);
     if (!v->is_live || sequence <= v->checkpointed) /* what ends meanwhile is left out */
-        erasures_seen_record(&v->erasures, record->public_part);
+        erasures_seen_record(&v->erasures, body, record->public_part);
     struct digest leaf = hash(v, record->leaf);
     tree_add(&v->tree, &leaf);
     v->report->hashes++; /* a node above it, of all but one */

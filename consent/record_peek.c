@@ -4,11 +4,6 @@
 #include "proto/event.pb-c.h"
 #include "proto/pack.h"
 
-/* The tag of Event.signing_key as a varint. */
-#define SIGNING_KEY_TAG   (ASSENT__V1__EVENT__BODY_SIGNING_KEY << 3 | WIRE_OCTETS)
-#define SIGNING_KEY_TAG_0 ((SIGNING_KEY_TAG & 0x7f) | 0x80)
-#define SIGNING_KEY_TAG_1 (SIGNING_KEY_TAG >> 7)
-
 static bool take_varint(struct span *rest, uint64_t *ret_value)
 {
     uint64_t value = 0;
@@ -91,24 +86,26 @@ uint64_t peek_number(struct span personal_part)
 
 uint32_t peek_early_body(struct span public_part)
 {
-    uint32_t number;
-    uint64_t value;
-    struct span octets, rest = public_part;
-    if (!take_member(&rest, &number, &value, &octets) || number != 1 || !take_varint(&rest, &value))
+    uint64_t tag;
+    size_t at = 1;
+    if (public_part.length < 2 || public_part.data[0] != (1 << 3 | WIRE_VARINT))
         return 0;
-    return (uint32_t)(value >> 3);
+    while (at < public_part.length && public_part.data[at] & 0x80)
+        at++;
+    struct span rest = span_of(public_part.data + at, public_part.length - at);
+    if (at > VARINT_MAX || rest.length < 2)
+        return 0;
+    rest = span_of(rest.data + 1, rest.length - 1);
+    return take_varint(&rest, &tag) ? (uint32_t)(tag >> 3) : 0;
 }
 
-/* Such a record has a time and nothing else before its body: most are told apart by three octets. */
 struct span peek_signing_key(struct span public_part)
 {
     struct record_peek peek;
     uint32_t number;
     uint64_t value;
-    struct span octets, rest = public_part;
-    if (!take_member(&rest, &number, &value, &octets) || rest.length < 2 ||
-        rest.data[0] != SIGNING_KEY_TAG_0 || rest.data[1] != SIGNING_KEY_TAG_1 ||
-        !record_peek(public_part, &peek) || peek.body != ASSENT__V1__EVENT__BODY_SIGNING_KEY)
+    struct span octets;
+    if (!record_peek(public_part, &peek) || peek.body != ASSENT__V1__EVENT__BODY_SIGNING_KEY)
         return span_of(NULL, 0);
     while (peek.octets.length > 0 && take_member(&peek.octets, &number, &value, &octets))
         if (number == 1)

@@ -52,10 +52,9 @@ static void take_done(struct erasures_seen *seen, struct span octets)
     assent__v1__erasure_done__free_unpacked(body, NULL);
 }
 
-void erasures_seen_record(struct erasures_seen *seen, struct span public_part)
+void erasures_seen_record(struct erasures_seen *seen, uint32_t body, struct span public_part)
 {
     struct record_peek peek;
-    uint32_t body = peek_early_body(public_part);
     if ((body != ASSENT__V1__EVENT__BODY_ERASED_RECORDS &&
          body != ASSENT__V1__EVENT__BODY_ERASURE_DONE) ||
         !record_peek(public_part, &peek))

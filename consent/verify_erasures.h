@@ -24,8 +24,8 @@ struct erasures_seen {
 
 void erasures_seen_release(struct erasures_seen *seen);
 void erasures_seen_destroyed(struct erasures_seen *seen, uint64_t sequence);
-/* To be called with every record. */
-void erasures_seen_record(struct erasures_seen *seen, struct span public_part);
+/* To be called with every record; `body` as peek_early_body() gives it. */
+void erasures_seen_record(struct erasures_seen *seen, uint32_t body, struct span public_part);
 
 /* The end: calls `unexplained` for each destroyed part that no erasure names, `came_back` for each part from
  * `first` on that is there although its erasure is done. Gives how many were destroyed by an erasure. */
