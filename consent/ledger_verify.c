@@ -205,8 +205,9 @@ static void check_record(struct verify *v, const struct ledger_file *file, uint6
     uint32_t body = peek_early_body(record->public_part); /* of the kinds below, always */
     if (body == ASSENT__V1__EVENT__BODY_SIGNING_KEY)
         name_key(v, sequence, record->public_part);
-    if (!v->is_live || sequence <= v->checkpointed) /* what ends meanwhile is left out */
-        erasures_seen_record(&v->erasures, body, record->public_part);
+    /* what ends meanwhile is left out */
+    erasures_seen_record(&v->erasures, body, record->public_part,
+                         !v->is_live || sequence <= v->checkpointed);
     struct digest leaf = hash(v, record->leaf);
     tree_add(&v->tree, &leaf);
     v->report->hashes++; /* a node above it, of all but one */

@@ -52,7 +52,8 @@ static void take_done(struct erasures_seen *seen, struct span octets)
     assent__v1__erasure_done__free_unpacked(body, NULL);
 }
 
-void erasures_seen_record(struct erasures_seen *seen, uint32_t body, struct span public_part)
+void erasures_seen_record(struct erasures_seen *seen, uint32_t body, struct span public_part,
+                          bool settled)
 {
     struct record_peek peek;
     if ((body != ASSENT__V1__EVENT__BODY_ERASED_RECORDS &&
@@ -61,7 +62,7 @@ void erasures_seen_record(struct erasures_seen *seen, uint32_t body, struct span
         return;
     if (peek.body == ASSENT__V1__EVENT__BODY_ERASED_RECORDS)
         take_records(seen, peek.octets);
-    else if (peek.body == ASSENT__V1__EVENT__BODY_ERASURE_DONE)
+    else if (settled)
         take_done(seen, peek.octets);
 }
 

@@ -24,8 +24,10 @@ struct erasures_seen {
 
 void erasures_seen_release(struct erasures_seen *seen);
 void erasures_seen_destroyed(struct erasures_seen *seen, uint64_t sequence);
-/* To be called with every record; `body` as peek_early_body() gives it. */
-void erasures_seen_record(struct erasures_seen *seen, uint32_t body, struct span public_part);
+/* To be called with every record; `body` as peek_early_body() gives it. `settled`: the end of an erasure counts; what it
+ * destroyed may have been read before it did. What it names is named in any case: nothing is destroyed before. */
+void erasures_seen_record(struct erasures_seen *seen, uint32_t body, struct span public_part,
+                          bool settled);
 
 /* The end: calls `unexplained` for each destroyed part that no erasure names, `came_back` for each part from
  * `first` on that is there although its erasure is done. Gives how many were destroyed by an erasure. */

@@ -355,13 +355,13 @@ static bool end_messages(struct engine *e, uint64_t number)
 }
 
 /* A crash brings back what had ended in doubt before it was recorded: no record says that nothing is waited for
- * any more. */
+ * any more. By fingerprint: the number may be destroyed already. */
 static void end_doubts(struct engine *e, const struct erasure *x)
 {
-    struct message *m = message_first_of_number(&e->messages, x->number), *next;
+    struct message *m = TAILQ_FIRST(&e->messages.lists[MESSAGE_IN_DOUBT]), *next;
     for (; m != NULL; m = next) {
-        next = m->next_same_number;
-        if (m->id < x->sequence && m->state == MESSAGE_IN_DOUBT)
+        next = TAILQ_NEXT(m, link);
+        if (m->id < x->sequence && person_is(&x->person, m->number))
             message_finish(e, m, ASSENT__V1__OUTCOME__OUTCOME_OPEN);
     }
 }
@@ -511,11 +511,13 @@ static void ask_what_stays(struct engine *e, struct erasure *x)
 {
     if (x->sequence > e->durable || (x->number != 0 && !projection_done(e, x->sequence)))
         return;
-    end_doubts(e, x);
     if (x->kept_known || x->number == 0)
         x->phase = ERASURE_READY;
     else if (look_up(e, x, SCOPE_ERASED))
         x->phase = ERASURE_LOOKING;
+    else
+        return;
+    end_doubts(e, x);
 }
 
 static bool files_are_free(const struct engine *e)

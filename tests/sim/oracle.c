@@ -1193,7 +1193,10 @@ static void note_erased(struct world *w, uint64_t number, uint64_t at_us)
         if (key_is_of(w->oracle.moves[i].key, number))
             w->oracle.moves[i] = (struct moved){w->oracle.moves[i].key, at_us, false};
     w->oracle.reassigned_day[people_find_number(w, number)] = 0;
-    if (set_has(&w->server.now.opt_out, kept))
+    const struct moved *before = find_move(&w->oracle, kept);
+    bool is_older =
+        before != NULL && before->denied; /* of an erasure before: a START since lifts it */
+    if (set_has(&w->server.now.opt_out, kept) && !is_older)
         note_move(w, kept, at_us, true);
     erasures_executed(w, number);
 }
