@@ -3,10 +3,11 @@
  * characters, with everything synced; hashes it all again, beside bare SHA-256 of as many octets in as many
  * calls, by one core's time; seals what is full.
  *
- *     ledger-bench DIRECTORY MESSAGES [append]
+ *     ledger-bench DIRECTORY MESSAGES [append [DAYS]]
  *     prints "append RECORDS/S octets-a-message N verify MB/S hashed MB/S sha256 MB/S records N
  *     seal RECORDS/S sealed-octets-a-message N sealed-segments N number N", the last of somebody who had a
- *     text; below three segments nothing is sealed. With `append` it stops there and prints less. */
+ *     text; below three segments nothing is sealed. With `append` it stops there and prints less; with DAYS
+ *     all of it was so many days ago, and every 50th of them opts out. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,27 @@ static uint64_t number_of(uint64_t i)
     return 12025000000 + hash_mix(i) % 1000000;
 }
 
+static uint64_t begin_ms = 1760000000000;
+static bool some_opt_out;
+
+static void append_opt_out(struct ledger *ledger, uint64_t i)
+{
+    uint32_t everything = 0;
+    Assent__V1__Event event = ASSENT__V1__EVENT__INIT;
+    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
+    Assent__V1__OptedOut body = ASSENT__V1__OPTED_OUT__INIT;
+    event.wall_ms = begin_ms + i / 100;
+    personal.number = number_of(i);
+    personal.text = (char *)"STOP";
+    body.scopes = &everything;
+    body.n_scopes = 1;
+    body.source = ASSENT__V1__CONSENT_SOURCE__REPLY;
+    body.rule = (char *)"keyword/stop@1";
+    event.body_case = ASSENT__V1__EVENT__BODY_OPTED_OUT;
+    event.opted_out = &body;
+    append(ledger, &event, &personal);
+}
+
 /* Accepted, attempt, sent, delivered. */
 static void append_message(struct ledger *ledger, uint64_t i)
 {
@@ -79,7 +101,7 @@ static void append_message(struct ledger *ledger, uint64_t i)
     Assent__V1__Receipt receipt = ASSENT__V1__RECEIPT__INIT;
     snprintf(reference, sizeof reference, "order-%08llu", (unsigned long long)i);
     snprintf(carrier_id, sizeof carrier_id, "%016llx", (unsigned long long)hash_mix(i));
-    event.wall_ms = 1760000000000 + i / 100;
+    event.wall_ms = begin_ms + i / 100;
     event.program = 4711;
     personal.number = number_of(i);
     personal.text = (char *)text_of(i);
@@ -146,6 +168,8 @@ static double append_all(const char *directory, uint64_t messages)
                 wait_for(ledger);
         }
         append_message(ledger, i);
+        if (some_opt_out && i % 50 == 0)
+            append_opt_out(ledger, i);
     }
     while (ledger_durable(ledger) + 1 < ledger_next(ledger))
         wait_for(ledger);
@@ -213,7 +237,7 @@ static struct sealing seal(const char *directory)
     char name[FILE_NAME_SIZE];
     struct stat status;
     double begin_us = core_us();
-    if (daemon_seal_all(directory) != 0)
+    if (daemon_seal_all(directory, NULL, NULL) != 0)
         complain(NULL, "cannot be sealed");
     sealing.us = core_us() - begin_us;
     int folder = folder_open(directory, "ledger", false);
@@ -246,10 +270,14 @@ static void measure_rest(const char *directory, uint64_t messages)
 int main(int argc, char **argv)
 {
     uint64_t messages = argc >= 3 ? strtoull(argv[2], NULL, 10) : 0;
-    bool append_only = argc == 4 && strcmp(argv[3], "append") == 0;
+    bool append_only = argc >= 4 && argc <= 5 && strcmp(argv[3], "append") == 0;
     if (messages == 0 || (argc != 3 && !append_only)) {
-        fprintf(stderr, "usage: ledger-bench DIRECTORY MESSAGES [append]\n");
+        fprintf(stderr, "usage: ledger-bench DIRECTORY MESSAGES [append [DAYS]]\n");
         return 2;
+    }
+    if (argc == 5) {
+        begin_ms = clock_wall_ms() - strtoull(argv[4], NULL, 10) * 24 * 3600 * 1000;
+        some_opt_out = true;
     }
     printf("append %.0f", append_all(argv[1], messages));
     if (!append_only)

@@ -88,6 +88,10 @@ MUST_CHECK enum err ledger_reader_open(const char *directory, uint64_t from,
  * ERR_CORRUPT with a sentence in ledger_reader_why(). `until`: give ERR_AGAIN at or after it. */
 MUST_CHECK enum err ledger_reader_next(struct ledger_reader *reader, uint64_t until,
                                        struct ledger_record *ret_record);
+/* Records that retention by age has taken are passed over: how many so far, of those asked for, and where the
+ * reader stands: what comes next has this number or a higher one. Not of a snapshot's. */
+uint64_t ledger_reader_gone(const struct ledger_reader *reader);
+uint64_t ledger_reader_at(const struct ledger_reader *reader);
 const char *ledger_reader_why(const struct ledger_reader *reader);
 void ledger_reader_free(struct ledger_reader *reader);
 

@@ -10,7 +10,6 @@
 
 #define LEVEL         3 /* 9 and 19 take four and forty times as long for 2 octets a message */
 #define LENGTHS_MAX   (BLOCK_RECORDS * 6)
-#define SECRETS_MAX   (BLOCK_RECORDS * DIGEST_SIZE)
 #define IS_ERASED     1u
 #define IS_BARRIER    2u
 #define FLAG_BITS     2
@@ -18,6 +17,9 @@
 
 static_assert((uint64_t)LEDGER_RECORD_MAX << FLAG_BITS < 1u << 7 * VARINT_OCTETS,
               "a length must fit its varint");
+static_assert((uint64_t)LEDGER_SEGMENT_RECORDS << FLAG_BITS < 1u << 7 * VARINT_OCTETS,
+              "so must a gap's records");
+static_assert(GAP_SIZE_MAX <= RECORD_SIZE_MAX, "a gap takes no more room than a record");
 
 enum { LENGTHS, PUBLIC, PERSONAL, STREAMS };
 
@@ -84,8 +86,8 @@ static uint32_t block_checksum(const uint8_t *data, size_t length, uint64_t sequ
 struct block_writer {
     ZSTD_CCtx *zstd;
     struct block_reader *check;
-    uint64_t sequence;
-    uint32_t records;
+    uint64_t sequence, next; /* of its first record, and behind its last */
+    uint32_t records;        /* and gaps */
     struct room streams[STREAMS];
     struct room secrets;
     struct room raw; /* what reading it back must give */
@@ -115,7 +117,7 @@ void block_writer_free(struct block_writer *writer)
 
 void block_begin(struct block_writer *writer, uint64_t sequence)
 {
-    writer->sequence = sequence;
+    writer->sequence = writer->next = sequence;
     writer->records = 0;
     for (unsigned i = 0; i < STREAMS; i++)
         writer->streams[i].length = 0;
@@ -125,11 +127,6 @@ void block_begin(struct block_writer *writer, uint64_t sequence)
 bool block_is_full(const struct block_writer *writer)
 {
     return writer->records == BLOCK_RECORDS || writer->raw.length >= BLOCK_OCTETS;
-}
-
-uint32_t block_records(const struct block_writer *writer)
-{
-    return writer->records;
 }
 
 size_t block_raw(const struct block_writer *writer)
@@ -150,9 +147,8 @@ void block_add(struct block_writer *writer, const uint8_t *octets, const struct 
     room_add(&writer->streams[PUBLIC], record->public_part);
     if (erased) {
         uint8_t *at = room_for(&writer->raw, writer->raw.length + record->size);
-        record_make_erased(at + writer->raw.length, writer->sequence + writer->records,
-                           record->barrier, record->public_part, personal_length,
-                           record->commitment.data);
+        record_make_erased(at + writer->raw.length, writer->next, record->barrier,
+                           record->public_part, personal_length, record->commitment.data);
         writer->raw.length += record->size;
         room_add(&writer->secrets, record->commitment);
     } else {
@@ -162,6 +158,21 @@ void block_add(struct block_writer *writer, const uint8_t *octets, const struct 
             room_add(&writer->secrets, span_of(record->personal_part.data - SALT_SIZE, SALT_SIZE));
     }
     writer->records++;
+    writer->next++;
+}
+
+void block_add_gap(struct block_writer *writer, uint32_t records, const uint8_t *nodes)
+{
+    CHECK(!block_is_full(writer));
+    size_t size = gap_size(writer->next, records);
+    uint8_t *at = room_for(&writer->raw, writer->raw.length + size) + writer->raw.length;
+    add_varint(&writer->streams[LENGTHS], records << FLAG_BITS | IS_ERASED);
+    add_varint(&writer->streams[LENGTHS], 0);
+    gap_encode(writer->next, records, nodes, at);
+    writer->raw.length += size;
+    room_add(&writer->secrets, span_of(nodes, size - GAP_HEAD));
+    writer->records++;
+    writer->next += records;
 }
 
 /* Stores the stream behind what is stored already; its two lengths at `lengths`. */
@@ -183,11 +194,17 @@ static uint64_t first_difference(const struct block_writer *writer, const uint8_
 {
     const uint8_t *at = writer->raw.data;
     uint64_t sequence = writer->sequence;
-    for (; memcmp(at, other, record_laid_size(at)) == 0; sequence++) {
-        other += record_laid_size(at);
-        at += record_laid_size(at);
+    struct gap gap;
+    for (;;) {
+        size_t left = (size_t)(writer->raw.data + writer->raw.length - at);
+        bool is_gap = gap_decode(span_of(at, left), sequence, &gap) == RECORD_OK;
+        size_t size = is_gap ? gap.size : record_laid_size(at);
+        if (memcmp(at, other, size) != 0)
+            return sequence;
+        sequence += is_gap ? gap.records : 1;
+        other += size;
+        at += size;
     }
-    return sequence;
 }
 
 enum err block_end(struct block_writer *writer, struct span *ret_stored, uint64_t *ret_sequence)
@@ -253,7 +270,7 @@ static bool head_is_sane(const struct block_head *head)
 {
     return head->records >= 1 && head->records <= BLOCK_RECORDS && head->raw <= BLOCK_RAW_MAX &&
            head->plain[LENGTHS] <= LENGTHS_MAX && head->plain[PUBLIC] <= head->raw &&
-           head->plain[PERSONAL] <= head->raw && head->secrets <= SECRETS_MAX;
+           head->plain[PERSONAL] <= head->raw && head->secrets <= head->raw;
 }
 
 static bool read_head(struct reader *in, struct block_head *head)
@@ -288,11 +305,29 @@ struct parts {
     size_t left;
 };
 
-static bool make_record(struct parts *parts, uint64_t sequence)
+static bool make_gap(struct parts *parts, uint32_t records, uint64_t *sequence)
+{
+    if (!gap_fits(*sequence, records))
+        return false;
+    size_t size = gap_size(*sequence, records);
+    struct span nodes = read_span(&parts->secrets, size - GAP_HEAD);
+    if (size > parts->left || parts->secrets.failed)
+        return false;
+    gap_encode(*sequence, records, nodes.data, parts->at);
+    parts->at += size;
+    parts->left -= size;
+    *sequence += records;
+    return true;
+}
+
+/* A record or a gap; the number of what follows. */
+static bool make_record(struct parts *parts, uint64_t *sequence)
 {
     uint32_t word = take_varint(&parts->lengths);
     size_t personal_length = take_varint(&parts->lengths), public_length = word >> FLAG_BITS;
     bool erased = word & IS_ERASED, barrier = word & IS_BARRIER;
+    if (!parts->lengths.failed && erased && !barrier && personal_length == 0)
+        return make_gap(parts, word >> FLAG_BITS, sequence);
     if (parts->lengths.failed || public_length > LEDGER_RECORD_MAX ||
         personal_length > LEDGER_RECORD_MAX - public_length || (erased && personal_length == 0))
         return false;
@@ -306,13 +341,15 @@ static bool make_record(struct parts *parts, uint64_t sequence)
         parts->secrets.failed)
         return false;
     if (erased) {
-        record_make_erased(parts->at, sequence, barrier, public_part, personal_length, secret.data);
+        record_make_erased(parts->at, *sequence, barrier, public_part, personal_length,
+                           secret.data);
     } else {
         record_lay(parts->at, public_part, personal_part);
-        record_finish(parts->at, sequence, barrier, secret.data);
+        record_finish(parts->at, *sequence, barrier, secret.data);
     }
     parts->at += size;
     parts->left -= size;
+    ++*sequence;
     return true;
 }
 
@@ -331,7 +368,7 @@ static bool make_records(struct block_reader *reader, const struct block_head *h
                           .at = room_for(&reader->raw, head->raw),
                           .left = head->raw};
     for (uint32_t i = 0; i < head->records; i++)
-        if (!make_record(&parts, sequence + i))
+        if (!make_record(&parts, &sequence))
             return false;
     return parts.left == 0 && reader_left(&parts.lengths) == 0 &&
            reader_left(&parts.public_parts) == 0 && reader_left(&parts.personal_parts) == 0 &&

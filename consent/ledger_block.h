@@ -15,11 +15,14 @@
  *        salts and commitments as they are: they do not compress
  *        u32  CRC-32C of u64 sequence number of the first record | all of the above
  *
- * The lengths are two varints a record: public length << 2 | barrier << 1 | erased; personal length. */
+ * The lengths are two varints a record: public length << 2 | barrier << 1 | erased; personal length.
+ * A gap (consent/ledger_gap.h) stands among them as one record would: how many it covers << 2 | 1; 0. Its nodes
+ * are with the salts and commitments. */
 #ifndef CONSENT_LEDGER_BLOCK_H
 #define CONSENT_LEDGER_BLOCK_H
 
 #include "consent/ledger_format.h"
+#include "consent/ledger_gap.h"
 
 #define BLOCK_RECORDS    2048u
 #define BLOCK_OCTETS     (1u << 20) /* of its records: a block that has them takes no more */
@@ -34,13 +37,15 @@ void block_writer_free(struct block_writer *writer);
 /* An empty block whose first record is `sequence`. */
 void block_begin(struct block_writer *writer, uint64_t sequence);
 bool block_is_full(const struct block_writer *writer);
-uint32_t block_records(const struct block_writer *writer);
 size_t block_raw(const struct block_writer *writer); /* octets */
 
 /* The next record; `octets` are its own. `destroy`: without its personal part from now on. CHECKs that the
  * block is not full. */
 void block_add(struct block_writer *writer, const uint8_t *octets, const struct record *record,
                bool destroy);
+
+/* Records that are gone come next; `nodes` are their gap's. CHECKs that the block is not full. */
+void block_add_gap(struct block_writer *writer, uint32_t records, const uint8_t *nodes);
 
 /* The block, valid until the next block_begin(). ERR_CORRUPT, and the number of the record, when reading it
  * back would not give the same: the personal part is not the one that was committed to. */

@@ -194,7 +194,8 @@ enum err file_head_decode(struct span octets, enum file_form form, struct file_h
         load_u32(at + FILE_HEAD - 4) != crc32c(0, at, FILE_HEAD - 4))
         return ERR_CORRUPT;
     struct file_head head = {load_u32(at + 8), load_u32(at + 12), load_u64(at + 16)};
-    if (head.version != FILE_VERSION || (head.flags & ~FILE_IS_SNAPSHOT))
+    uint32_t known = form == FILE_SEALED ? FILE_HAS_GAPS : FILE_IS_SNAPSHOT;
+    if (head.version != FILE_VERSION || (head.flags & ~known))
         return ERR_VERSION;
     *ret_head = head;
     return ERR_OK;

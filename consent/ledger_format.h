@@ -73,7 +73,8 @@ size_t record_personal_length(const uint8_t *octets);
 /* Head of a file. */
 #define FILE_HEAD        64u
 #define FILE_VERSION     1u
-#define FILE_IS_SNAPSHOT 1u /* flag */
+#define FILE_IS_SNAPSHOT 1u /* flags */
+#define FILE_HAS_GAPS    2u /* of a sealed segment: consent/ledger_gap.h */
 
 enum file_form {
     FILE_RAW,

@@ -20,6 +20,8 @@ struct hashed {
     uint64_t index; /* of the segment; NOTHING: empty */
     uint32_t count; /* of its records */
     struct digest *levels[SEGMENT_LEVEL];
+    bool *known
+        [SEGMENT_LEVEL]; /* of each: retention leaves those that proofs of what is there take */
 };
 
 struct ledger_nodes {
@@ -43,9 +45,11 @@ enum err ledger_nodes_open(const char *directory, struct ledger_nodes **ret_node
     nodes->folder = folder;
     for (unsigned i = 0; i < HASHED; i++) {
         nodes->hashed[i].index = NOTHING;
-        for (unsigned level = 0; level < SEGMENT_LEVEL; level++)
+        for (unsigned level = 0; level < SEGMENT_LEVEL; level++) {
             nodes->hashed[i].levels[level] =
                 check_malloc((LEDGER_SEGMENT_RECORDS >> level) * sizeof(struct digest));
+            nodes->hashed[i].known[level] = check_malloc(LEDGER_SEGMENT_RECORDS >> level);
+        }
     }
     *ret_nodes = nodes;
     return ERR_OK;
@@ -54,8 +58,10 @@ enum err ledger_nodes_open(const char *directory, struct ledger_nodes **ret_node
 void ledger_nodes_free(struct ledger_nodes *nodes)
 {
     for (unsigned i = 0; i < HASHED; i++)
-        for (unsigned level = 0; level < SEGMENT_LEVEL; level++)
+        for (unsigned level = 0; level < SEGMENT_LEVEL; level++) {
             free(nodes->hashed[i].levels[level]);
+            free(nodes->hashed[i].known[level]);
+        }
     close(nodes->folder);
     free(nodes);
 }
@@ -100,33 +106,80 @@ static enum err root_of_sealed(struct ledger_nodes *nodes, uint64_t index, struc
     return ERR_OK;
 }
 
+static void put_node(void *context, unsigned level, uint32_t index, const struct digest *node)
+{
+    struct hashed *hashed = context;
+    if (level == SEGMENT_LEVEL) /* the whole segment: its end has it too */
+        return;
+    hashed->levels[level][index] = *node;
+    hashed->known[level][index] = true;
+}
+
+/* Its leaves, and the nodes of its gaps. */
+static enum scan_result take_leaves(struct hashed *hashed, struct ledger_scan *scan)
+{
+    struct record record;
+    enum scan_result result = SCAN_END;
+    hashed->count = 0;
+    for (unsigned level = 0; level < SEGMENT_LEVEL; level++)
+        memset(hashed->known[level], 0, LEDGER_SEGMENT_RECORDS >> level);
+    while (hashed->count < LEDGER_SEGMENT_RECORDS) {
+        result = scan_next(scan, &record);
+        if (result == SCAN_RECORD) {
+            struct digest leaf = sha256(record.leaf);
+            put_node(hashed, 0, hashed->count++, &leaf);
+        } else if (result == SCAN_GAP) {
+            gap_each(&scan->gap, put_node, hashed);
+            hashed->count += scan->gap.records;
+        } else {
+            break;
+        }
+    }
+    return result;
+}
+
+static void hash_upwards(struct hashed *hashed)
+{
+    for (unsigned level = 1; level < SEGMENT_LEVEL; level++) {
+        const struct digest *below = hashed->levels[level - 1];
+        const bool *known = hashed->known[level - 1];
+        for (uint32_t i = 0; i < hashed->count >> level; i++) {
+            if (hashed->known[level][i] || !known[2 * i] || !known[2 * i + 1])
+                continue;
+            hashed->levels[level][i] = tree_parent(&below[2 * i], &below[2 * i + 1]);
+            hashed->known[level][i] = true;
+        }
+    }
+}
+
 static enum err hash_segment(struct ledger_nodes *nodes, struct hashed *hashed, uint64_t index)
 {
     struct ledger_scan scan;
-    struct record record;
-    enum scan_result result = SCAN_END;
     struct ledger_file file;
     enum err err = open_segment(nodes, index, &file);
     if (err != ERR_OK)
         return err;
     hashed->index = index;
-    hashed->count = 0;
     scan_init(&scan);
     scan_start(&scan, &file, index * LEDGER_SEGMENT_RECORDS + 1);
-    while (hashed->count < LEDGER_SEGMENT_RECORDS &&
-           (result = scan_next(&scan, &record)) == SCAN_RECORD)
-        hashed->levels[0][hashed->count++] = sha256(record.leaf);
+    enum scan_result result = take_leaves(hashed, &scan);
     scan_release(&scan);
     if (result == SCAN_ERROR)
         err = fault(nodes, index, ERR_IO, strerror(errno));
     ledger_file_close(&file);
-    if (err != ERR_OK)
-        return err;
-    for (unsigned level = 1; level < SEGMENT_LEVEL; level++)
-        for (uint32_t i = 0; i < hashed->count >> level; i++)
-            hashed->levels[level][i] = tree_parent(&hashed->levels[level - 1][2 * i],
-                                                   &hashed->levels[level - 1][2 * i + 1]);
-    return ERR_OK;
+    if (err == ERR_OK)
+        hash_upwards(hashed);
+    return err;
+}
+
+/* Retention by age has left a node above it alone. */
+static enum err gone(struct ledger_nodes *nodes, unsigned level, uint64_t index)
+{
+    snprintf(nodes->why, sizeof nodes->why,
+             "records %llu to %llu are kept as hashes alone, by retention, and the tree that is "
+             "asked for begins or ends among them.",
+             (unsigned long long)(index << level) + 1, (unsigned long long)((index + 1) << level));
+    return ERR_NOT_FOUND;
 }
 
 static enum err node_inside(struct ledger_nodes *nodes, unsigned level, uint64_t index,
@@ -146,6 +199,8 @@ static enum err node_inside(struct ledger_nodes *nodes, unsigned level, uint64_t
     }
     if (hashed->count >> level <= place)
         return fault(nodes, segment, ERR_CORRUPT, "lacks records, or is damaged");
+    if (!hashed->known[level][place])
+        return gone(nodes, level, index);
     *ret_root = hashed->levels[level][place];
     return ERR_OK;
 }

@@ -26,6 +26,7 @@ struct ledger_reader {
     bool must_enter;              /* the filter has not looked at the segment yet */
     uint32_t block;               /* of a sealed segment, when filtered: where the scan is */
     struct ledger_cost cost;      /* of segments that were left */
+    uint64_t gone;                /* records that were passed over in gaps */
     bool is_snapshot;
     uint64_t snapshot_left; /* records */
     char why[WHY_SIZE];
@@ -189,6 +190,15 @@ static enum err scan_failed(struct ledger_reader *reader)
     return fail(reader, ERR_IO, ledger_why("The ledger cannot be read: %s.", strerror(errno)));
 }
 
+/* How many of the gap's records the caller would have been given. */
+static void note_gap(struct ledger_reader *reader)
+{
+    const struct gap *gap = &reader->scan.gap;
+    uint64_t end = gap->first + gap->records;
+    uint64_t begin = gap->first > reader->from ? gap->first : reader->from;
+    reader->gone += end > begin ? end - begin : 0;
+}
+
 /* No valid record in what was read, maybe a while ago: looks again. In the newest segment it is the
  * end for now; in another one it is damage. Which it is must be asked before looking. */
 static enum err at_invalid(struct ledger_reader *reader, struct record *ret_record)
@@ -200,6 +210,7 @@ static enum err at_invalid(struct ledger_reader *reader, struct record *ret_reco
         return ERR_OK;
     case SCAN_ERROR:
         return scan_failed(reader);
+    case SCAN_GAP: /* was none before */
     case SCAN_END:
         break;
     }
@@ -242,6 +253,9 @@ static enum err next_of_ledger(struct ledger_reader *reader, uint64_t until,
         switch (scan_next(&reader->scan, &record)) {
         case SCAN_RECORD:
             break;
+        case SCAN_GAP:
+            note_gap(reader);
+            continue;
         case SCAN_END:
             err = at_invalid(reader, &record);
             break;
@@ -271,6 +285,7 @@ static enum err next_of_snapshot(struct ledger_reader *reader, struct ledger_rec
         return ERR_OK;
     case SCAN_ERROR:
         return scan_failed(reader);
+    case SCAN_GAP:
     case SCAN_END:
         break;
     }
@@ -282,6 +297,16 @@ enum err ledger_reader_next(struct ledger_reader *reader, uint64_t until,
 {
     return reader->is_snapshot ? next_of_snapshot(reader, ret_record)
                                : next_of_ledger(reader, until, ret_record);
+}
+
+uint64_t ledger_reader_gone(const struct ledger_reader *reader)
+{
+    return reader->gone;
+}
+
+uint64_t ledger_reader_at(const struct ledger_reader *reader)
+{
+    return reader->scan.sequence > reader->from ? reader->scan.sequence : reader->from;
 }
 
 const char *ledger_reader_why(const struct ledger_reader *reader)

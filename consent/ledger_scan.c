@@ -56,16 +56,42 @@ static ssize_t read_more(struct ledger_scan *scan)
     return n;
 }
 
+static bool may_have_gaps(const struct ledger_scan *scan)
+{
+    return scan->file->sealed != NULL && sealed_has_gaps(scan->file->sealed);
+}
+
+static enum record_result take_record(struct ledger_scan *scan, struct span have,
+                                      struct record *ret_record)
+{
+    enum record_result result = record_decode(have, scan->sequence, ret_record);
+    if (result == RECORD_OK) {
+        scan->start += ret_record->size;
+        scan->offset += ret_record->size;
+        scan->sequence++;
+    }
+    return result;
+}
+
+static enum record_result take_gap(struct ledger_scan *scan, struct span have)
+{
+    enum record_result result = gap_decode(have, scan->sequence, &scan->gap);
+    if (result == RECORD_OK) {
+        scan->start += scan->gap.size;
+        scan->offset += scan->gap.size;
+        scan->sequence += scan->gap.records;
+    }
+    return result;
+}
+
 enum scan_result scan_next(struct ledger_scan *scan, struct record *ret_record)
 {
     for (;;) {
         struct span have = span_of(scan->buffer + scan->start, scan->end - scan->start);
-        switch (record_decode(have, scan->sequence, ret_record)) {
+        bool is_gap = have.length > 0 && have.data[0] == GAP_MARK && may_have_gaps(scan);
+        switch (is_gap ? take_gap(scan, have) : take_record(scan, have, ret_record)) {
         case RECORD_OK:
-            scan->start += ret_record->size;
-            scan->offset += ret_record->size;
-            scan->sequence++;
-            return SCAN_RECORD;
+            return is_gap ? SCAN_GAP : SCAN_RECORD;
         case RECORD_INVALID:
             return SCAN_END;
         case RECORD_SHORT:

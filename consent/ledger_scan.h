@@ -13,10 +13,12 @@ struct ledger_scan {
     uint8_t *buffer;
     size_t start, end; /* octets of the file from `offset` on */
     size_t chunk;      /* next read; grows, so that who follows a writer does not read far ahead */
+    struct gap gap;    /* after SCAN_GAP; its nodes are valid until the next call */
 };
 
 enum scan_result {
     SCAN_RECORD,
+    SCAN_GAP,   /* `gap`: records that retention has taken */
     SCAN_END,   /* no valid record here: the end, damage, or not written yet */
     SCAN_ERROR, /* errno */
 };
@@ -29,7 +31,7 @@ void scan_start(struct ledger_scan *scan, struct ledger_file *file, uint64_t seq
 void scan_start_at(struct ledger_scan *scan, struct ledger_file *file, uint64_t offset,
                    uint64_t sequence);
 
-/* `ret_record` is valid until the next call. */
+/* `ret_record` is valid until the next call. Gaps stand in sealed segments alone. */
 MUST_CHECK enum scan_result scan_next(struct ledger_scan *scan, struct record *ret_record);
 
 /* Drops what was read ahead, so that the next call sees the file as it is then. */

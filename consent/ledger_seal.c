@@ -18,7 +18,9 @@
 struct store {
     int folder;
     uint64_t first;
-    const struct segment_filter *filter;
+    const struct segment_filter *filter; /* or NULL */
+    const struct segment_cut *cut;       /* or NULL */
+    struct gap_builder gap;              /* of records that go */
     struct ledger_file source;
     struct ledger_scan scan;
     struct file_end end;
@@ -80,7 +82,10 @@ static enum err write_next(struct store *store, struct span octets)
 static enum err write_head(struct store *store)
 {
     uint8_t head[FILE_HEAD];
-    file_head_encode(head, FILE_SEALED, &(struct file_head){FILE_VERSION, 0, store->first});
+    bool gaps = store->cut != NULL ||
+                (store->source.sealed != NULL && sealed_has_gaps(store->source.sealed));
+    file_head_encode(head, FILE_SEALED,
+                     &(struct file_head){FILE_VERSION, gaps ? FILE_HAS_GAPS : 0, store->first});
     return write_next(store, span_of(head, sizeof head));
 }
 
@@ -111,58 +116,118 @@ static const uint8_t *octets_of(const struct record *record)
     return record->public_part.data - RECORD_HEAD;
 }
 
-static void add_record(struct store *store, uint64_t sequence, struct record *record)
+static void begin_block(struct store *store, uint64_t before)
+{
+    store->blocks[store->block_count].before = (uint32_t)before;
+    block_begin(store->writer, store->first + before);
+}
+
+/* A block that is full is written before what comes next, record or gap; it is there already. */
+static enum err make_room(struct store *store, uint64_t before)
+{
+    if (!block_is_full(store->writer))
+        return ERR_OK;
+    enum err err = write_block(store);
+    if (err == ERR_OK)
+        begin_block(store, before);
+    return err;
+}
+
+static enum err put_gap(struct store *store, uint64_t first, uint32_t records, const uint8_t *nodes)
+{
+    enum err err = make_room(store, first - store->first);
+    if (err == ERR_OK)
+        block_add_gap(store->writer, records, nodes);
+    return err;
+}
+
+/* Of the records that have gone so far. */
+static enum err end_gap(struct store *store)
+{
+    struct gap_builder *gap = &store->gap;
+    if (gap->records == 0)
+        return ERR_OK;
+    uint32_t records = gap->records;
+    gap->records = 0;
+    return put_gap(store, gap->first, records, gap->nodes);
+}
+
+static enum err put_record(struct store *store, uint64_t sequence, struct record *record)
 {
     const uint8_t *octets = octets_of(record);
     const struct segment_filter *filter = store->filter;
-    struct digest leaf = sha256(record->leaf);
+    enum err err = end_gap(store);
+    if (err == ERR_OK)
+        err = make_room(store, sequence - store->first);
+    if (err != ERR_OK)
+        return err;
     bool destroy = filter != NULL && record->personal_part.length > 0 &&
                    filter->destroys(filter->context, sequence, record);
-    tree_add(&store->tree, &leaf);
     block_add(store->writer, octets, record, destroy);
     if (destroy)
         record->personal_part = span_of(NULL, 0);
     contents_add(&store->contents, record, store->block_count);
+    return ERR_OK;
 }
 
-static void begin_block(struct store *store)
+static enum err add_record(struct store *store, struct record *record)
 {
-    uint64_t sequence = store->first + store->tree.count;
-    store->blocks[store->block_count].before = (uint32_t)store->tree.count;
-    block_begin(store->writer, sequence);
+    uint64_t sequence = store->scan.sequence - 1, place = sequence - store->first;
+    const struct segment_cut *cut = store->cut;
+    struct digest leaf = sha256(record->leaf);
+    enum err err = ERR_OK;
+    tree_add(&store->tree, &leaf);
+    if (cut == NULL || !segment_bit(cut->gone, place))
+        return put_record(store, sequence, record);
+    if (segment_bit(cut->splits, place))
+        err = end_gap(store);
+    if (store->gap.records == 0)
+        gap_begin(&store->gap, sequence);
+    gap_add(&store->gap, &leaf);
+    return err;
+}
+
+/* One that was there before. */
+static enum err add_gap(struct store *store)
+{
+    const struct gap *gap = &store->scan.gap;
+    enum err err = end_gap(store);
+    tree_add_gap(&store->tree, gap);
+    return err == ERR_OK ? put_gap(store, gap->first, gap->records, gap->nodes) : err;
+}
+
+static enum err not_read(struct store *store, enum scan_result result)
+{
+    if (result == SCAN_ERROR)
+        tell(store, "it cannot be read: %s.", strerror(errno));
+    else
+        tell(store, "it is damaged where record %llu should be.",
+             (unsigned long long)store->scan.sequence);
+    return result == SCAN_ERROR ? ERR_IO : ERR_CORRUPT;
 }
 
 static enum err write_blocks(struct store *store)
 {
     struct record record;
-    enum scan_result result;
+    enum err err = ERR_OK;
     scan_start(&store->scan, &store->source, store->first);
-    begin_block(store);
-    while (store->tree.count < LEDGER_SEGMENT_RECORDS) {
-        result = scan_next(&store->scan, &record);
-        if (result != SCAN_RECORD) {
-            if (result == SCAN_ERROR)
-                tell(store, "it cannot be read: %s.", strerror(errno));
-            else
-                tell(store, "it is damaged where record %llu should be.",
-                     (unsigned long long)store->scan.sequence);
-            return result == SCAN_ERROR ? ERR_IO : ERR_CORRUPT;
-        }
-        add_record(store, store->scan.sequence - 1, &record);
-        if (!block_is_full(store->writer) && store->tree.count < LEDGER_SEGMENT_RECORDS)
-            continue;
-        enum err err = write_block(store);
-        if (err != ERR_OK)
-            return err;
-        if (store->tree.count < LEDGER_SEGMENT_RECORDS)
-            begin_block(store);
+    begin_block(store, 0);
+    while (err == ERR_OK && store->tree.count < LEDGER_SEGMENT_RECORDS) {
+        enum scan_result result = scan_next(&store->scan, &record);
+        err = result == SCAN_RECORD ? add_record(store, &record)
+              : result == SCAN_GAP  ? add_gap(store)
+                                    : not_read(store, result);
     }
-    return ERR_OK;
+    if (err == ERR_OK)
+        err = end_gap(store);
+    return err == ERR_OK ? write_block(store) : err;
 }
 
 static enum err check_end(struct store *store)
 {
     struct digest root = tree_root(&store->tree);
+    if (store->cut != NULL)
+        store->end.octets = store->raw + FILE_END;
     if (store->raw + FILE_END == store->end.octets &&
         memcmp(root.octets, store->end.root.octets, DIGEST_SIZE) == 0)
         return ERR_OK;
@@ -271,10 +336,10 @@ static enum err store_source(struct store *store)
     return err;
 }
 
-enum err segment_store(int folder, uint64_t first, const struct segment_filter *filter,
-                       const char **ret_why)
+static enum err store_segment(int folder, uint64_t first, const struct segment_filter *filter,
+                              const struct segment_cut *cut, const char **ret_why)
 {
-    struct store store = {.folder = folder, .first = first, .filter = filter, .fd = -1};
+    struct store store = {.folder = folder, .first = first, .filter = filter, .cut = cut, .fd = -1};
     if (!segment_exists(folder, first) || !segment_exists(folder, first + LEDGER_SEGMENT_RECORDS)) {
         *ret_why = "only what has segments behind it is sealed.";
         return ERR_AGAIN;
@@ -290,6 +355,18 @@ enum err segment_store(int folder, uint64_t first, const struct segment_filter *
         *ret_why = ledger_why("ledger/%s was not sealed: %s", store.source.name, store.why);
     ledger_file_close(&store.source);
     return err;
+}
+
+enum err segment_store(int folder, uint64_t first, const struct segment_filter *filter,
+                       const char **ret_why)
+{
+    return store_segment(folder, first, filter, NULL, ret_why);
+}
+
+enum err segment_cut(int folder, uint64_t first, const struct segment_cut *cut,
+                     const char **ret_why)
+{
+    return store_segment(folder, first, NULL, cut, ret_why);
 }
 
 uint64_t segment_to_seal(int folder, uint64_t from, unsigned spared)

@@ -9,6 +9,7 @@
  * segments_settle() removes it. Between the rename and the removal both forms are there: the raw one counts,
  * and the sealed one is made again. An error here, of a sync too, loses nothing either: the raw file or the
  * sealed one of before is still there and the new one is given up.
+ * A segment from which records are taken has another raw form from then on, with gaps: the same root, fewer octets.
  *
  * One process at a time changes the files of full segments: it holds segments_lock(). */
 #ifndef CONSENT_LEDGER_SEAL_H
@@ -35,6 +36,21 @@ struct segment_filter {
  * ERR_IO. Then *ret_why is a sentence. */
 MUST_CHECK enum err segment_store(int folder, uint64_t first, const struct segment_filter *filter,
                                   const char **ret_why);
+
+/* Which records of a segment go: a bit for each, the lowest one of the first octet for its first record. A gap ends
+ * before a record that is in `splits`, so that a tree which ends there can be made. */
+struct segment_cut {
+    uint8_t gone[LEDGER_SEGMENT_RECORDS / 8];
+    uint8_t splits[LEDGER_SEGMENT_RECORDS / 8];
+};
+static inline bool segment_bit(const uint8_t *bits, uint64_t place)
+{
+    return bits[place / 8] >> place % 8 & 1;
+}
+
+/* As segment_store(), with gaps where those records stood. What is in a gap already stays there. */
+MUST_CHECK enum err segment_cut(int folder, uint64_t first, const struct segment_cut *cut,
+                                const char **ret_why);
 
 /* The first segment from `from` on that is raw and is not one of the newest `spared` (1 or more); 0: none. */
 uint64_t segment_to_seal(int folder, uint64_t from, unsigned spared);

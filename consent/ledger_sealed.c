@@ -19,6 +19,7 @@ static const char magic[8] = {'A', 'S', 'N', 'T', 'S', 'L', 'E', '\n'};
 
 struct sealed {
     int fd;
+    bool has_gaps;
     uint64_t first, octets_read, blocks_read;
     struct sealed_tail tail;
     struct sealed_block *blocks;              /* one more, behind the last */
@@ -124,12 +125,12 @@ static bool trailer_decode(struct span octets, struct sealed_tail *tail)
            tail->end.octets >= FILE_HEAD + FILE_END && tail->end.octets <= SEALED_RAW_MAX;
 }
 
-static bool block_fits(const struct sealed_block *block)
+static bool block_fits(const struct sealed_block *block, uint32_t records_max)
 {
     const struct sealed_block *next = block + 1;
     return next->offset > block->offset && next->offset - block->offset <= BLOCK_STORED_MAX &&
            next->raw > block->raw && next->raw - block->raw <= BLOCK_RAW_MAX &&
-           next->before > block->before && next->before - block->before <= BLOCK_RECORDS;
+           next->before > block->before && next->before - block->before <= records_max;
 }
 
 /* Everything stands where the one before it ends. */
@@ -138,11 +139,12 @@ static bool directory_fits(const struct sealed *sealed)
     const struct sealed_tail *tail = &sealed->tail;
     const struct sealed_chunk *chunk = sealed->chunks[0];
     size_t chunks = all_chunks(tail);
+    uint32_t records_max = sealed->has_gaps ? LEDGER_SEGMENT_RECORDS : BLOCK_RECORDS;
     if (sealed->blocks[0].offset != FILE_HEAD || sealed->blocks[0].raw != FILE_HEAD ||
         sealed->blocks[0].before != 0)
         return false;
     for (uint32_t i = 0; i < tail->blocks; i++)
-        if (!block_fits(&sealed->blocks[i]))
+        if (!block_fits(&sealed->blocks[i], records_max))
             return false;
     for (size_t i = 0; i < chunks; i++)
         if (chunk[i + 1].offset <= chunk[i].offset ||
@@ -215,15 +217,16 @@ static enum err read_tail(struct sealed *sealed, uint64_t octets)
 static enum err read_sealed(struct sealed *sealed)
 {
     uint8_t octets[FILE_HEAD];
-    struct file_head head;
+    struct file_head head = {0};
     struct stat status;
     if (fstat(sealed->fd, &status) != 0)
         return ERR_IO;
     enum err err = read_exactly(sealed, octets, sizeof octets, 0);
     if (err == ERR_OK)
         err = file_head_decode(span_of(octets, sizeof octets), FILE_SEALED, &head);
-    if (err == ERR_OK && (head.first != sealed->first || head.flags != 0))
+    if (err == ERR_OK && head.first != sealed->first)
         err = ERR_CORRUPT;
+    sealed->has_gaps = err == ERR_OK && (head.flags & FILE_HAS_GAPS);
     return err == ERR_OK ? read_tail(sealed, (uint64_t)status.st_size) : err;
 }
 
@@ -255,6 +258,11 @@ void sealed_free(struct sealed *sealed)
     free(sealed->blocks);
     free(sealed->chunks[0]);
     free(sealed);
+}
+
+bool sealed_has_gaps(const struct sealed *sealed)
+{
+    return sealed->has_gaps;
 }
 
 const struct sealed_tail *sealed_tail(const struct sealed *sealed)

@@ -13,7 +13,9 @@
  *                u64 records, u64 octets and 32 root as in the raw segment's end, 20 zero, u32 CRC-32C
  *                of the directory and all of the trailer before it
  *
- * It holds exactly LEDGER_SEGMENT_RECORDS records. Nothing in the file is trusted. */
+ * It holds exactly LEDGER_SEGMENT_RECORDS records. Where retention has taken some (flag 2 in the head), gaps stand
+ * for them (consent/ledger_gap.h), in what is read too, and "octets as in the raw segment's end" are those with the
+ * gaps; the root is as it was. Nothing in the file is trusted. */
 #ifndef CONSENT_LEDGER_SEALED_H
 #define CONSENT_LEDGER_SEALED_H
 
@@ -66,6 +68,7 @@ void sealed_free(struct sealed *sealed); /* NULL is fine */
  * that no block is unpacked before it is asked for. errno EBADMSG where a block is damaged. */
 ssize_t sealed_read(struct sealed *sealed, void *out, size_t length, uint64_t offset);
 
+bool sealed_has_gaps(const struct sealed *sealed);
 const struct sealed_tail *sealed_tail(const struct sealed *sealed);
 const struct sealed_block *sealed_block(const struct sealed *sealed, uint32_t block);
 /* The block with the record that has `before` others of the segment before it. */

@@ -23,6 +23,7 @@
 #include "consent/ledger_scan.h"
 #include "consent/ledger_segment.h"
 #include "consent/record_peek.h"
+#include "consent/verify_cuts.h"
 #include "consent/verify_erasures.h"
 #include "proto/base/check.h"
 #include "proto/event.pb-c.h"
@@ -60,6 +61,7 @@ struct verify {
     struct point *points;
     size_t point_count, next_point;
     struct erasures_seen erasures;
+    struct cuts_seen cuts;
     uint64_t checkpointed; /* records that were, when this began */
     struct named_key *keys;
     size_t key_count;
@@ -151,8 +153,10 @@ static void meet_points(struct verify *v)
         struct point *point = &v->points[v->next_point];
         if (point->checkpoint.size > records_so_far(v))
             return;
-        if (point->checkpoint.size < records_so_far(v)) /* in a part that could not be read */
-            continue;
+        if (point->checkpoint.size < records_so_far(v)) {
+            v->report->inside += cuts_seen_has(&v->cuts, point->checkpoint.size);
+            continue; /* or in a part that could not be read */
+        }
         struct tree joined = v->whole;
         tree_add_tree(&joined, &v->tree);
         struct digest root = tree_root(&joined);
@@ -208,11 +212,21 @@ static void check_record(struct verify *v, const struct ledger_file *file, uint6
     /* what ends meanwhile is left out */
     erasures_seen_record(&v->erasures, body, record->public_part,
                          !v->is_live || sequence <= v->checkpointed);
+    if (body == ASSENT__V1__EVENT__BODY_RECORDS_CUT)
+        cuts_seen_record(&v->cuts, sequence, record->public_part);
     struct digest leaf = hash(v, record->leaf);
     tree_add(&v->tree, &leaf);
     v->report->hashes++; /* a node above it, of all but one */
     v->report->hashed += TREE_NODE_OCTETS;
     v->report->records++;
+}
+
+static void check_gap(struct verify *v, const struct gap *gap)
+{
+    cuts_seen_gap(&v->cuts, gap);
+    tree_add_gap(&v->tree, gap);
+    v->report->hashes += gap->node_count;
+    v->report->hashed += (uint64_t)gap->node_count * TREE_NODE_OCTETS;
 }
 
 static void show_progress(struct verify *v, const struct ledger_scan *scan)
@@ -274,10 +288,13 @@ static enum err check_records(struct verify *v, struct ledger_file *file, bool n
     scan_init(&scan);
     scan_start(&scan, file, v->whole.count + 1);
     while (v->tree.count < LEDGER_SEGMENT_RECORDS &&
-           (result = scan_next(&scan, &record)) == SCAN_RECORD) {
-        check_record(v, file, scan.sequence - 1, &record);
+           ((result = scan_next(&scan, &record)) == SCAN_RECORD || result == SCAN_GAP)) {
+        if (result == SCAN_GAP)
+            check_gap(v, &scan.gap);
+        else
+            check_record(v, file, scan.sequence - 1, &record);
         if (v->next_point < v->point_count &&
-            v->points[v->next_point].checkpoint.size == records_so_far(v))
+            v->points[v->next_point].checkpoint.size <= records_so_far(v))
             meet_points(v);
         if (v->tree.count % PROGRESS_RECORDS == 0)
             show_progress(v, &scan);
@@ -344,6 +361,7 @@ static enum err check_segment(struct verify *v, size_t index, const char **ret_w
     }
     if (err != ERR_OK)
         *ret_why = ledger_why("ledger/%s cannot be read: %s.", file.name, strerror(errno));
+    cuts_seen_segment_end(&v->cuts);
     tree_add_tree(&v->whole, &v->tree);
     tree_reset(&v->tree);
     v->report->segments++;
@@ -425,10 +443,38 @@ static void find_come_back(void *context, uint64_t sequence, uint64_t erasure)
          sequence, erasure);
 }
 
+static bool is_gone(void *context, uint64_t sequence)
+{
+    const struct verify *v = context;
+    return cuts_seen_has(&v->cuts, sequence);
+}
+
+static void find_missing(void *context, const struct segment_missing *segment,
+                         const struct cut_record *other)
+{
+    char text[CUTS_TEXT_SIZE];
+    if (other == NULL)
+        find(context, "records %s are missing, and no record says why.",
+             segment_missing_text(segment, text));
+    else
+        find(context,
+             "records %s are missing: %" PRIu64 " of them, but record %" PRIu64
+             " has others taken, %" PRIu64 ".",
+             segment_missing_text(segment, text), segment->records, other->sequence,
+             other->records);
+}
+
+static void check_cuts(struct verify *v)
+{
+    struct cuts_told told = cuts_seen_judge(&v->cuts, find_missing, v);
+    v->report->cut = told.records;
+    v->report->segments_cut = told.segments;
+}
+
 static void check_erasures(struct verify *v)
 {
     v->report->destroyed = erasures_seen_judge(&v->erasures, v->count > 0 ? v->numbers[0] : 1,
-                                               find_unexplained, find_come_back, v);
+                                               is_gone, find_unexplained, find_come_back, v);
     v->report->erasures = v->erasures.done_count;
 }
 
@@ -547,8 +593,10 @@ static enum err verify_all(struct verify *v, const char **ret_why)
     }
     if (err == ERR_OK)
         check_signatures(v);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
+        check_cuts(v);
         check_erasures(v);
+    }
     return err;
 }
 
@@ -566,6 +614,7 @@ enum err ledger_verify(const struct verify_order *order, struct verify_report *r
     enum err err = verify_all(&v, ret_why);
     contents_release(&v.contents);
     erasures_seen_release(&v.erasures);
+    cuts_seen_release(&v.cuts);
     free(v.keys);
     free(v.points);
     free(v.numbers);

@@ -20,10 +20,13 @@ struct verify_order {
 };
 
 struct verify_report {
-    uint64_t segments, records, octets;
-    uint64_t personal;        /* parts that were there and are what was committed to */
-    uint64_t destroyed;       /* parts that erasures of a person account for, */
-    uint64_t erasures;        /* so many that are done */
+    uint64_t segments, records, octets; /* records that are there */
+    uint64_t personal;                  /* parts that were there and are what was committed to */
+    uint64_t destroyed;                 /* parts that erasures of a person account for, */
+    uint64_t erasures;                  /* so many that are done */
+    uint64_t cut, segments_cut;         /* records that retention has taken, and from how many */
+    uint64_t
+        inside; /* checkpoints that end among these: only the later ones can be held against them */
     uint64_t hashes, hashed;  /* calls of SHA-256 and their octets */
     uint64_t findings;        /* 0: nothing is wrong */
     uint64_t checkpoints;     /* that agree with the records */

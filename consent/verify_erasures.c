@@ -84,6 +84,7 @@ static bool has(const uint64_t *list, size_t count, uint64_t number)
 }
 
 uint64_t erasures_seen_judge(struct erasures_seen *seen, uint64_t first,
+                             bool (*is_gone)(void *context, uint64_t sequence),
                              void (*unexplained)(void *context, uint64_t sequence),
                              void (*came_back)(void *context, uint64_t sequence, uint64_t erasure),
                              void *context)
@@ -104,7 +105,8 @@ uint64_t erasures_seen_judge(struct erasures_seen *seen, uint64_t first,
     for (size_t i = 0; i < seen->named_count; i++) {
         const struct erasure_named *named = &seen->named[i];
         if (named->record >= first && has(seen->done, seen->done_count, named->erasure) &&
-            !has(seen->destroyed, seen->destroyed_count, named->record))
+            !has(seen->destroyed, seen->destroyed_count, named->record) &&
+            !is_gone(context, named->record))
             came_back(context, named->record, named->erasure);
     }
     return explained;

@@ -29,9 +29,10 @@ void erasures_seen_destroyed(struct erasures_seen *seen, uint64_t sequence);
 void erasures_seen_record(struct erasures_seen *seen, uint32_t body, struct span public_part,
                           bool settled);
 
-/* The end: calls `unexplained` for each destroyed part that no erasure names, `came_back` for each part from
+/* The end: `is_gone` tells of a record that retention took, which no older copy brings back. Calls `unexplained` for each destroyed part that no erasure names, `came_back` for each part from
  * `first` on that is there although its erasure is done. Gives how many were destroyed by an erasure. */
 uint64_t erasures_seen_judge(struct erasures_seen *seen, uint64_t first,
+                             bool (*is_gone)(void *context, uint64_t sequence),
                              void (*unexplained)(void *context, uint64_t sequence),
                              void (*came_back)(void *context, uint64_t sequence, uint64_t erasure),
                              void *context);

@@ -25,9 +25,12 @@ static const char help[] =
     "their\n"
     "                      shape and length alone, passwords not at all\n"
     "      --show-texts    with --trace-pdu: numbers and texts too\n"
-    "      --seal DIR      compress what is full of the ledger in the data directory DIR, and end; "
-    "a\n"
-    "                      running gateway does that for its own\n"
+    "      --seal DIR [AGE BELOW]\n"
+    "                      compress what is full of the ledger in the data directory DIR, cut what "
+    "its\n"
+    "                      records say is to be cut, and end; a running gateway does that for its "
+    "own,\n"
+    "                      and asks with AGE (ms) and BELOW (a record) what else may be cut\n"
     "  -V, --version       print the version\n"
     "  -h, --help          print this\n"
     "\n"
@@ -64,6 +67,7 @@ struct wish {
     const char *config;
     const char *trace_pdu; /* a carrier's name, or NULL */
     bool test, show_texts;
+    const char *seal; /* a data directory, or NULL */
 };
 
 /* False after a complaint. */
@@ -137,7 +141,8 @@ int main(int argc, char **argv)
             wish.show_texts = true;
             break;
         case 's':
-            return daemon_seal_all(optarg);
+            wish.seal = optarg;
+            break;
         case 'V':
             printf("assentd %s\n", ASSENT_VERSION);
             return 0;
@@ -148,8 +153,12 @@ int main(int argc, char **argv)
             return usage(NULL);
         }
     }
+    if (wish.seal != NULL && (optind == argc || optind + 2 == argc))
+        return daemon_seal_all(wish.seal, argv[optind], optind < argc ? argv[optind + 1] : NULL);
     if (optind < argc)
         return usage(argv[optind]);
+    if (wish.seal != NULL)
+        return usage("--seal");
     if (wish.show_texts && wish.trace_pdu == NULL)
         return usage("--show-texts");
     return run(&wish);

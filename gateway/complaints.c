@@ -160,6 +160,21 @@ static void count_opened(struct engine *e, const struct complaint *c)
     count_label(&desk->labels[COMPLAINTS_BY_SENDER], c->sender);
 }
 
+static uint64_t first_message(const struct complaint_list *list, uint64_t first)
+{
+    const struct complaint *c;
+    TAILQ_FOREACH (c, list, link)
+        for (unsigned i = 0; i < c->message_count; i++)
+            if (c->messages[i] < first)
+                first = c->messages[i];
+    return first;
+}
+
+uint64_t complaints_first_message(const struct engine *e)
+{
+    return first_message(&e->desk->open, first_message(&e->desk->held, UINT64_MAX));
+}
+
 void engine_complaints(const struct engine *e, uint64_t wall_ms, struct complaint_status *ret)
 {
     const struct complaint_desk *desk = e->desk;

@@ -200,6 +200,7 @@ struct config {
     struct listener_config *listeners;
     uint16_t listener_count;
     char http_address[256];       /* "" for none */
+    uint64_t ledger_retain_ms;    /* older records that are no consent go; 0: none do */
     char witness_file[4096 - 64]; /* where checkpoints are kept too; "" for none */
     char witness_command[1024];   /* what takes them on its standard input; "" for none */
     struct client_config *clients;

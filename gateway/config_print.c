@@ -383,6 +383,9 @@ static void print_limits(const struct config *config, FILE *out)
     fprintf(out, "\nClient references are remembered for %s, at most %" PRIu32 "\n",
             shown(config->reference_window_ms, text), config->max_references);
     fprintf(out, "A snapshot every %" PRIu32 " records of the ledger\n", config->snapshot_records);
+    if (config->ledger_retain_ms > 0)
+        fprintf(out, "Of the ledger's segments older than %s only consent is kept\n",
+                shown(config->ledger_retain_ms, text));
 }
 
 /* Upper bounds. Buffers of idle connections are small; what is named here is only reached when every

@@ -114,6 +114,7 @@ static const struct field config_fields[] = {
     {"carriers", read_carriers, .min = 1, .max = CARRIERS_MAX, .required = true},
     {"unknown_subscriber", read_nested, .with = &vacancy_mapping},
     {"complaints", read_nested, .with = &complaints_mapping},
+    {"ledger", read_nested, .with = &ledger_mapping},
     {"witness", read_nested, .with = &witness_mapping},
     {"log_level", read_word, CONFIG(log_level), .with = level_words},
     {"quiet_hours_default", read_daily_hours, CONFIG(quiet_default)},
@@ -130,6 +131,9 @@ static void check_whole(struct reading *reading, yaml_node_t *root)
     at = root->type == YAML_MAPPING_NODE ? value_of(reading, root, "witness") : NULL;
     if (at && (config->witness_file[0] == '\0') == (config->witness_command[0] == '\0'))
         FAULT(reading, at, "`witness` is either a `file` or a `command`");
+    at = root->type == YAML_MAPPING_NODE ? value_of(reading, root, "ledger") : NULL;
+    if (at)
+        config_check_retain(reading, at);
     at = root->type == YAML_MAPPING_NODE ? value_of(reading, root, "http") : NULL;
     if (at && config_is_tls(config->http_address))
         FAULT(reading, at, "`http` has no TLS; keep it on this machine, or put a proxy before it");

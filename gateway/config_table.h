@@ -103,6 +103,8 @@ bool any_program_sends_from(const struct config *config, const char *sender);
 read_field read_routes;                         /* config_schema_routes.c */
 read_field read_carriers;                       /* config_schema_carriers.c */
 extern const struct mapping complaints_mapping; /* config_schema_desk.c */
+extern const struct mapping ledger_mapping;     /* config_schema_ledger.c */
+void config_check_retain(struct reading *reading, yaml_node_t *at);
 extern const struct mapping reputation_mapping; /* config_schema_reputation.c */
 
 #endif

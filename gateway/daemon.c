@@ -149,6 +149,7 @@ static void on_hour(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct daemon *daemon = context;
     certificates_watch(daemon->certificates, clock_wall_ms());
+    daemon_seal_hour(daemon);
 }
 
 static void begin_drain(struct daemon *daemon)

@@ -28,7 +28,9 @@ MUST_CHECK int daemon_run(struct config *config, const char *path,
 /* For `assentd -t`: says what would be made or found in the file system. Makes nothing. */
 void daemon_check(const struct config *config, FILE *out);
 
-/* Seals what is full of the ledger in `data_dir`; a gateway may be writing it. Gives the exit status. */
-int daemon_seal_all(const char *data_dir);
+/* Seals what is full of the ledger in `data_dir`, and cuts what is recorded as to be cut; a gateway may be writing it.
+ * `age` and `below`, or NULL: tells the gateway on standard output which segments may be cut, of those whose records are
+ * all older than `age` ms and numbered below `below`. Gives the exit status. */
+int daemon_seal_all(const char *data_dir, const char *age, const char *below);
 
 #endif

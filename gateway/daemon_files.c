@@ -230,7 +230,7 @@ static bool replay(struct daemon *daemon, struct ledger_reader *reader, const ch
                    uint64_t until, uint64_t *ret_records)
 {
     struct ledger_record record;
-    uint64_t records = 0;
+    uint64_t records = 0; /* those that retention took had ended */
     enum err err;
     while ((err = ledger_reader_next(reader, until, &record)) == ERR_OK) {
         const char *why = "";
@@ -239,7 +239,7 @@ static bool replay(struct daemon *daemon, struct ledger_reader *reader, const ch
             return replay_fault(what, record.sequence, why);
         records++;
     }
-    *ret_records = records;
+    *ret_records = records + ledger_reader_gone(reader);
     return err == ERR_AGAIN || replay_fault(what, 0, ledger_reader_why(reader));
 }
 
@@ -281,6 +281,7 @@ bool daemon_recover(struct daemon *daemon)
     if (!replay_snapshot(daemon, &from, &snapshot_records) ||
         !replay_ledger(daemon, from, &ledger_records))
         return false;
+    daemon->recovered_from = from;
     struct engine_status status;
     engine_status(daemon->engine, &status);
     log_event(LOG_INFO, "recovered",

@@ -81,6 +81,10 @@ static uint64_t port_ledger_scan(void *context, uint64_t from, uint64_t until, u
         daemon->scan_next = record.sequence + 1;
         each(engine, record.sequence, record.public_part, record.personal_part);
     }
+    if (err == ERR_AGAIN &&
+        ledger_reader_at(daemon->scan) > daemon->scan_next) /* retention took the rest */
+        daemon->scan_next =
+            ledger_reader_at(daemon->scan) < until ? ledger_reader_at(daemon->scan) : until;
     uint64_t next = daemon->scan_next;
     if (err != ERR_OK && err != ERR_AGAIN)
         LOG_LIMITED(LOG_ERROR, "ledger_unreadable", "why=\"%s\"", ledger_reader_why(daemon->scan));

@@ -55,8 +55,12 @@ struct witness {
 
 /* See daemon_seal.c. */
 struct seal_child {
-    pid_t pid;       /* 0: none */
-    uint64_t newest; /* first record of the newest segment when it was started last */
+    pid_t pid;          /* 0: none */
+    uint64_t newest;    /* first record of the newest segment when it was started last */
+    int told_fd;        /* what it says may be cut; -1: it was not asked */
+    uint64_t retain_ms; /* the rule that it was asked by */
+    uint64_t recorded;  /* the last RecordsCut of ours: durable before anything is cut */
+    bool again;         /* there may be more to do */
 };
 
 /* What was logged last; see daemon_watch.c. */
@@ -91,6 +95,7 @@ struct daemon {
     bool link_refused;                       /* some daemon_link has `refused` */
     struct snapshot_child snapshot;
     uint64_t snapshot_published; /* by this process, the newest; 0: none */
+    uint64_t recovered_from;     /* the first record that the start's snapshot does not cover */
     struct erasure_child erasure;
     uint8_t person_key[PERSON_KEY_SIZE];
     bool person_key_kept; /* it stands in its file, and stays */
@@ -150,6 +155,7 @@ void daemon_witness_kill(struct daemon *daemon);
 void daemon_seal_turn(struct daemon *daemon);
 void daemon_seal_reaped(struct daemon *daemon); /* SIGCHLD came */
 void daemon_seal_kill(struct daemon *daemon);
+void daemon_seal_hour(struct daemon *daemon);
 
 /* daemon_trace.c: the port of that name, where there is a trace */
 void daemon_traced(void *context, uint16_t carrier, uint16_t link, bool outgoing, struct span pdu);

@@ -131,6 +131,14 @@ void engine_release_hold(struct engine *engine, uint16_t client, uint64_t call,
                          const Assent__V1__ReleaseRequest *request, struct instant now);
 void engine_show_consent(struct engine *engine, uint16_t client, uint64_t call,
                          const Assent__V1__ShowRequest *request, struct instant now);
+/* Retention by age. The first record that is still needed, by what is known here; what is below may be cut. And
+ * records that it will be; its own number, 0 where the ledger has no room now. `sequence` and `wall_ms` are not looked
+ * at. */
+struct cut_record;
+uint64_t engine_retain_below(const struct engine *engine);
+MUST_CHECK uint64_t engine_record_cut(struct engine *engine, const struct cut_record *cut,
+                                      struct instant now);
+
 /* Opens or resolves a complaint; operators only. Answered through ports.complaint_reply. */
 void engine_complain(struct engine *engine, uint16_t client, uint64_t call,
                      const Assent__V1__ComplaintRequest *request, struct instant now);

@@ -961,6 +961,7 @@ void complaints_init(struct engine *e);
 void complaints_release(struct engine *e);
 /* Redis has the opt-out of this record; it was not there before. */
 void complaint_hold_written(struct engine *e, uint64_t sequence, bool added);
+uint64_t complaints_first_message(const struct engine *e); /* that an open one names; UINT64_MAX */
 void complaints_store_away(struct engine *e); /* nothing that was not acknowledged will be soon */
 /* `personal` NULL: erased. */
 void complaints_replay(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,

@@ -202,8 +202,11 @@ static bool read_chunk(struct connection *connection, uint64_t end)
             return false;
         struct ledger_record record;
         enum err err = ledger_reader_next(watch->reader, end, &record);
-        if (err == ERR_AGAIN)
+        if (err == ERR_AGAIN) { /* or retention took the rest of them */
+            uint64_t at = ledger_reader_at(watch->reader);
+            watch->next = at > end ? end : at > watch->next ? at : watch->next;
             return false;
+        }
         if (err != ERR_OK) {
             fail_watch(connection, ledger_reader_why(watch->reader));
             return false;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/cli/cli.h"
+#include "gateway/cli/cut_by.h"
 #include "gateway/cli/diagnosis.h"
 #include "gateway/cli/erased_by.h"
 #include "gateway/cli/event_text.h"
@@ -376,12 +377,18 @@ static bool choose(struct diagnosis *d, const char *word)
 
 static int run(struct diagnosis *d, const char *directory, const char *language, bool json)
 {
+    char cut[CUT_BY_SIZE];
     if (!find_message(d, directory))
         return EXIT_REFUSED;
     if (d->message != 0 && d->sending.message == 0) {
-        complain("#%" PRIu64 " is no message in this ledger", d->message);
+        if (cut_by_text(directory, d->message, cut))
+            complain("#%" PRIu64 ": that record %s", d->message, cut);
+        else
+            complain("#%" PRIu64 " is no message in this ledger", d->message);
         return EXIT_REFUSED;
     }
+    if (d->sending.message == 0 && cut_summary(directory, cut))
+        fprintf(stderr, "assent: note: %s\n", cut);
     if (d->sending.message != 0 && !compare_others(d, directory))
         return EXIT_REFUSED;
     if (d->destroyed)

@@ -587,6 +587,17 @@ static void say_erasure_done(struct sentence *s, const Assent__V1__Event *event)
         body->erasure, body->records);
 }
 
+#define DAY_MS ((uint64_t)24 * 3600 * 1000)
+
+static void say_records_cut(struct sentence *s, const Assent__V1__Event *event)
+{
+    const Assent__V1__RecordsCut *body = event->records_cut;
+    say(s,
+        "retention: of records %" PRIu64 " to %" PRIu64 ", all older than %" PRIu64
+        " days, %" PRIu64 " that are no consent are reduced to hashes",
+        body->first, body->last, body->age_ms / DAY_MS, body->records);
+}
+
 typedef void say_event(struct sentence *sentence, const Assent__V1__Event *event);
 
 static const struct {
@@ -629,6 +640,7 @@ static const struct {
     {ASSENT__V1__EVENT__BODY_ERASED, say_erased},
     {ASSENT__V1__EVENT__BODY_ERASED_RECORDS, say_erased_records},
     {ASSENT__V1__EVENT__BODY_ERASURE_DONE, say_erasure_done},
+    {ASSENT__V1__EVENT__BODY_RECORDS_CUT, say_records_cut},
 };
 
 const char *event_kind(const Assent__V1__Event *event)

@@ -11,6 +11,7 @@
 #include "consent/ledger_checkpoint.h"
 #include "consent/record_peek.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/cut_by.h"
 #include "gateway/cli/erased_by.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/export_case.h"
@@ -247,7 +248,7 @@ static bool read_all(struct export_job *job, const char *directory, bool wants_p
 
 static int run(struct export_job *job, const char *directory, bool progress)
 {
-    char count[COUNT_TEXT_SIZE];
+    char count[COUNT_TEXT_SIZE], cut[CUT_BY_SIZE];
     table_init(&job->messages);
     arena_init(&job->arena, RECORD_ARENA_MAX);
     job->maker = row_maker_new();
@@ -264,6 +265,8 @@ static int run(struct export_job *job, const char *directory, bool progress)
         (void)unlink(job->path); /* half of it would look like all of it */
     if (good && job->path != NULL)
         fprintf(stderr, "%s records in %s\n", count_text(job->rows, count), job->path);
+    if (good && cut_summary(directory, cut))
+        fprintf(stderr, "assent: note: %s\n", cut);
     return good ? EXIT_DONE : EXIT_REFUSED;
 }
 

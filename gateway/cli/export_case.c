@@ -118,6 +118,8 @@ static bool find_record(void *context, const struct ledger_record *record)
         learn_key(c, event->signing_key);
         want(c, record->sequence);
     }
+    if (event->body_case == ASSENT__V1__EVENT__BODY_RECORDS_CUT) /* why texts may be missing */
+        want(c, record->sequence);
     if (event->body_case == ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED &&
         event->scope_registered->number <= SCOPE_MAX)
         c->named_by[event->scope_registered->number] = record->sequence;
@@ -166,6 +168,7 @@ static struct ledger_filter *filter_of(const struct case_file *c)
     ledger_filter_event(filter, ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED);
     ledger_filter_event(filter, ASSENT__V1__EVENT__BODY_SIGNING_KEY);
     ledger_filter_event(filter, ASSENT__V1__EVENT__BODY_IMPORT_BEGUN);
+    ledger_filter_event(filter, ASSENT__V1__EVENT__BODY_RECORDS_CUT);
     return filter;
 }
 

@@ -10,6 +10,7 @@
 #include "consent/ledger_checkpoint.h"
 #include "consent/ledger_nodes.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/cut_by.h"
 #include "gateway/cli/erased_by.h"
 #include "gateway/cli/ledger_path.h"
 #include "gateway/cli/options.h"
@@ -43,7 +44,12 @@ static bool read_record(const struct prove *prove, uint64_t sequence, struct led
     }
     if (ledger_reader_next(*reader, sequence + 1, ret_record) == ERR_OK)
         return true;
-    complain("record %" PRIu64 " cannot be read: %s", sequence, ledger_reader_why(*reader));
+    char text[CUT_BY_SIZE];
+    if (cut_by_text(prove->directory, sequence, text))
+        complain("record %" PRIu64 " %s: nothing is left of it that could be proved", sequence,
+                 text);
+    else
+        complain("record %" PRIu64 " cannot be read: %s", sequence, ledger_reader_why(*reader));
     ledger_reader_free(*reader);
     return false;
 }

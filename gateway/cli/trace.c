@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gateway/cli/cli.h"
+#include "gateway/cli/cut_by.h"
 #include "gateway/cli/event_text.h"
 #include "gateway/cli/json.h"
 #include "gateway/cli/ledger_pass.h"
@@ -152,8 +153,12 @@ static bool choose(struct trace *trace, const char *directory, const char *word)
     const char *digits = word[0] == '#' ? word + 1 : word;
     if (word[0] != '+' && config_integer(digits, &id) && find_message(trace, directory, id))
         return true;
+    char cut[CUT_BY_SIZE];
     if (word[0] == '#') {
-        complain("%s: the ledger holds no such message", word);
+        if (config_integer(digits, &id) && cut_by_text(directory, id, cut))
+            complain("%s: that record %s", word, cut);
+        else
+            complain("%s: the ledger holds no such message", word);
         return false;
     }
     if (number_parse(span_from_string(word), &trace->number) == ERR_OK)
@@ -179,7 +184,10 @@ static int run(struct trace *trace, const char *directory, const char *word)
     arena_init(&trace->arena, RECORD_ARENA_MAX);
     table_init(&trace->messages);
     trace->filter = ledger_filter_new();
+    char cut[CUT_BY_SIZE];
     bool ok = choose(trace, directory, word) && read_ledger(trace, directory);
+    if (ok && trace->only_message == 0 && cut_summary(directory, cut))
+        fprintf(stderr, "assent: note: %s\n", cut);
     if (ok && trace->shown == 0)
         complain("the ledger knows nothing of %s", word);
     else if (ok && !trace->json)

@@ -7,6 +7,7 @@
 
 #include "consent/secret.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/cut_by.h"
 #include "gateway/cli/erased_by.h"
 #include "gateway/cli/ledger_pass.h"
 #include "gateway/config_text.h"
@@ -61,6 +62,7 @@ int trace_is_text(const char *directory, const char *word, const char *text)
     uint64_t id;
     struct ledger_reader *reader;
     struct ledger_record record;
+    char cut[CUT_BY_SIZE];
     const char *why = "the ledger holds no such record";
     if (!config_integer(word[0] == '#' ? word + 1 : word, &id) || id == 0) {
         complain("--is-text is about one message: give its id");
@@ -73,6 +75,8 @@ int trace_is_text(const char *directory, const char *word, const char *text)
     int code = EXIT_REFUSED;
     if (ledger_reader_next(reader, id + 1, &record) == ERR_OK && record.sequence == id)
         code = look(directory, &record, text);
+    else if (cut_by_text(directory, id, cut))
+        complain("message %" PRIu64 " %s", id, cut);
     else
         complain("%s: %s", word, why);
     ledger_reader_free(reader);

@@ -44,14 +44,21 @@ static void print_report(const struct verify_report *report, uint64_t took_us)
     if (report->destroyed > 0)
         printf("destroyed     %s parts, by %" PRIu64 " erasures that are done and recorded\n",
                count_text(report->destroyed, count), report->erasures);
+    if (report->cut > 0)
+        printf("cut           %s records of %" PRIu64
+               " segments, by retention that is recorded; their hashes hold\n",
+               count_text(report->cut, count), report->segments_cut);
     printf("checkpoints   %s agree; the newest covers %s records\n",
            count_text(report->checkpoints, count), count_text(report->newest.size, more));
+    if (report->inside > 0)
+        printf("              %s end among records that were cut: the later ones cover these too\n",
+               count_text(report->inside, count));
     if (report->newest.size > 0)
         printf("signed by     %s%s\n", note_key_text(&report->key, key),
                report->keys > 1 ? ", the latest of several keys that took over in order" : "");
-    if (report->records > report->newest.size)
+    if (report->records + report->cut > report->newest.size)
         printf("behind it     %s records that no checkpoint covers yet\n",
-               count_text(report->records - report->newest.size, count));
+               count_text(report->records + report->cut - report->newest.size, count));
     if (report->findings == 0)
         printf("Nothing was changed, left out, put in or put in another order.\n");
     else

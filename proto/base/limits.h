@@ -61,6 +61,12 @@
     (8u << 20)                          /* kept allocated ahead: a STOP is durable on a full disk */
 #define LEDGER_BATCH_OCTETS (64u << 20) /* gathered while an fsync runs; full means back-pressure */
 
+/* Retention by age: texts wait, are held over quiet hours, live, and get their receipts in this time, and no rule looks
+ * further back. Complaints need it longer: gateway/config_schema_ledger.c adds the time in which they are due. */
+#define LEDGER_RETAIN_MS_MIN (120ull * 24 * 3600 * 1000)
+#define LEDGER_RETAIN_MS_MAX (36500ull * 24 * 3600 * 1000)
+#define LEDGER_CUTS_MAX      16 /* segments recorded at once */
+
 #define SECRET_KEYS_MAX                                                                            \
     64 /* keys of texts that are not kept, in use and spare: a sector of a file each */
 #define SECRET_SPARES 3 /* made ahead, so that nobody waits for one */
@@ -210,6 +216,11 @@
 static_assert(1000000000000000ull < (1ull << 50), "a number must fit 50 bits");
 static_assert(STORE_BATCH_WRITES * 4 + 3 <= STORE_REPLY_ELEMENTS, "EXEC answers each command");
 static_assert(NOTICES_READ * 5 + 1 <= STORE_REPLY_VALUES, "a reading is one reply");
+static_assert(LEDGER_RETAIN_MS_MIN >=
+                      SCHEDULE_AHEAD_MS + QUIET_AHEAD_DAYS * 24ull * 3600 * 1000 + 2 * TTL_MS_MAX &&
+                  LEDGER_RETAIN_MS_MIN >= CAP_WINDOW_MS_MAX &&
+                  LEDGER_RETAIN_MS_MIN >= VACANCY_OVER_MS_MAX,
+              "what is cut from the ledger must be over");
 static_assert(TEXT_OCTETS_MAX + 1024 < LEDGER_RECORD_MAX, "an accepted message must fit a record");
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sealed segments that somebody made: a block of arbitrary octets, and a sound block or file with octets of it
- * changed, in its directory and indices too. Checksums are made right where the first octet says so, so that
+ * changed, in its directory and indices too; whole ones, and ones that retention has cut. Checksums are made right where the first octet says so, so that
  * what is behind them is reached. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,14 +18,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OF_A_BLOCK = 1, WITH_CHECKSUMS = 2, FROM_THE_END = 4, FROM_A_SOUND_ONE = 8 };
+enum {
+    OF_A_BLOCK = 1,
+    WITH_CHECKSUMS = 2,
+    FROM_THE_END = 4,
+    FROM_A_SOUND_ONE = 8,
+    OF_A_CUT_ONE = 16
+};
 
 #define CHANGE 4 /* octets: u24 where, u8 what */
 
 static char directory[] = "/dev/shm/assent-fuzz-XXXXXX";
-static uint8_t *sound;
-static size_t sound_size;
-static size_t block_size; /* of its first block, behind the head */
+static struct sound {
+    uint8_t *octets;
+    size_t size;
+    size_t block_size; /* of its first block, behind the head */
+} sounds[2];           /* the second one is cut */
 static struct block_reader *reader;
 static volatile uint8_t looked_at;
 
@@ -58,25 +66,43 @@ static size_t first_block(int fd)
     return size;
 }
 
+static void load(int folder, struct sound *sound)
+{
+    char name[FILE_NAME_SIZE];
+    int fd = openat(folder, file_name(name, 1, SEALED_SUFFIX), O_RDONLY);
+    off_t size = lseek(fd, 0, SEEK_END);
+    CHECK(size > 0);
+    sound->size = (size_t)size;
+    sound->octets = check_malloc(sound->size);
+    CHECK(pread(fd, sound->octets, sound->size, 0) == size);
+    sound->block_size = first_block(fd);
+    close(fd);
+}
+
+/* Gaps of many sizes, and more than one block of them. */
+static void choose(struct segment_cut *cut)
+{
+    for (uint32_t place = 0; place < LEDGER_SEGMENT_RECORDS; place++)
+        if (place % 13 != 0 && (place < 40000 || place % 1000 > 7))
+            cut->gone[place / 8] |= (uint8_t)(1u << place % 8);
+}
+
 static void prepare(void)
 {
+    static struct segment_cut cut;
     char path[128];
     const char *why;
-    if (sound != NULL)
+    if (reader != NULL)
         return;
     ledger_io.fdatasync = ledger_io.fsync = sync_nothing;
     CHECK(mkdtemp(directory) != NULL);
     write_ledger();
     int folder = folder_open(directory, "ledger", false);
     CHECK(folder >= 0 && segment_store(folder, 1, NULL, &why) == ERR_OK);
-    int fd = openat(folder, file_name(path, 1, SEALED_SUFFIX), O_RDONLY);
-    off_t size = lseek(fd, 0, SEEK_END);
-    CHECK(size > 0);
-    sound_size = (size_t)size;
-    sound = check_malloc(sound_size);
-    CHECK(pread(fd, sound, sound_size, 0) == size);
-    block_size = first_block(fd);
-    close(fd);
+    load(folder, &sounds[0]);
+    choose(&cut);
+    CHECK(segment_cut(folder, 1, &cut, &why) == ERR_OK);
+    load(folder, &sounds[1]);
     close(folder);
     reader = block_reader_new();
     snprintf(path, sizeof path, "rm -rf %s", directory);
@@ -89,18 +115,31 @@ static void look_at(struct span octets)
         looked_at ^= octets.data[i];
 }
 
+static void look_at_node(void *context, unsigned level, uint32_t index, const struct digest *node)
+{
+    (void)context;
+    CHECK((uint64_t)(index + 1) << level <= LEDGER_SEGMENT_RECORDS);
+    look_at(span_of(node->octets, DIGEST_SIZE));
+}
+
 static void try_block(uint8_t *octets, size_t size, bool with_checksum)
 {
     static const uint8_t sequence[8] = {[7] = 1};
     struct span raw;
     struct record record;
+    struct gap gap;
     if (with_checksum && size >= 4)
         store_u32(octets + size - 4, crc32c(crc32c(0, sequence, 8), octets, size - 4));
     if (block_decode(reader, span_of(octets, size), 1, &raw) != ERR_OK)
         return;
-    for (uint64_t i = 1; raw.length > 0; i++) { /* whatever came out is records */
-        CHECK(record_decode(raw, i, &record) == RECORD_OK);
-        raw = span_of(raw.data + record.size, raw.length - record.size);
+    for (uint64_t i = 1; raw.length > 0;) { /* whatever came out is records and gaps */
+        bool is_gap = gap_decode(raw, i, &gap) == RECORD_OK;
+        CHECK(is_gap || record_decode(raw, i, &record) == RECORD_OK);
+        size_t length = is_gap ? gap.size : record.size;
+        if (is_gap)
+            gap_each(&gap, look_at_node, NULL);
+        i += is_gap ? gap.records : 1;
+        raw = span_of(raw.data + length, raw.length - length);
     }
 }
 
@@ -114,7 +153,7 @@ static void change(uint8_t *octets, size_t length, const uint8_t *data, size_t s
 }
 
 /* Of the directory: what the trailer says is where it begins. */
-static void make_valid(uint8_t *octets)
+static void make_valid(uint8_t *octets, size_t sound_size)
 {
     struct reader in = reader_over(span_of(octets + sound_size - SEALED_TRAILER + 20, 4));
     uint32_t directory_at = read_u32(&in);
@@ -124,7 +163,7 @@ static void make_valid(uint8_t *octets)
 }
 
 /* Two stretches of it: all would take a second. */
-static void try_file(const uint8_t *octets, uint32_t where)
+static void try_file(const uint8_t *octets, size_t sound_size, uint32_t where)
 {
     static uint8_t set[SEALED_BLOCKS_MAX], room[1 << 15];
     struct sealed *sealed;
@@ -154,8 +193,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     uint8_t choice = data[0];
     bool is_block = choice & OF_A_BLOCK, is_sound = !is_block || choice & FROM_A_SOUND_ONE;
-    const uint8_t *from = !is_sound ? data + 1 : is_block ? sound + FILE_HEAD : sound;
-    size_t length = !is_sound ? size - 1 : is_block ? block_size : sound_size;
+    const struct sound *sound = &sounds[(choice & OF_A_CUT_ONE) != 0];
+    const uint8_t *from = !is_sound  ? data + 1
+                          : is_block ? sound->octets + FILE_HEAD
+                                     : sound->octets;
+    size_t length = !is_sound ? size - 1 : is_block ? sound->block_size : sound->size;
     uint8_t *octets = memcpy(check_malloc(length + 1), from, length);
     if (is_sound)
         change(octets, length, data + 1, size - 1, choice & FROM_THE_END);
@@ -163,8 +205,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_block(octets, length, choice & WITH_CHECKSUMS);
     } else {
         if (choice & WITH_CHECKSUMS)
-            make_valid(octets);
-        try_file(octets, size > 3 ? (uint32_t)data[2] << 16 | (uint32_t)data[3] << 8 : 0);
+            make_valid(octets, sound->size);
+        try_file(octets, sound->size,
+                 size > 3 ? (uint32_t)data[2] << 16 | (uint32_t)data[3] << 8 : 0);
     }
     free(octets);
     return 0;

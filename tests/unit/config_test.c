@@ -229,6 +229,10 @@ static const struct fault faults[] = {
     {"stop_reach: brand", "pending: 31d", 16, "30d"},
     {"stop_reach: brand", "join: [stop]", 16, "means something else already"},
     {"stop_reach: brand", "join: [acme news]", 16, "one word"},
+    {"node: gw1", "node: gw1\nledger: {retain: 122d}", 2, "the windows of rules need 120d"},
+    {"node: gw1", "node: gw1\nledger: {retain: 149d}\ncomplaints: {due: {web: 30d}}", 2,
+     "for the 30d until they are due"},
+    {"node: gw1", "node: gw1\nledger: {retain: 36501d}", 2, "to 36500d is allowed"},
     {"name: login", "name: offers", 17, "two programs are called offers"},
     {"address: \"tcp://127.0.0.1:2775\"", "address: \"127.0.0.1:2775\"", 20,
      "begins with tcp://, tls:// or unix://"},
@@ -401,6 +405,22 @@ static void test_many_faults(void **state)
         used += (size_t)snprintf(text + used, sizeof text - used, "bogus%u: 1\n", i);
     assert_null(load(text));
     assert_non_null(strstr(said, "more\n"));
+}
+
+static void test_retention(void **state)
+{
+    (void)state;
+    struct config *config = load(good);
+    assert_int_equal(config->ledger_retain_ms, 0);
+    config_free(config);
+    config = load(with("node: gw1", "node: gw1\nledger: {retain: 123d}")); /* 120 and 72 hours */
+    assert_non_null(config);
+    assert_int_equal(config->ledger_retain_ms, LEDGER_RETAIN_MS_MIN + 3ull * 24 * 3600 * 1000);
+    config_free(config);
+    config = load(with("node: gw1", "node: gw1\nledger: {retain: 36500d}"));
+    assert_non_null(config);
+    assert_int_equal(config->ledger_retain_ms, LEDGER_RETAIN_MS_MAX);
+    config_free(config);
 }
 
 static void test_receipt_settings(void **state)
@@ -1104,6 +1124,7 @@ int main(void)
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_many_faults),
+        cmocka_unit_test(test_retention),
         cmocka_unit_test(test_receipt_settings),
         cmocka_unit_test(test_text_settings),
         cmocka_unit_test(test_odd_files),

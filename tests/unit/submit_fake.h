@@ -256,6 +256,11 @@ enum err ledger_reader_next(struct ledger_reader *reader, uint64_t until,
     return ERR_OK;
 }
 
+uint64_t ledger_reader_at(const struct ledger_reader *reader)
+{
+    return reader->next;
+}
+
 const char *ledger_reader_why(const struct ledger_reader *reader)
 {
     (void)reader;
