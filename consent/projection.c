@@ -57,13 +57,15 @@ static bool is_register(uint32_t scope)
 }
 
 /* From when on an opt-out stands, whatever older date its row has: no START from before it lifts it. 0: Redis
- * keeps no time of it, since no START lifts it, or since a long import would fill it. */
+ * keeps no time of it, since no START lifts it, or since a long import would fill it. A hold has its time always: a
+ * complaint's release must not lift the later one of a list. */
 static uint64_t taken(const Assent__V1__Event *event)
 {
     const Assent__V1__OptedOut *body = event->opted_out;
+    bool hold = body->n_scopes > 0 && body->scopes[0] == SCOPE_HOLD;
     if (body->n_scopes > 0 && is_register(body->scopes[0]))
         return 0;
-    return body->import != 0 && body->row > IMPORT_TIMED_ROWS ? 0 : event->wall_ms;
+    return body->import != 0 && body->row > IMPORT_TIMED_ROWS && !hold ? 0 : event->wall_ms;
 }
 
 /* All that stood under the number goes. Where its personal part is gone, it has gone before, or with a Redis

@@ -1066,7 +1066,7 @@ void scopes_resolve_new(struct engine *e);
 /* A consent event was appended. */
 void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
                      const Assent__V1__Personal *personal);
-/* A write of this kind for number and scope is on its way into Redis. */
+/* A write of this kind for number and scope is on its way into Redis, and no erasure behind it. */
 bool projection_pending(const struct engine *e, enum consent_write_kind kind, uint64_t number,
                         uint16_t scope);
 bool projection_done(const struct engine *e, uint64_t sequence);

@@ -151,15 +151,18 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
 bool projection_pending(const struct engine *e, enum consent_write_kind kind, uint64_t number,
                         uint16_t scope)
 {
-    const struct projection_list *lists[] = {&e->projection.queue, &e->projection.sent};
+    const struct projection_list *lists[] = {&e->projection.sent, &e->projection.queue};
+    bool pending = false;
     for (size_t i = 0; i < 2; i++) {
         const struct projection_entry *entry;
-        TAILQ_FOREACH (entry, lists[i], link)
-            if (entry->write.kind == kind && entry->write.number == number &&
-                entry->write.scopes[0] == scope)
-                return true;
+        TAILQ_FOREACH (entry, lists[i], link) {
+            const struct consent_write *write = &entry->write;
+            bool erases = write->kind == WRITE_ERASE && scope != SCOPE_HOLD; /* holds stay */
+            if (write->number == number && (erases || write->scopes[0] == scope))
+                pending = write->kind == kind || (pending && !erases);
+        }
     }
-    return false;
+    return pending;
 }
 
 /* A STOP is written behind what submitters have asked for, so that is kept short. */

@@ -42,7 +42,10 @@ static bool is_over(const struct engine *e, const struct consent_state *s)
 enum state consent_state_beneath(const struct engine *e, uint16_t program, uint64_t number,
                                  const struct consent_state *s)
 {
+    static const struct consent_state nothing;
     uint16_t scope = e->program_scope[program];
+    if (projection_pending(e, WRITE_ERASE, number, 0)) /* Redis was asked before it had that */
+        s = &nothing;
     if (s->opt_in || projection_pending(e, WRITE_OPT_IN, number, scope))
         return e->config->programs[program].opt_in == OPT_IN_SINGLE ? CONSENT_SINGLE
                                                                     : CONSENT_CONFIRMED;

@@ -212,6 +212,24 @@ static void no_question_is_open_after_its_time(void **state)
     world_release(&w);
 }
 
+/* Redis was asked before it had the erasure: the question that it knows of is nobody's any more. */
+static void no_question_is_open_to_who_is_erased(void **state)
+{
+    (void)state;
+    begin();
+    ask_both(500, "other " SENDER, 900);
+    Assent__V1__EraseRequest in = ASSENT__V1__ERASE_REQUEST__INIT;
+    in.number = (char *)NUMBER;
+    in.request = (char *)"r1";
+    engine_erase(w.engine, CLIENT_OPERATOR, 1, &in, w.now);
+    w.stuck = true; /* the disk */
+    world_settle(&w);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, NULL), 1);
+    says(SENDER, "YES");
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED, NULL), 0);
+    world_release(&w);
+}
+
 /* ---- what operators deny ---- */
 
 static Assent__V1__Code deny(uint16_t client, bool everything, bool hold, const char *evidence)
@@ -319,6 +337,7 @@ int main(void)
         cmocka_unit_test(of_two_questions_the_newer_is_answered),
         cmocka_unit_test(an_answer_goes_to_the_sender_that_asked),
         cmocka_unit_test(no_question_is_open_after_its_time),
+        cmocka_unit_test(no_question_is_open_to_who_is_erased),
         cmocka_unit_test(operators_deny_without_a_program),
         cmocka_unit_test(a_release_needs_a_hold),
         cmocka_unit_test(a_hold_cancels_what_waits),
