@@ -438,7 +438,7 @@ def tool(lab, *command):
     wait_for(f"the end of {command[0]}", lambda: not child.running(), 300)
     if child.child.returncode != 0:
         raise Failed(f"{command[0]} ended with {child.child.returncode}: {child.log.read_text()[-300:]}")
-    return child.log.read_text().split()
+    return child.log.read_text().splitlines()[-1].split()
 
 
 def measure_checks(new_lab, quick):
