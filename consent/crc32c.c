@@ -43,9 +43,19 @@ __attribute__((target("sse4.2"))) static uint32_t with_instruction(uint32_t crc,
         state = _mm_crc32_u64(state, word);
     }
     uint32_t rest = (uint32_t)state;
-    for (; length > 0; at++, length--)
-        rest = _mm_crc32_u8(rest, *at);
-    return ~rest;
+    if (length & 4) {
+        uint32_t word;
+        memcpy(&word, at, sizeof word);
+        rest = _mm_crc32_u32(rest, word);
+        at += sizeof word;
+    }
+    if (length & 2) {
+        uint16_t word;
+        memcpy(&word, at, sizeof word);
+        rest = _mm_crc32_u16(rest, word);
+        at += sizeof word;
+    }
+    return ~(length & 1 ? _mm_crc32_u8(rest, *at) : rest);
 }
 #endif
 

@@ -14,6 +14,9 @@ struct digest {
 
 struct digest sha256(struct span message);
 
+/* SHA-256(0x01 | left | right) */
+struct digest sha256_node(const struct digest *left, const struct digest *right);
+
 #define SALT_SIZE 16
 
 /* Random octets from the kernel, fetched 4 KiB at a time (40 ns a salt instead of 300). Zeroed memory

@@ -37,8 +37,7 @@ static uint32_t public_checksum(const uint8_t *at, uint64_t sequence, size_t lea
 {
     uint8_t front[12];
     store_u64(front, sequence);
-    front[8] = 0; /* the mark may change */
-    memcpy(front + 9, at + 1, 3);
+    store_u32(front + 8, load_u32(at) & 0xffffff); /* the mark may change */
     return crc32c(crc32c(0, front, sizeof front), at + 8, leaf_length);
 }
 

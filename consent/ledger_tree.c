@@ -5,10 +5,7 @@
 
 struct digest tree_parent(const struct digest *left, const struct digest *right)
 {
-    uint8_t input[TREE_NODE_OCTETS] = {0x01};
-    memcpy(input + 1, left->octets, DIGEST_SIZE);
-    memcpy(input + 1 + DIGEST_SIZE, right->octets, DIGEST_SIZE);
-    return sha256(span_of(input, sizeof input));
+    return sha256_node(left, right);
 }
 
 void tree_reset(struct tree *tree)

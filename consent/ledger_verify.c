@@ -240,9 +240,8 @@ static bool only_zeros(struct ledger_file *file, uint64_t offset)
     uint8_t octets[16384];
     ssize_t n;
     while ((n = ledger_file_read(file, octets, sizeof octets, offset)) > 0) {
-        for (ssize_t i = 0; i < n; i++)
-            if (octets[i] != 0)
-                return false;
+        if (octets[0] != 0 || memcmp(octets, octets + 1, (size_t)n - 1) != 0)
+            return false;
         offset += (uint64_t)n;
     }
     return n == 0;
