@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Retention by age: of a sealed segment what is no consent is reduced to hashes. Root, positions and proofs of all
  * that is left stay; what is missing is what was recorded; every octet and every failing call is met. */
-#include "tests/unit/ledger_fixture.h"
+#include "tests/unit/ledger_failing.h"
 
 #include <errno.h>
 
@@ -699,58 +699,6 @@ static void a_cut_segment_says_that_it_is_one(void **state)
 
 /* Every call failing --------------------------------------------------------------------------- */
 
-static int calls, fail_at;
-static bool stays_failed; /* as a crash: nothing is done any more from that call on */
-
-static bool fails(void)
-{
-    errno = fail_at % 2 == 0 ? EIO : ENOSPC;
-    calls++;
-    return fail_at > 0 && (stays_failed ? calls >= fail_at : calls == fail_at);
-}
-
-static int bad_open(int folder, const char *name, int flags, mode_t mode)
-{
-    return fails() ? -1 : real_io.open(folder, name, flags, mode);
-}
-
-static ssize_t bad_pwrite(int fd, const void *data, size_t length, off_t offset)
-{
-    if (!fails())
-        return real_io.pwrite(fd, data, length, offset);
-    if (length > 1 && real_io.pwrite(fd, data, length / 2, offset) < 0)
-        return -1;
-    errno = fail_at % 2 == 0 ? EIO : ENOSPC;
-    return -1;
-}
-
-static int bad_sync(int fd)
-{
-    (void)fd;
-    return fails() ? -1 : 0;
-}
-
-static int bad_rename(int from_folder, const char *from, int to_folder, const char *to)
-{
-    return fails() ? -1 : real_io.rename(from_folder, from, to_folder, to);
-}
-
-static int bad_unlink(int folder, const char *name, int flags)
-{
-    return fails() ? -1 : real_io.unlink(folder, name, flags);
-}
-
-static void use_bad_io(int at)
-{
-    calls = 0;
-    fail_at = at;
-    ledger_io.open = bad_open;
-    ledger_io.pwrite = bad_pwrite;
-    ledger_io.fdatasync = ledger_io.fsync = bad_sync;
-    ledger_io.rename = bad_rename;
-    ledger_io.unlink = bad_unlink;
-}
-
 static void any_call_may_fail(void **state)
 {
     (void)state;
@@ -762,19 +710,18 @@ static void any_call_may_fail(void **state)
     assert_int_equal(next_plan(UINT64_MAX, UINT64_MAX, &plan), ERR_OK);
     record_cut(&plan);
     uint8_t *older = load(FIRST_SEALED, &size);
-    use_bad_io(0);
+    fail_call(0, 0, 0);
     assert_int_equal(cut().segments, 1);
-    int total = calls;
+    int total = failing.calls;
     assert_in_range(total, 8, 60);
     for (int at = 1; at <= 2 * total; at++) {
         store(FIRST_SEALED, older, size);
-        stays_failed = at > total;
         if (at % total > 5 && at % total + 10 < total && at % 4 != 0)
             continue; /* one of the blocks, or of the index */
-        use_bad_io(stays_failed ? at - total : at);
+        fail_call(1 + (at - 1) % total, at > total ? FAILS_ON : FAILS_ONCE, problem_of(at));
         assert_int_not_equal(retention_cut_recorded(directory, &done, &why), ERR_OK);
         assert_true(strlen(why) > 0);
-        use_bad_io(0);
+        fail_call(0, 0, 0);
         assert_verifies(); /* before it, or after it */
         ledger_close(open_ledger());
         assert_true(cut().segments <= 1);

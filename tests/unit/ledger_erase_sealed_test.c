@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A person's records in sealed segments: written anew without them while others read; no index leads to them;
  * every proof holds; any call may fail, which is also a crash before it. */
-#include "tests/unit/ledger_fixture.h"
+#include "tests/unit/ledger_failing.h"
 
 #include <errno.h>
 #include <string.h>
@@ -336,57 +336,6 @@ static void an_older_copy_is_named_and_erased_again(void **state)
 
 /* ---- every call failing ---- */
 
-static int calls, fail_at;
-
-static bool fails(void)
-{
-    errno = EIO;
-    return ++calls == fail_at;
-}
-
-static int bad_open(int folder, const char *name, int flags, mode_t mode)
-{
-    return fails() ? -1 : real_io.open(folder, name, flags, mode);
-}
-
-static ssize_t bad_pwrite(int fd, const void *data, size_t length, off_t offset)
-{
-    if (!fails())
-        return real_io.pwrite(fd, data, length, offset);
-    if (real_io.pwrite(fd, data, length / 2, offset) < 0)
-        return -1;
-    errno = EIO;
-    return -1;
-}
-
-static int bad_sync(int fd)
-{
-    (void)fd;
-    return fails() ? -1 : 0;
-}
-
-static int bad_rename(int from_folder, const char *from, int to_folder, const char *to)
-{
-    return fails() ? -1 : real_io.rename(from_folder, from, to_folder, to);
-}
-
-static int bad_unlink(int folder, const char *name, int flags)
-{
-    return fails() ? -1 : real_io.unlink(folder, name, flags);
-}
-
-static void fail_the_call(int call)
-{
-    use_fast_io();
-    calls = 0;
-    fail_at = call;
-    ledger_io.open = bad_open;
-    ledger_io.pwrite = bad_pwrite;
-    ledger_io.fdatasync = ledger_io.fsync = bad_sync;
-    ledger_io.rename = bad_rename;
-    ledger_io.unlink = bad_unlink;
-}
-
 static uint64_t count_records(void)
 {
     enum err err;
@@ -414,9 +363,9 @@ static void any_step_may_fail(void **state)
     write_sealed();
     find();
     uint8_t *older = load(FIRST_SEALED, &size), *open_segment = load(SECOND_SEGMENT, &whole_size);
-    fail_the_call(0);
+    fail_call(0, 0, 0);
     assert_int_equal(erase(&destroyed), ERR_OK);
-    int all = calls;
+    int all = failing.calls;
     unsigned failed = 0;
     for (int call = 1; call <= all; call++) {
         if (is_one_of_many(call, all))
@@ -424,13 +373,9 @@ static void any_step_may_fail(void **state)
         assert_int_equal(unlink(path_of(FIRST_SEALED)), 0);
         store(FIRST_SEALED, older, size);
         store(SECOND_SEGMENT, open_segment, whole_size);
-        fail_the_call(call);
+        fail_call(call, FAILS_ONCE, problem_of(call));
         enum err err = erase(&destroyed);
-        use_fast_io();
-        ledger_io.open = real_io.open;
-        ledger_io.pwrite = real_io.pwrite;
-        ledger_io.rename = real_io.rename;
-        ledger_io.unlink = real_io.unlink;
+        fail_call(0, 0, 0);
         failed += err != ERR_OK;
         assert_int_equal(count_records(), RECORDS); /* it can be read whatever was done */
         assert_int_equal(erase(&destroyed), ERR_OK);

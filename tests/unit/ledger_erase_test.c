@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A person's records in a ledger's files: found, destroyed, and destroyed again after any step failed. */
-#include "tests/unit/ledger_fixture.h"
+#include "tests/unit/ledger_failing.h"
 
 #include <errno.h>
 #include <string.h>
@@ -205,50 +205,19 @@ static void records_that_are_not_there_are_refused(void **state)
 
 /* ---- every call failing, which is also a crash before it ---- */
 
-static int calls, fail_at;
-
-static bool fails(void)
-{
-    errno = fail_at % 2 == 0 ? EIO : ENOSPC;
-    return ++calls == fail_at;
-}
-
-static int bad_open(int folder, const char *name, int flags, mode_t mode)
-{
-    return fails() ? -1 : real_io.open(folder, name, flags, mode);
-}
-
-static ssize_t bad_pwrite(int fd, const void *data, size_t length, off_t offset)
-{
-    if (!fails())
-        return real_io.pwrite(fd, data, length, offset);
-    if (real_io.pwrite(fd, data, length / 2, offset) < 0)
-        return -1;
-    errno = fail_at % 2 == 0 ? EIO : ENOSPC;
-    return -1;
-}
-
-static int bad_sync(int fd)
-{
-    return fails() ? -1 : real_io.fdatasync(fd);
-}
-
 static void any_step_may_fail(void **state)
 {
     (void)state;
     static uint8_t commitments[RECORDS][32];
     unsigned records, persons, failed = 0;
-    for (fail_at = 1;; fail_at++) {
+    for (int at = 1;; at++) {
         uint64_t destroyed;
         const char *why = "";
         nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
         assert_int_equal(mkdir(directory, 0700), 0);
         fill(2);
         find(UINT64_MAX);
-        calls = 0;
-        ledger_io.open = bad_open;
-        ledger_io.pwrite = bad_pwrite;
-        ledger_io.fdatasync = bad_sync;
+        fail_call(at, FAILS_ONCE, problem_of(at));
         enum err err = ledger_erase(directory, found, found_count, &destroyed, &why);
         ledger_io = real_io;
         read_all(&records, &persons, commitments);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sealed segments: the same octets come out; parts that are destroyed are gone; damage, crashes and bad disks
  * are met. */
-#include "tests/unit/ledger_fixture.h"
+#include "tests/unit/ledger_failing.h"
 
 #include <errno.h>
 
@@ -587,55 +587,6 @@ static void of_two_forms_the_raw_one_counts(void **state)
     free(raw);
 }
 
-/* The call that fails, counted over all kinds; from it on all do. */
-static int fail_at, calls;
-
-static bool fails(void)
-{
-    errno = fail_at % 2 == 0 ? EIO : ENOSPC;
-    return ++calls >= fail_at && fail_at > 0;
-}
-
-static int bad_open(int folder, const char *name, int flags, mode_t mode)
-{
-    return fails() ? -1 : real_io.open(folder, name, flags, mode);
-}
-
-/* Every second one writes half. */
-static ssize_t bad_pwrite(int fd, const void *data, size_t length, off_t offset)
-{
-    if (fails())
-        return -1;
-    return real_io.pwrite(fd, data, calls % 2 == 0 && length > 1 ? length / 2 : length, offset);
-}
-
-static int bad_sync(int fd)
-{
-    (void)fd;
-    return fails() ? -1 : 0;
-}
-
-static int bad_rename(int from_folder, const char *from, int to_folder, const char *to)
-{
-    return fails() ? -1 : real_io.rename(from_folder, from, to_folder, to);
-}
-
-static int bad_unlink(int folder, const char *name, int flags)
-{
-    return fails() ? -1 : real_io.unlink(folder, name, flags);
-}
-
-static void use_bad_io(int at)
-{
-    calls = 0;
-    fail_at = at;
-    ledger_io.open = bad_open;
-    ledger_io.pwrite = bad_pwrite;
-    ledger_io.fdatasync = ledger_io.fsync = bad_sync;
-    ledger_io.rename = bad_rename;
-    ledger_io.unlink = bad_unlink;
-}
-
 /* Each call failing in turn, as a crash before it or a full disk would, and writes that write half: nothing is lost,
  * and sealing can be done again. */
 static void any_failing_call_loses_nothing(void **state)
@@ -645,19 +596,19 @@ static void any_failing_call_loses_nothing(void **state)
     size_t size;
     write_numbered();
     uint8_t *raw = load(FIRST_SEGMENT, &size);
-    use_bad_io(0);
+    fail_call(0, HALVES, 0);
     assert_sealed(NULL);
-    int total = calls;
+    int total = failing.calls;
     assert_true(total > 30);
     for (int at = 1; at <= total; at++) {
         if (at > 8 && at + 8 < total && at % 9 != 0)
             continue; /* one of the blocks */
         store(FIRST_SEGMENT, raw, size);
         unlink(path_of(FIRST_SEALED));
-        use_bad_io(at);
+        fail_call(at, FAILS_ON | HALVES, problem_of(at));
         assert_int_not_equal(seal(NULL, &why), ERR_OK);
         assert_non_null(strstr(why, "was not sealed"));
-        use_bad_io(0);
+        fail_call(0, HALVES, 0);
         assert_holds(RECORDS + 1);
         ledger_close(open_ledger());
         assert_holds(RECORDS + 1);

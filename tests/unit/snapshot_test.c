@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Snapshots: come back whole or not at all, the newest valid one wins, two are kept. */
-#include "tests/unit/ledger_fixture.h"
+#include "tests/unit/ledger_failing.h"
 
 #include <errno.h>
 #include <sys/wait.h>
@@ -131,14 +131,7 @@ static void a_forked_child_writes_it(void **state)
     ledger_close(ledger);
 }
 
-static ssize_t full_pwrite(int fd, const void *data, size_t length, off_t offset)
-{
-    (void)fd, (void)data, (void)length, (void)offset;
-    errno = ENOSPC;
-    return -1;
-}
-
-static int failing_sync(int fd)
+static int broken_sync(int fd)
 {
     (void)fd;
     errno = EIO;
@@ -150,46 +143,13 @@ static void errors_are_told(void **state)
     (void)state;
     struct snapshot_writer *writer;
     assert_int_equal(snapshot_begin(directory, 5, &writer), ERR_OK);
-    ledger_io.pwrite = full_pwrite;
+    fail_call(1, FAILS_ON, ENOSPC);
     assert_int_equal(snapshot_end(writer), ERR_NO_SPACE);
     ledger_io = real_io;
     assert_int_equal(snapshot_begin(directory, 5, &writer), ERR_OK);
-    ledger_io.fdatasync = failing_sync;
+    ledger_io.fdatasync = broken_sync;
     assert_int_equal(snapshot_end(writer), ERR_IO);
     assert_int_equal(found(0), 0);
-}
-
-/* The call that fails, counted over all kinds, from it on all; and with what. */
-static int calls, fail_at, fail_errno;
-
-static bool fails(void)
-{
-    errno = fail_errno;
-    return ++calls >= fail_at && fail_at > 0;
-}
-
-static int bad_open(int folder, const char *name, int flags, mode_t mode)
-{
-    return fails() ? -1 : real_io.open(folder, name, flags, mode);
-}
-
-/* Every second one writes half. */
-static ssize_t bad_pwrite(int fd, const void *data, size_t length, off_t offset)
-{
-    if (fails())
-        return -1;
-    return real_io.pwrite(fd, data, calls % 2 == 0 && length > 1 ? length / 2 : length, offset);
-}
-
-static int bad_sync(int fd)
-{
-    (void)fd;
-    return fails() ? -1 : 0;
-}
-
-static int bad_rename(int from_folder, const char *from, int to_folder, const char *to)
-{
-    return fails() ? -1 : real_io.rename(from_folder, from, to_folder, to);
 }
 
 /* ERR_OK when it is there under its name. */
@@ -212,27 +172,20 @@ static enum err try_snapshot(uint64_t sequence, uint64_t records)
 /* Each call in turn, with either error: the snapshot of before is found, or the new one, each whole. */
 static void any_failing_call_leaves_a_whole_one(void **state)
 {
-    static const int problems[] = {EIO, ENOSPC};
     (void)state;
     use_fast_io();
     write_snapshot(5, 20000, true);
-    ledger_io.open = bad_open;
-    ledger_io.pwrite = bad_pwrite;
-    ledger_io.fdatasync = ledger_io.fsync = bad_sync;
-    ledger_io.rename = bad_rename;
-    calls = fail_at = 0;
+    fail_call(0, HALVES, 0);
     assert_int_equal(try_snapshot(9, 20000), ERR_OK);
-    int total = calls;
+    int total = failing.calls;
     assert_true(total > 8);
     for (int i = 0; i < 2 * total; i++) {
         uint32_t dropped;
         uint64_t sequence = 10 + (uint64_t)i;
-        calls = 0;
-        fail_at = 1 + i / 2;
-        fail_errno = problems[i % 2];
+        fail_call(1 + i / 2, FAILS_ON | HALVES, problem_of(i));
         enum err err = try_snapshot(sequence, 20000);
         assert_int_not_equal(err, ERR_OK);
-        fail_at = 0;
+        fail_call(0, HALVES, 0);
         uint64_t newest = found(20000);
         assert_true(newest >= 9 && newest <= sequence);
         assert_int_equal(snapshot_drop_before(directory, newest, &dropped), ERR_OK);
