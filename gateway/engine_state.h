@@ -861,6 +861,9 @@ struct opt_out {
     int program;            /* -1: none */
     const char *reach_rule; /* of the law, that widened the reach; NULL: none */
 };
+/* Without its reach. */
+struct opt_out opt_out_of_reply(const struct engine *e, const struct reply *r,
+                                const struct keyword_match *match);
 uint64_t opt_out_apply(struct engine *e, const struct opt_out *o);
 /* What waits for this number in these scopes is cancelled, by the opt-out's record `cause` at `node`, "" for this
  * one; what is on the wire is not sent again. */

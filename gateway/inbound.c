@@ -140,9 +140,10 @@ uint64_t opt_out_apply(struct engine *e, const struct opt_out *o)
     return sequence;
 }
 
-void reply_stop(struct engine *e, struct reply *r, const struct keyword_match *match)
+struct opt_out opt_out_of_reply(const struct engine *e, const struct reply *r,
+                                const struct keyword_match *match)
 {
-    struct opt_out o = {
+    return (struct opt_out){
         .number = r->number,
         .source = ASSENT__V1__CONSENT_SOURCE__REPLY,
         .client = "",
@@ -156,6 +157,11 @@ void reply_stop(struct engine *e, struct reply *r, const struct keyword_match *m
         .raw = r->raw,
         .program = r->program_count > 0 ? r->programs[0] : -1,
     };
+}
+
+void reply_stop(struct engine *e, struct reply *r, const struct keyword_match *match)
+{
+    struct opt_out o = opt_out_of_reply(e, r, match);
     struct stop_reach_scopes reach;
     reply_reach(e, r, match->meaning == MEANING_OPT_OUT_ALL, &reach);
     opt_out_reach(&o, &reach);

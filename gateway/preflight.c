@@ -111,9 +111,17 @@ static void tell_decision(const struct engine *e, const struct item *item, struc
     t->message.foresight = foresight_of(d.kind);
     t->message.reason = d.reason;
     t->message.not_before_wall_ms = d.not_before_wall_ms;
-    if (d.kind != DECISION_PASS)
-        t->message.gate = UNCONST(gate_name(d.gate));
     tell_gates(&facts, d.answers, t);
+    if (d.kind != DECISION_PASS) {
+        t->message.gate = UNCONST(gate_name(d.gate));
+        t->message.why = t->gates[d.gate].why;
+    } else if (reputation_holds(e, item->message)) {
+        t->message.foresight = ASSENT__V1__FORESIGHT__FORESIGHT_WAITS;
+        t->message.reason = ASSENT__V1__REASON__SENDER_PAUSED;
+        t->message.gate = UNCONST("reputation");
+        t->message.why =
+            UNCONST("its sender is paused at its carrier until an operator releases it");
+    }
 }
 
 static void tell(const struct engine *e, const struct item *item, struct told *t)

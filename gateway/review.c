@@ -88,20 +88,7 @@ static void marketing_reach(const struct engine *e, const struct reply *r,
 
 void reply_review(struct engine *e, struct reply *r, const struct keyword_match *match)
 {
-    struct opt_out o = {
-        .number = r->number,
-        .source = ASSENT__V1__CONSENT_SOURCE__REPLY,
-        .client = "",
-        .carrier = e->carriers[r->owed.carrier].config->name,
-        .sender = r->address,
-        .rule = match->rule,
-        .language = language_of_reply(match, r->number),
-        .how = meaning_name(match->meaning),
-        .text = r->text,
-        .evidence = "",
-        .raw = r->raw,
-        .program = r->programs[0],
-    };
+    struct opt_out o = opt_out_of_reply(e, r, match);
     struct stop_reach_scopes reach;
     if (r->program_count == 0 || r->number == 0) {
         reply_stop(e, r, match); /* nobody to ask for: everything */

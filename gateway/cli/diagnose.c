@@ -45,6 +45,7 @@ struct diagnosis {
     struct tally tallies[SPANS];
     struct table open; /* messages that went to the carrier, until they end: ids -> 1 */
     uint64_t sender_texts, sender_opt_outs; /* of the last day */
+    uint64_t paused_ms;                     /* with sending.paused */
     bool destroyed;                         /* what was personal in the message; */
     struct erased_by erased;                /* by which erasure, 0: the ledger does not say */
     struct ledger_filter *filter;           /* of pass 1 */
@@ -65,6 +66,7 @@ static void take_accepted(struct diagnosis *d, uint64_t sequence, const Assent__
                                   .accepted_ms = event->wall_ms,
                                   .send_at_ms = a->send_at_wall_ms,
                                   .expires_ms = a->expires_wall_ms,
+                                  .is_marketing = a->class_ == ASSENT__V1__CLASS__MARKETING,
                                   .parts = a->parts};
     d->error_code[0] = '\0';
     keep(d->sender, sizeof d->sender, a->sender);
@@ -147,8 +149,19 @@ static void count_end(struct diagnosis *d, const Assent__V1__Event *event,
     count(d, event->wall_ms, outcome);
 }
 
+/* A pause is of a sender at a carrier. */
+static void take_pause(struct diagnosis *d, uint64_t sequence, uint64_t wall_ms, const char *sender,
+                       const char *carrier)
+{
+    if (strcmp(sender, d->sender) != 0 || strcmp(carrier, d->carrier) != 0)
+        return;
+    d->sending.paused = sequence;
+    d->paused_ms = wall_ms;
+}
+
 /* What the carrier made of texts, and how its people took the sender's. */
-static void count_others(struct diagnosis *d, const Assent__V1__Event *event, const char *carrier)
+static void count_others(struct diagnosis *d, uint64_t sequence, const Assent__V1__Event *event,
+                         const char *carrier)
 {
     bool today = event->wall_ms + DAY_MS > d->now_ms;
     switch (event->body_case) {
@@ -169,6 +182,14 @@ static void count_others(struct diagnosis *d, const Assent__V1__Event *event, co
         break;
     case ASSENT__V1__EVENT__BODY_OPTED_OUT:
         d->sender_opt_outs += today && strcmp(event->opted_out->sender, d->sender) == 0;
+        break;
+    case ASSENT__V1__EVENT__BODY_REPUTATION_PAUSED:
+        take_pause(d, sequence, event->wall_ms, event->reputation_paused->sender,
+                   event->reputation_paused->carrier);
+        break;
+    case ASSENT__V1__EVENT__BODY_REPUTATION_RELEASED:
+        take_pause(d, 0, 0, event->reputation_released->sender,
+                   event->reputation_released->carrier);
         break;
     default:
         break;
@@ -207,7 +228,7 @@ static bool compare(void *context, const struct ledger_record *record)
     struct diagnosis *d = context;
     const Assent__V1__Event *event = record_unpack(&d->arena, record, NULL);
     if (event != NULL)
-        count_others(d, event, d->only_carrier ? d->only_carrier : d->carrier);
+        count_others(d, record->sequence, event, d->only_carrier ? d->only_carrier : d->carrier);
     return true;
 }
 
@@ -285,6 +306,9 @@ static void print_message(const struct diagnosis *d)
                                               : "(the carrier's own)");
     if (d->error_code[0] != '\0')
         printf("error         %s, as the carrier wrote it in the receipt\n", d->error_code);
+    if (diagnose(s) == CAUSE_SENDER_PAUSED)
+        printf("paused        sender %s at carrier %s since %s, record #%" PRIu64 "\n", d->sender,
+               d->carrier, when_text(d->paused_ms, when), s->paused);
     if (!s->ended && s->due_ms != 0)
         printf("goes on       %s\n", when_text(s->due_ms, when));
     if (!s->ended && s->send_at_ms != 0 && s->attempts == 0)
@@ -320,6 +344,8 @@ static void print_json(const struct diagnosis *d)
         (json_int_t)(d->sending.ended ? 0 : d->sending.due_ms), "carrier_delivered",
         (json_int_t)crowd.delivered, "carrier_failed", (json_int_t)crowd.failed, "sender_opt_outs",
         (json_int_t)d->sender_opt_outs, "tell", answers);
+    if (cause == CAUSE_SENDER_PAUSED)
+        json_object_set_new(object, "paused", json_integer((json_int_t)d->sending.paused));
     if (d->erased.erasure != 0)
         json_object_set_new(object, "destroyed", erased_by_json(&d->erased));
     json_line(object, stdout);

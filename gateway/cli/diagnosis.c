@@ -30,6 +30,8 @@ static enum cause cause_of_reason(Assent__V1__Reason reason)
     case ASSENT__V1__REASON__SENDER_NOT_REGISTERED:
     case ASSENT__V1__REASON__DO_NOT_ORIGINATE:
         return CAUSE_SENDER;
+    case ASSENT__V1__REASON__ERASURE:
+        return CAUSE_ERASED;
     case ASSENT__V1__REASON__GATE_AWAY:
         return CAUSE_STORE_AWAY;
     case ASSENT__V1__REASON__TIME_TO_LIVE:
@@ -71,6 +73,12 @@ static enum cause cause_of_end(const struct sending *s)
     }
 }
 
+/* What waits for its turn, though its sender has none, is not marked as held. */
+static enum cause cause_of_waiting(const struct sending *s)
+{
+    return s->is_marketing && s->paused != 0 ? CAUSE_SENDER_PAUSED : CAUSE_WAITING;
+}
+
 enum cause diagnose(const struct sending *s)
 {
     if (s->message == 0)
@@ -81,11 +89,11 @@ enum cause diagnose(const struct sending *s)
         return CAUSE_ON_ITS_WAY;
     if (s->is_held) {
         enum cause cause = cause_of_reason(s->held_for);
-        return cause == CAUSE_UNKNOWN ? CAUSE_WAITING : cause;
+        return cause == CAUSE_UNKNOWN ? cause_of_waiting(s) : cause;
     }
     if (s->deferred_status != 0)
         return CAUSE_RETRYING;
-    return s->send_at_ms != 0 && s->attempts == 0 ? CAUSE_SCHEDULED : CAUSE_WAITING;
+    return s->send_at_ms != 0 && s->attempts == 0 ? CAUSE_SCHEDULED : cause_of_waiting(s);
 }
 
 enum crowd_verdict crowd_judge(const struct crowd *crowd)

@@ -13,6 +13,8 @@
 struct sending {
     uint64_t message; /* 0: none was ever asked for */
     uint64_t accepted_ms, send_at_ms, expires_ms;
+    bool is_marketing;
+    uint64_t paused; /* record that pauses marketing of its sender at its carrier; 0: none does */
     uint32_t parts, parts_sent, parts_received;
     uint32_t attempts;
     bool is_held;                /* by the last event */
@@ -40,12 +42,14 @@ enum cause {
     CAUSE_FREQUENCY,
     CAUSE_CONTENT,
     CAUSE_SENDER,
+    CAUSE_SENDER_PAUSED,
     CAUSE_STORE_AWAY,
     CAUSE_WAITING,
     CAUSE_SCHEDULED,
     CAUSE_RETRYING,
     CAUSE_EXPIRED_WAITING,
     CAUSE_CANCELLED,
+    CAUSE_ERASED,
     CAUSE_ON_ITS_WAY,
     CAUSE_NO_RECEIPT,
     CAUSE_UNKNOWN,

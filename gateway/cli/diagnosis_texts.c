@@ -70,6 +70,11 @@ static const struct {
                       SURE_CERTAIN, ANSWER_NOT_ALLOWED,
                       "Register the sender for the class and country, or use "
                       "another one."},
+    [CAUSE_SENDER_PAUSED] =
+        {"sender_paused", "marketing of its sender is paused at its carrier, by its reputation",
+         SURE_CERTAIN, ANSWER_LATER,
+         "See which rate passed its limit (`assent reputation`), mend that, then `assent "
+         "reputation release`."},
     [CAUSE_STORE_AWAY] = {"store_away", "Redis could not be asked whether it may go, so it waits",
                           SURE_CERTAIN, ANSWER_LATER,
                           "Repair Redis: `assent status` says what is wrong. Nothing is lost."},
@@ -89,6 +94,10 @@ static const struct {
     [CAUSE_CANCELLED] = {"cancelled", "it was cancelled before it was sent", SURE_CERTAIN,
                          ANSWER_CANCELLED,
                          "Ask who cancelled it; submit it anew if it is still wanted."},
+    [CAUSE_ERASED] =
+        {"erased", "the person's data were erased on request before it was sent", SURE_CERTAIN,
+         ANSWER_CANCELLED,
+         "Do nothing: who asked to be erased is sent nothing, unless by a new consent."},
     [CAUSE_ON_ITS_WAY] =
         {"on_its_way", "the carrier took it, and no receipt has come yet", SURE_LIKELY, ANSWER_SENT,
          "Wait some minutes. The phone may be off: carriers keep trying for a day or more."},

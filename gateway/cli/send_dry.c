@@ -46,10 +46,7 @@ const char *dry_words(const Assent__V1__Preflight *p)
 
 const char *dry_why(const Assent__V1__Preflight *p)
 {
-    for (size_t i = 0; i < p->n_gates; i++)
-        if (strcmp(p->gates[i]->name, p->gate) == 0)
-            return p->gates[i]->why;
-    return p->verdict->message;
+    return p->gate[0] != '\0' ? p->why : p->verdict->message;
 }
 
 json_t *dry_json(const Assent__V1__Preflight *p)
@@ -58,8 +55,10 @@ json_t *dry_json(const Assent__V1__Preflight *p)
     json_object_set_new(
         object, "foresight",
         json_string((size_t)p->foresight < FORESIGHTS ? foresights[p->foresight].name : "?"));
-    if (p->gate[0] != '\0')
+    if (p->gate[0] != '\0') {
         json_object_set_new(object, "gate", json_string(p->gate));
+        json_object_set_new(object, "why", json_string(p->why));
+    }
     if (p->not_before_wall_ms != 0)
         json_object_set_new(object, "not_before_wall_ms",
                             json_integer((json_int_t)p->not_before_wall_ms));
@@ -111,9 +110,11 @@ static bool show_one(const Assent__V1__Preflight *p, const struct send_options *
                  verdict->due_wall_ms ? due : "");
         return false;
     }
-    printf("%s%s%s  %u part%s  %s%s%s%s\n\n", dry_words(p), p->gate[0] ? ": " : "", p->gate,
-           verdict->parts, verdict->parts == 1 ? "" : "s", encoding_text(verdict->encoding),
-           replaced_text(verdict->replaced, replaced),
+    printf("%s", dry_words(p));
+    if (p->gate[0] != '\0')
+        printf(": %s, %s", p->gate, p->why);
+    printf("  %u part%s  %s%s%s%s\n\n", verdict->parts, verdict->parts == 1 ? "" : "s",
+           encoding_text(verdict->encoding), replaced_text(verdict->replaced, replaced),
            verdict->opt_out_line[0] ? ", with the line: " : "", verdict->opt_out_line);
     if (verdict->brand_prefix[0])
         printf("the text gets \"%s\" before it, since it does not name the brand\n\n",

@@ -74,6 +74,14 @@ def told_everywhere(world):
     words = world.cli("watch", "--from", "1", "--until", str(row["paused"] + 1), "--kind",
                       "reputation_paused").stdout
     assert f"marketing of sender {NEWS} at carrier alpha is paused until an operator releases it" in words, words
+    message = [e["sequence"] for e in recorded(world, "accepted") if e["number"].lstrip("+") == PEOPLE[-1]][-1]
+    cause = json.loads(world.cli("diagnose", f"#{message}", "--json").stdout)
+    assert cause["cause"] == "sender_paused" and cause["paused"] == row["paused"], cause
+    assert f"sender {NEWS} at carrier alpha since" in world.cli("diagnose", f"#{message}").stdout
+    dry = ("send", "--program", "news", "--to", f"+{PEOPLE[0]}", "--text", "[news] Herald. Reply STOP to end", "--dry-run")
+    foreseen = json.loads(world.cli(*dry, "--json").stdout)
+    assert (foreseen["foresight"], foreseen["gate"]) == ("waits", "reputation"), foreseen
+    assert "its sender is paused at its carrier" in world.cli(*dry).stdout
     say("list, status, metrics and the record's words name sender, carrier, rate and limit:")
     print(table, end="")
 

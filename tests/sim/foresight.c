@@ -119,6 +119,14 @@ static bool lacks_register(const struct world *w, const struct foresight *f, uin
            !files_register_counts(w, now_ms);
 }
 
+/* Carriers at which it would wait for an operator. */
+static uint32_t pauses(struct world *w, const struct foresight *f)
+{
+    return f->text.message_class == ASSENT__V1__CLASS__MARKETING
+               ? reputation_pauses(w, f->text.program)
+               : 0;
+}
+
 static void check_sent(struct world *w, const struct foresight *f)
 {
     const char *why = NULL;
@@ -137,6 +145,8 @@ static void check_sent(struct world *w, const struct foresight *f)
         why = "there is no copy of the do-not-call register that counts";
     else if (caps_count(w, &f->text) && !f->room)
         why = "there is no place under its cap";
+    else if (pauses(w, f) == w->plan.carriers)
+        why = "its sender is paused everywhere";
     if (why != NULL)
         world_fail(w, is_stopped(w, f) ? "P3" : "P1",
                    "a dry run says that a text to number %u would be sent, and %s", f->text.number,
@@ -160,8 +170,13 @@ static void check_refused(struct world *w, const struct foresight *f, Assent__V1
             f->text.number, reason);
 }
 
-static void check_waits(struct world *w, const struct foresight *f)
+static void check_waits(struct world *w, const struct foresight *f, Assent__V1__Reason reason)
 {
+    if (reason == ASSENT__V1__REASON__SENDER_PAUSED) {
+        if (pauses(w, f) == 0)
+            world_fail(w, "P1", "a dry run says that its sender is paused, and it is not");
+        return;
+    }
     if (w->plan.quiet_at_us == 0 || !people_keep_hours(w, &f->text) ||
         (!people_are_asleep(w, &f->text, world_wall_ms(w)) &&
          !people_are_asleep(w, &f->text, world_wall_ms(w) - 1000)))
@@ -185,5 +200,5 @@ void foresight_told(struct world *w, uint64_t call, const Assent__V1__PreflightR
     else if (m->foresight == ASSENT__V1__FORESIGHT__FORESIGHT_REFUSED && f->asked)
         check_refused(w, f, m->reason);
     else if (m->foresight == ASSENT__V1__FORESIGHT__FORESIGHT_WAITS)
-        check_waits(w, f);
+        check_waits(w, f, m->reason);
 }

@@ -208,6 +208,14 @@ void reputation_release(struct witness *witness)
         free(witness->reputations[i / SIM_PROGRAMS][i % SIM_PROGRAMS].events);
 }
 
+uint32_t reputation_pauses(struct world *w, uint32_t program)
+{
+    uint32_t pauses = 0;
+    for (uint32_t carrier = 0; carrier < w->plan.carriers; carrier++)
+        pauses += seen_of(w, carrier, program)->paused;
+    return pauses;
+}
+
 /* ---- the wire ---- */
 
 /* What has begun is finished. */

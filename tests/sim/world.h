@@ -542,6 +542,7 @@ struct file { /* to be imported: files.c */
     Assent__V1__ImportKind kind;
     uint32_t program, gateway, life, rows, numbers[SIM_FILE_ROWS], days_ago[SIM_FILE_ROWS];
     uint32_t copied_days_ago;       /* a register */
+    bool sorted;                    /* its rows come so */
     bool begun, waits, ends, ended; /* waits: for an answer to be durable; ended: so it was told */
     uint64_t import, next_row;      /* as it was told; 0: it will ask */
 };
@@ -724,6 +725,8 @@ void reputation_forget(struct world *world); /* the records are folded again */
 enum reputation_kind reputation_of_receipt(const struct fact *receipt); /* that says a failure */
 void reputation_written(struct world *world, const struct text *text,
                         const struct submit_seen *submit);
+/* Carriers where the sender's marketing is paused. */
+uint32_t reputation_pauses(struct world *world, uint32_t program);
 void reputation_told(struct world *world, const Assent__V1__ReputationReply *reply);
 /* foresight.c */
 void foresight_begin(struct world *world);

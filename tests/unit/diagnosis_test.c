@@ -27,6 +27,11 @@ static const struct {
     {{.message = 7, .attempts = 1, HELD(QUIET_HOURS)}, CAUSE_QUIET_HOURS},
     {{.message = 7, .attempts = 1, HELD(GATE_AWAY)}, CAUSE_STORE_AWAY},
     {{.message = 7, .attempts = 1, HELD(THROTTLED)}, CAUSE_WAITING},
+    {{.message = 7, .is_marketing = true, .paused = 5}, CAUSE_SENDER_PAUSED},
+    {{.message = 7, .is_marketing = true, .paused = 5, HELD(SENDER_PAUSED)}, CAUSE_SENDER_PAUSED},
+    {{.message = 7, .is_marketing = true, .paused = 5, HELD(QUIET_HOURS)}, CAUSE_QUIET_HOURS},
+    {{.message = 7, .is_marketing = true, HELD(SENDER_PAUSED)}, CAUSE_WAITING}, /* released since */
+    {{.message = 7, .paused = 5}, CAUSE_WAITING},
     {{.message = 7, .attempts = 2, .deferred_status = 0x58}, CAUSE_RETRYING},
     {{.message = 7, .parts_sent = 1}, CAUSE_ON_ITS_WAY},
     {{.message = 7, .parts_sent = 1, OUTCOME(DELIVERED)}, CAUSE_DELIVERED},
@@ -51,6 +56,7 @@ static const struct {
     {{.message = 7, OUTCOME(SUPPRESSED), REASON(DO_NOT_ORIGINATE)}, CAUSE_SENDER},
     {{.message = 7, OUTCOME(CANCELLED), REASON(BY_SUBMITTER)}, CAUSE_CANCELLED},
     {{.message = 7, OUTCOME(CANCELLED), REASON(STOP_CANCELLED)}, CAUSE_OPTED_OUT},
+    {{.message = 7, OUTCOME(CANCELLED), REASON(ERASURE)}, CAUSE_ERASED},
 };
 
 static void each_fate_has_its_cause(void **state)
@@ -73,7 +79,7 @@ static void nothing_that_can_happen_is_without_words(void **state)
 {
     (void)state;
     for (int outcome = 0; outcome <= ASSENT__V1__OUTCOME__SENT_NO_RECEIPT; outcome++)
-        for (int reason = 0; reason <= ASSENT__V1__REASON__DO_NOT_ORIGINATE; reason++) {
+        for (int reason = 0; reason <= ASSENT__V1__REASON__SENDER_PAUSED; reason++) {
             struct sending sending = {.message = 7,
                                       .ended = true,
                                       .outcome = (Assent__V1__Outcome)outcome,
