@@ -207,10 +207,9 @@ class Lab:
     # --- Redis and the carrier
 
     def start_redis(self):
-        self.redis = self.spawn("redis", "redis-server", "--port", 0, "--unixsocket", self.folder / "redis.sock",
-                                "--dir", self.folder, "--appendonly", "yes", "--appendfsync", "no",
-                                "--save", "", "--maxmemory-policy", "noeviction",
-                                "--set-max-intset-entries", 1024)
+        deployed = Path(__file__).resolve().parent.parent / "deploy/redis.conf"
+        self.redis = self.spawn("redis", "redis-server", deployed, "--unixsocket", self.folder / "redis.sock",
+                                "--dir", self.folder)
         wait_for("Redis answers", lambda: subprocess.run(
             ["redis-cli", "-s", str(self.folder / "redis.sock"), "ping"], capture_output=True).returncode == 0)
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "proto/base/hash.h"
 #include "proto/number.h"
 
 #define SOURCE_OCTETS_MAX 128
@@ -69,4 +70,14 @@ bool import_row_check(const struct import_kind *kind, const struct import_row *r
             return false;
         }
     return true;
+}
+
+/* A bucket is the lowest bits of the hash: backwards, they come first. */
+uint16_t import_order(uint64_t number)
+{
+    static const uint16_t masks[] = {0x5555, 0x3333, 0x0f0f, 0x00ff};
+    unsigned bits = (uint16_t)hash_mix(number);
+    for (unsigned i = 0; i < sizeof masks / sizeof masks[0]; i++)
+        bits = (bits >> (1u << i) & masks[i]) | (bits & masks[i]) << (1u << i);
+    return (uint16_t)bits;
 }

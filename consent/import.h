@@ -38,4 +38,9 @@ struct import_fault {
 MUST_CHECK bool import_row_check(const struct import_kind *kind, const struct import_row *row,
                                  uint64_t now_wall_ms, struct import_fault *ret_fault);
 
+/* Rows of a number alone are sent in this order, window by window of the file, those of one place as they stand there:
+ * numbers of one bucket of Redis come together then, be there 65,536 buckets or fewer, and are one command. An
+ * import is gone on with by it: it never changes. */
+uint16_t import_order(uint64_t number);
+
 #endif

@@ -15,8 +15,9 @@
  * - Octets from Redis cannot crash or grow this process: a guard bounds arrays and strings before the
  *   parser sees them.
  * - A check asked and a write handed over leave in one write(2) a turn: store_flush(). Writes that are
- *   handed over one behind the other share a MULTI, up to STORE_BATCH_WRITES: an import of 300,000 numbers
- *   a second is as many commands, and Redis has a STOP of another gateway between two of them.
+ *   handed over one behind the other share a MULTI, up to STORE_BATCH_WRITES, between two of which Redis has a
+ *   STOP of another gateway; and opt-outs of one bucket that nothing else goes with, as imports have them, share
+ *   a SADD: of those the first alone is told whether it changed anything.
  *
  * Keys (B = hash of the number modulo the bucket count, 2^16 where nothing else is set)
  *   assent:buckets          bucket count, written once; a mismatch with the setting refuses

@@ -513,6 +513,21 @@ static unsigned put_write(struct writer *w, const struct consent_write *write, u
     return 0;
 }
 
+bool command_is_plain(const struct consent_write *write)
+{
+    return write->kind == WRITE_OPT_OUT && write->day == 0 && write->taken_wall_ms == 0 &&
+           !write->notice;
+}
+
+void command_write_plain(struct writer *w, uint32_t bucket, const uint64_t *members, size_t count)
+{
+    put_header(w, '*', 2 + count);
+    put_text(w, "SADD");
+    put_bucket_key(w, "optout", bucket);
+    for (size_t i = 0; i < count; i++)
+        put_decimal(w, members[i]);
+}
+
 void command_batch_begin(struct writer *w)
 {
     LITERAL(w, "*1\r\n$5\r\nMULTI\r\n");

@@ -32,6 +32,9 @@ void command_lookup(struct writer *w, uint64_t number, const uint16_t *scopes, u
  * its first. */
 void command_batch_begin(struct writer *w);
 unsigned command_write(struct writer *w, const struct consent_write *write, uint32_t buckets);
+/* An opt-out that asks for nothing beside: several of one bucket may share their SADD. */
+bool command_is_plain(const struct consent_write *write);
+void command_write_plain(struct writer *w, uint32_t bucket, const uint64_t *members, size_t count);
 void command_batch_end(struct writer *w, const char *node, uint64_t sequence, uint64_t before,
                        const char *mark);
 

@@ -22,6 +22,7 @@
 #include "proto/base/rng.h"
 
 #define STORE_REQUESTS_MAX   (STORE_CHECKS_MAX + STORE_MARKS_MAX + STORE_OTHERS_MAX)
+#define STORE_PLAIN_MEMBERS  64 /* of opt-outs that share a command: well below COMMAND_OCTETS_MAX */
 #define STORE_RESULTS_MAX    1024 /* answers to checks gathered for one call of the owner */
 #define STORE_MARKED_CHECKS  256  /* so many at most share a mark */
 #define STORE_EMPTIED        "Redis has been emptied or restored while it ran"
@@ -56,14 +57,18 @@ struct resolve {
     char name[];
 };
 
-/* Writes of one MULTI, in their order. */
+/* Writes of one MULTI, in their order. The newest ones may be plain, of one bucket, and not be a command yet: that
+ * grows while such follow. */
 struct write_batch {
     uint16_t count, commands;
     bool notices;
+    uint8_t plain_count;
+    uint32_t plain_bucket;
+    uint64_t plain[STORE_PLAIN_MEMBERS];
     struct {
         uint64_t sequence;
-        uint8_t commands;
-        bool counts; /* its first command says whether it changed anything */
+        uint8_t commands; /* 0: it shares that of a write before it */
+        bool counts;      /* its first command says whether it changed anything */
     } writes[STORE_BATCH_WRITES];
 };
 

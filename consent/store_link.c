@@ -27,10 +27,10 @@
 
 /* ---- Requests ---- */
 
-/* For a batch's begin, write and end, a mark, and one command behind it. */
+/* For a batch's begin, the writes that share a command, another write, the end, a mark, and one command behind it. */
 bool store_output_has_room(const struct store *store)
 {
-    return buffer_length(&store->out) + 5 * COMMAND_OCTETS_MAX <= STORE_OUTPUT_MAX;
+    return buffer_length(&store->out) + 6 * COMMAND_OCTETS_MAX <= STORE_OUTPUT_MAX;
 }
 
 bool store_has_room(const struct store *store)
@@ -59,12 +59,23 @@ static struct request *newest(struct store *store)
     return &store->ring[at < STORE_REQUESTS_MAX ? at : at - STORE_REQUESTS_MAX];
 }
 
+static void end_plain(struct store *store, struct write_batch *batch)
+{
+    if (batch->plain_count == 0)
+        return;
+    struct writer w = writer_of_command(store);
+    command_write_plain(&w, batch->plain_bucket, batch->plain, batch->plain_count);
+    store_command_done(store, &w);
+    batch->plain_count = 0;
+}
+
 static void close_batch(struct store *store)
 {
     struct write_batch *batch = store->open;
     if (batch == NULL)
         return;
     store->open = NULL;
+    end_plain(store, batch);
     struct writer w = writer_of_command(store);
     if (batch->notices)
         batch->commands = (uint16_t)(batch->commands + command_notices_end(&w));
@@ -106,15 +117,30 @@ static void open_batch(struct store *store)
     struct request *request = store_push(store, REQUEST_WRITE);
     request->wire_end = UINT64_MAX; /* it has not left whole before it is closed */
     store->open = request->batch = check_malloc(sizeof *request->batch);
-    request->batch->count = request->batch->commands = 0;
+    request->batch->count = request->batch->commands = request->batch->plain_count = 0;
     request->batch->notices = false;
 }
 
-void store_join_batch(struct store *store, const struct consent_write *write)
+/* Gives how many commands there are more: none, where it shares that of the writes before it. */
+static unsigned join_plain(struct store *store, struct write_batch *batch,
+                           const struct consent_write *write)
 {
-    if (store->open == NULL)
-        open_batch(store);
-    struct write_batch *batch = store->open;
+    CHECK(write->scope_count >= 1 && write->scope_count <= WRITE_SCOPES_MAX);
+    uint32_t bucket = store_bucket(write->number, store->buckets);
+    bool begins = batch->plain_count == 0 || batch->plain_bucket != bucket ||
+                  batch->plain_count + write->scope_count > STORE_PLAIN_MEMBERS;
+    if (begins)
+        end_plain(store, batch);
+    batch->plain_bucket = bucket;
+    for (uint8_t i = 0; i < write->scope_count; i++)
+        batch->plain[batch->plain_count++] = consent_member(write->scopes[i], write->number);
+    return begins;
+}
+
+static unsigned join_command(struct store *store, struct write_batch *batch,
+                             const struct consent_write *write)
+{
+    end_plain(store, batch);
     struct writer w = writer_of_command(store);
     unsigned commands = command_write(&w, write, store->buckets);
     if (write->notice) {
@@ -122,10 +148,20 @@ void store_join_batch(struct store *store, const struct consent_write *write)
         batch->notices = true;
     }
     store_command_done(store, &w);
+    return commands;
+}
+
+void store_join_batch(struct store *store, const struct consent_write *write)
+{
+    if (store->open == NULL)
+        open_batch(store);
+    struct write_batch *batch = store->open;
+    unsigned commands = command_is_plain(write) ? join_plain(store, batch, write)
+                                                : join_command(store, batch, write);
     batch->writes[batch->count].sequence = write->sequence;
     batch->writes[batch->count].commands = (uint8_t)commands;
     batch->writes[batch->count].counts =
-        write->kind == WRITE_OPT_OUT || write->kind == WRITE_LIFT_OPT_OUT;
+        commands > 0 && (write->kind == WRITE_OPT_OUT || write->kind == WRITE_LIFT_OPT_OUT);
     batch->count++;
     store->writes++;
     batch->commands = (uint16_t)(batch->commands + commands);

@@ -79,6 +79,7 @@ static void describe(const struct engine *e, const struct import *import,
     body->sha256.len = sizeof import->sha256;
     body->copied_wall_ms = import->copied_wall_ms;
     body->scope = import->scope;
+    body->window = import->window;
 }
 
 static uint64_t record_begun(struct engine *e, const struct import *import)
@@ -216,6 +217,7 @@ static void replay_begun(struct engine *e, uint64_t sequence, const Assent__V1__
                             .client = CLIENT_OPERATOR,
                             .program = event->program,
                             .copied_wall_ms = body->copied_wall_ms,
+                            .window = body->window,
                             .row = body->row,
                             .rows = body->rows,
                             .ended = body->ended};
@@ -235,6 +237,8 @@ static void replay_begun(struct engine *e, uint64_t sequence, const Assent__V1__
 static void replay_row(struct engine *e, uint64_t sequence, uint64_t id, uint64_t row)
 {
     struct import *import = id != 0 ? find(e, id) : NULL;
+    if (import != NULL && import->window > 0)
+        row = import->row + 1;
     if (import == NULL || row <= import->row || e->plant == PLANT_IMPORT_FORGOTTEN)
         return;
     import->row = row;
@@ -300,6 +304,7 @@ static void tell(const struct import *import, Assent__V1__ImportReply *reply)
     reply->import = import->id;
     reply->next_row = import->row + 1;
     reply->recorded = import->rows;
+    reply->window = import->window;
 }
 
 /* The program of an import that is about one; what it may do there. */
@@ -338,7 +343,12 @@ static bool take_beginning(struct engine *e, uint16_t client, const Assent__V1__
                "kind and the file's sha256 are needed to begin an import");
         return false;
     }
-    *import = (struct import){.kind = in->kind, .client = client};
+    if (in->window > IMPORT_WINDOW) {
+        refuse(reply, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+               "window: at most 262,144 rows are sorted at a time");
+        return false;
+    }
+    *import = (struct import){.kind = in->kind, .client = client, .window = in->window};
     snprintf(import->file, sizeof import->file, "%s", in->file);
     memcpy(import->sha256, in->sha256.data, sizeof import->sha256);
     if (!kind->of_a_program)
@@ -395,8 +405,9 @@ static bool columns_valid(const Assent__V1__ImportColumns *columns, struct impor
     return false;
 }
 
-static void take_row(struct engine *e, struct import *import, uint64_t row, uint64_t number,
-                     const Assent__V1__ImportColumns *columns, struct arena *arena,
+/* `at`: by the order in which they come; `row`: in the file. */
+static void take_row(struct engine *e, struct import *import, uint64_t at, uint64_t row,
+                     uint64_t number, const Assent__V1__ImportColumns *columns, struct arena *arena,
                      Assent__V1__ImportReply *reply)
 {
     const struct import_kind *kind = import_kind(import->kind);
@@ -412,12 +423,27 @@ static void take_row(struct engine *e, struct import *import, uint64_t row, uint
         return;
     }
     import->last = e->ports->ledger_next(e->ports->context);
-    import->row = row;
+    import->row = at;
     import->rows++;
     if (kind->opt_in)
         record_opt_in(e, import, row, &in);
     else
         record_opt_out(e, import, row, &in);
+}
+
+/* How many are recorded says which: so none may be left out or refused. */
+static bool follows_sorted(const struct import *import, const Assent__V1__ImportRequest *in)
+{
+    const struct import_kind *kind = import_kind(import->kind);
+    bool sound = !kind->evidence && !kind->date && in->n_columns == 0 &&
+                 in->n_rows == in->n_numbers && in->first_row >= 1 &&
+                 in->first_row <= import->row + 1;
+    for (size_t i = 0; i < in->n_numbers && sound; i++) {
+        struct import_fault fault;
+        const struct import_row row = {.number = in->numbers[i], .source = "", .evidence = ""};
+        sound = in->rows[i] != 0 && import_row_check(kind, &row, 0, &fault);
+    }
+    return sound;
 }
 
 /* Rows that are recorded already are the same rows, since the file is the same: those that a command had on
@@ -442,10 +468,15 @@ static uint64_t take_rows(struct engine *e, struct import *import,
                "program: not in the configuration any more");
         return 0;
     }
+    if (import->window > 0 ? !follows_sorted(import, in) : in->n_rows != 0) {
+        refuse(reply, ASSENT__V1__CODE__CODE_INVALID_ARGUMENT,
+               "the rows do not come in the order in which the import was begun");
+        return 0;
+    }
     for (size_t i = 0; i < in->n_numbers; i++)
         if (in->numbers[i] != 0 && in->first_row + i > import->row)
-            take_row(e, import, in->first_row + i, in->numbers[i],
-                     in->n_columns > 0 ? in->columns[i] : NULL, arena, reply);
+            take_row(e, import, in->first_row + i, in->n_rows > 0 ? in->rows[i] : in->first_row + i,
+                     in->numbers[i], in->n_columns > 0 ? in->columns[i] : NULL, arena, reply);
     tell(import, reply);
     return import->last;
 }

@@ -25,10 +25,11 @@ struct import {
     char file[IMPORT_FILE_SIZE];
     uint8_t sha256[32];
     uint64_t copied_wall_ms;
-    uint16_t scope; /* where no program is: of its opt-outs */
-    uint64_t row;   /* the last one recorded; 0: none */
-    uint64_t rows;  /* recorded */
-    uint64_t last;  /* sequence number of its newest record */
+    uint16_t scope;  /* where no program is: of its opt-outs */
+    uint32_t window; /* the rows come sorted, so many at a time; 0: in the order of the file */
+    uint64_t row;    /* the last one recorded, by the order in which they come; 0: none */
+    uint64_t rows;   /* recorded */
+    uint64_t last;   /* sequence number of its newest record */
     bool ended;
 };
 

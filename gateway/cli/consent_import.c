@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* assent consent import: the rows of a file in calls of some hundred, several of them under way. Each row is
  * looked at here by the same rules as in the gateway, so a file of rejected rows can be made again from the
- * file alone, and going on with an import needs to ask only one thing: which row is next. */
+ * file alone, and going on with an import needs to ask only one thing: which row is next. Rows of a number alone
+ * go sorted (consent/import.h), the same way each time. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +42,19 @@ struct rows {
     uint64_t first;
     size_t count;
     uint64_t numbers[IMPORT_ROWS_MAX];
+    uint64_t of_file[IMPORT_ROWS_MAX]; /* where they come sorted */
     Assent__V1__ImportColumns columns[IMPORT_ROWS_MAX];
     Assent__V1__ImportColumns *pointers[IMPORT_ROWS_MAX];
+};
+
+/* Rows that wait until those of their window can be sorted. */
+struct waiting {
+    uint64_t number, row;
+    uint16_t order;
+};
+struct sorting {
+    struct waiting waiting[IMPORT_WINDOW], sorted[IMPORT_WINDOW];
+    uint32_t before[UINT16_MAX + 2];
 };
 
 struct job {
@@ -56,6 +68,9 @@ struct job {
     int at[COLUMNS];
     bool with_columns;
     uint64_t import, next_row; /* rows before it need not be sent */
+    struct sorting *sorting;
+    size_t waiting_count, window; /* 0: the rows go in the order of the file */
+    uint64_t sorted;              /* rows before those that wait */
     struct rows rows;
     unsigned under_way;
     struct rejected rejected;
@@ -125,12 +140,20 @@ static bool begin(struct job *job)
     request.copied_wall_ms = job->copied_wall_ms;
     request.resume = job->resume;
     request.dry_run = job->dry_run;
+    request.window = job->with_columns ? 0 : IMPORT_WINDOW;
     const Assent__V1__ImportReply *reply = send_request(job, &request) ? take_answer(job) : NULL;
     if (reply == NULL)
         return false;
     job->import = reply->import;
     job->next_row = reply->next_row;
     job->before = reply->recorded;
+    job->window = reply->window;
+    if (job->window > IMPORT_WINDOW) {
+        complain("the gateway is of another version: it sorts more rows at a time");
+        return false;
+    }
+    if (job->window > 0)
+        job->sorting = check_malloc(sizeof *job->sorting);
     return true;
 }
 
@@ -153,6 +176,8 @@ static bool send_rows(struct job *job)
     request.first_row = rows->first;
     request.numbers = rows->numbers;
     request.n_numbers = rows->count;
+    request.rows = rows->of_file;
+    request.n_rows = job->window > 0 ? rows->count : 0;
     request.columns = rows->pointers;
     request.n_columns = job->with_columns ? rows->count : 0;
     bool sent = send_request(job, &request) && client_flush(job->client);
@@ -162,10 +187,48 @@ static bool send_rows(struct job *job)
     return sent;
 }
 
+/* Counts how many rows come before each place of the order, then puts each row where it comes. */
+static void sort_waiting(struct job *job)
+{
+    uint32_t *before = job->sorting->before;
+    memset(before, 0, sizeof job->sorting->before);
+    for (size_t i = 0; i < job->waiting_count; i++)
+        before[job->sorting->waiting[i].order + 1]++;
+    for (size_t i = 1; i <= UINT16_MAX; i++)
+        before[i] += before[i - 1];
+    for (size_t i = 0; i < job->waiting_count; i++)
+        job->sorting->sorted[before[job->sorting->waiting[i].order]++] = job->sorting->waiting[i];
+}
+
+static bool send_window(struct job *job)
+{
+    struct rows *rows = &job->rows;
+    sort_waiting(job);
+    for (size_t i = 0; i < job->waiting_count; i++) {
+        if (++job->sorted < job->next_row)
+            continue;
+        if (rows->count == 0)
+            rows->first = job->sorted;
+        rows->of_file[rows->count] = job->sorting->sorted[i].row;
+        rows->numbers[rows->count++] = job->sorting->sorted[i].number;
+        if (rows->count == IMPORT_ROWS_MAX && !send_rows(job))
+            return false;
+    }
+    job->waiting_count = 0;
+    return true;
+}
+
+static bool add_waiting(struct job *job, uint64_t row, uint64_t number)
+{
+    job->sorting->waiting[job->waiting_count++] =
+        (struct waiting){.number = number, .row = row, .order = import_order(number)};
+    return job->waiting_count < job->window || send_window(job);
+}
+
 /* Nothing is asked after a dry run. */
 static bool end(struct job *job)
 {
-    if (!send_rows(job))
+    if ((job->window > 0 && !send_window(job)) || !send_rows(job))
         return false;
     Assent__V1__ImportRequest request = ASSENT__V1__IMPORT_REQUEST__INIT;
     request.import = job->import;
@@ -249,6 +312,8 @@ static bool take_row(struct job *job)
         return true;
     }
     job->sound++;
+    if (job->window > 0)
+        return add_waiting(job, csv_row(job->csv), row.number);
     if (job->dry_run || csv_row(job->csv) < job->next_row)
         return true;
     return add_row(job, csv_row(job->csv), &row);
@@ -346,6 +411,7 @@ static bool run(struct job *job, const struct cli *cli, bool progress)
 static void job_free(struct job *job)
 {
     empty_rows(&job->rows);
+    free(job->sorting);
     client_close(job->client);
     csv_close(job->csv);
     free(job);

@@ -88,12 +88,13 @@
 #define CAP_WINDOW_MS_MAX      (90ull * 24 * 3600 * 1000)
 #define CONSENT_AGE_MS_MIN     (24ull * 3600 * 1000)
 #define CONSENT_AGE_MS_MAX     (3650ull * 24 * 3600 * 1000)
-#define CHECK_DAY_DIGITS       5   /* of a day since 1970: to the year 2243 */
-#define VERDICT_AGE_MAX_MS     50  /* P2: an older verdict is asked again */
-#define STORE_DEADLINE_MS      250 /* a reply that takes longer closes the connection */
-#define IMPORT_ROWS_MAX        512 /* rows in one call of an import: about half a ms of engine */
-#define IMPORT_FILE_SIZE       129 /* of its name, with the NUL; a longer one is cut */
-#define IMPORTS_REMEMBERED     64  /* imports that may be gone on with */
+#define CHECK_DAY_DIGITS       5      /* of a day since 1970: to the year 2243 */
+#define VERDICT_AGE_MAX_MS     50     /* P2: an older verdict is asked again */
+#define STORE_DEADLINE_MS      250    /* a reply that takes longer closes the connection */
+#define IMPORT_ROWS_MAX        512    /* rows in one call of an import: about half a ms of engine */
+#define IMPORT_WINDOW          262144 /* rows that are sorted at a time: four of each bucket */
+#define IMPORT_FILE_SIZE       129    /* of its name, with the NUL; a longer one is cut */
+#define IMPORTS_REMEMBERED     64     /* imports that may be gone on with */
 #define DOUBTFUL_MAX           65536 /* opt-outs that another gateway may have confirmed; more are not */
 #define STOP_HOLD_MS           1000 /* P3: deliver_sm_resp waits this long for Redis */
 #define DENY_GRACE_MS          1000 /* a number stays in the deny set so long after Redis has it */

@@ -10,6 +10,7 @@
 #include "proto/base/check.h"
 
 #define ROWS_A_CALL   5
+#define SORTED_WINDOW 7              /* rows */
 #define AGAIN_US      (2 * US_PER_S) /* until a client asks again that had no answer */
 #define REGISTER_DAYS 31 /* by law, a copy of the do-not-call register counts for so long */
 
@@ -42,6 +43,14 @@ static void draw_register(struct world *w, struct file *f)
         rng_chance(rng, 500000) ? 0 : REGISTER_DAYS - 1 + (uint32_t)rng_below(rng, 3);
 }
 
+/* Every other file of numbers alone, by its place: no draw, or every seed would be another run. */
+static bool is_sorted(uint32_t index, const struct file *f)
+{
+    bool plain = f->kind != ASSENT__V1__IMPORT_KIND__IMPORT_OPT_IN &&
+                 f->kind != ASSENT__V1__IMPORT_KIND__IMPORT_REASSIGNED;
+    return plain && (index + f->rows) % 2 == 0;
+}
+
 void files_begin(struct world *w)
 {
     struct rng *rng = &w->people_rng;
@@ -58,6 +67,7 @@ void files_begin(struct world *w)
             f->numbers[row] = (uint32_t)rng_below(rng, w->plan.numbers);
             f->days_ago[row] = (uint32_t)draw_days_ago(w, f);
         }
+        f->sorted = is_sorted(i, f);
         f->gateway = (uint32_t)rng_below(rng, w->plan.gateways);
         world_turn_to(w, f->gateway);
         world_at(w, rng_below(rng, w->plan.chaos_us / (is_register ? 8 : 1)), step, i, 0, 0);
@@ -65,6 +75,30 @@ void files_begin(struct world *w)
 }
 
 /* ---- calls ---- */
+
+/* The row that comes at this place, both from 0: in each window the last one first. */
+static uint64_t sorted_row(const struct file *f, uint64_t at)
+{
+    uint64_t first = at - at % SORTED_WINDOW;
+    uint64_t end = first + SORTED_WINDOW < f->rows ? first + SORTED_WINDOW : f->rows;
+    return end - 1 - (at - first);
+}
+
+static size_t fill_sorted(const struct world *w, const struct file *f,
+                          Assent__V1__ImportRequest *in, uint64_t numbers[ROWS_A_CALL],
+                          uint64_t rows[ROWS_A_CALL])
+{
+    size_t count = 0;
+    in->first_row = f->next_row < 1 ? 1 : f->next_row;
+    for (uint64_t at = in->first_row - 1; at < f->rows && count < ROWS_A_CALL; at++, count++) {
+        numbers[count] = w->people.numbers[f->numbers[sorted_row(f, at)]];
+        rows[count] = sorted_row(f, at) + 2;
+    }
+    in->numbers = numbers;
+    in->rows = rows;
+    in->n_numbers = in->n_rows = count;
+    return count;
+}
 
 /* The rows after the line that names the columns: 2 and on. */
 static size_t fill_rows(struct world *w, const struct file *f, Assent__V1__ImportRequest *in,
@@ -102,6 +136,7 @@ static void fill_begin(struct world *w, uint32_t index, struct file *f, uint8_t 
     in->file = name;
     in->sha256.data = sha256;
     in->sha256.len = 32;
+    in->window = f->sorted ? SORTED_WINDOW : 0;
     in->resume = f->begun;
     f->begun = true;
 }
@@ -113,13 +148,15 @@ static bool ask(struct world *w, uint32_t index, Assent__V1__ImportReply *reply,
     struct file *f = &w->people.files[index];
     Assent__V1__ImportRequest in = ASSENT__V1__IMPORT_REQUEST__INIT;
     uint8_t sha256[32];
-    uint64_t numbers[ROWS_A_CALL];
+    uint64_t numbers[ROWS_A_CALL], rows[ROWS_A_CALL];
     Assent__V1__ImportColumns columns[ROWS_A_CALL], *pointers[ROWS_A_CALL];
     in.import = f->import;
     if (f->import == 0)
         fill_begin(w, index, f, sha256, &in);
-    else if (fill_rows(w, f, &in, numbers, columns, pointers) == 0)
-        in.end = true;
+    else if (f->sorted)
+        in.end = fill_sorted(w, f, &in, numbers, rows) == 0;
+    else
+        in.end = fill_rows(w, f, &in, numbers, columns, pointers) == 0;
     bool answered = engine_import(w->gw->engine, CLIENT_OPERATOR, &in, world_instant(w), arena,
                                   reply, ret_ready);
     f->ends = in.end;
@@ -150,10 +187,12 @@ static bool is_recorded(const struct disk *d, uint64_t import, uint64_t row)
 void files_told(struct world *w, uint32_t index, uint64_t import, uint64_t next_row)
 {
     struct file *f = &w->people.files[index];
-    for (uint64_t row = 2; row < next_row; row++)
+    for (uint64_t next = f->sorted ? 1 : 2; next < next_row; next++) {
+        uint64_t row = f->sorted ? sorted_row(f, next - 1) + 2 : next;
         if (!is_recorded(&w->gw->disk, import, row))
             world_fail(w, "P5", "row %llu of file %u is told to be recorded, and is not durable",
                        (unsigned long long)row, index);
+    }
     f->import = import;
     f->next_row = next_row;
     f->waits = false;

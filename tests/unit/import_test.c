@@ -9,6 +9,7 @@
 
 #include "consent/import.h"
 #include "consent/projection.h"
+#include "consent/store_command.h"
 
 #define NUMBER 12025550123ull
 #define NOW_MS 1790000000000ull
@@ -64,6 +65,21 @@ static void limits_hold_at_their_edges(void **state)
     assert_string_equal(fault_of("optout", NUMBER, "", text, 0), "");
     memset(text, 'x', EVIDENCE_OCTETS_MAX + 1);
     assert_string_equal(fault_of("optout", NUMBER, "", text, 0), "evidence");
+}
+
+/* Whatever the count of buckets, up to 65,536: numbers of one stand together. */
+static void the_order_goes_by_buckets(void **state)
+{
+    (void)state;
+    for (unsigned bits = 1; bits <= 16; bits++)
+        for (uint64_t i = 0; i < 1000; i++) {
+            uint64_t number = NUMBER + 7919 * i;
+            uint32_t bucket = store_bucket(number, 1u << bits), backwards = 0;
+            for (unsigned bit = 0; bit < bits; bit++)
+                backwards |= (bucket >> bit & 1u) << (bits - 1 - bit);
+            assert_int_equal(import_order(number) >> (16 - bits), backwards);
+        }
+    assert_int_equal(import_order(12025550123), 59251); /* for ever */
 }
 
 /* An erased person's record asks for nothing; a register's opt-out keeps its day. */
@@ -164,6 +180,7 @@ int main(void)
         cmocka_unit_test(a_record_asks_of_redis_what_it_says),
         cmocka_unit_test(the_day_of_a_consent_is_kept_where_it_is_asked_for),
         cmocka_unit_test(an_imported_opt_out_has_its_time),
+        cmocka_unit_test(the_order_goes_by_buckets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

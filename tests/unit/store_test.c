@@ -455,6 +455,59 @@ static void writes_share_a_batch(void **state)
     close_world();
 }
 
+static void put_shared(uint64_t sequence, uint64_t number, uint8_t scopes, uint16_t day)
+{
+    struct consent_write write = {.kind = WRITE_OPT_OUT,
+                                  .sequence = sequence,
+                                  .number = number,
+                                  .scopes = {5},
+                                  .scope_count = scopes,
+                                  .day = day};
+    for (uint16_t i = 1; i < scopes; i++)
+        write.scopes[i] = (uint16_t)(20 + i);
+    assert_true(store_write(world.store, &write));
+}
+
+static uint64_t next_of_bucket(uint64_t number, uint32_t bucket)
+{
+    while (store_bucket(number, BUCKETS) != bucket)
+        number++;
+    return number;
+}
+
+/* Opt-outs of one bucket are one command up to its limit; what asks for more goes by itself, and each is there. */
+static void opt_outs_of_a_bucket_share_a_command(void **state)
+{
+    (void)state;
+    open_world();
+    uint32_t bucket = store_bucket(NUMBER, BUCKETS);
+    uint64_t numbers[STORE_BATCH_WRITES];
+    size_t count = 0;
+    redis_server_say(&redis, "CONFIG RESETSTAT");
+    for (uint64_t at = NUMBER; count < 8; at = numbers[count++] + 1)
+        numbers[count] = next_of_bucket(at, bucket);
+    for (size_t i = 0; i < 6; i++)
+        put_shared(1 + i, numbers[i], 1 + 15 * (i > 3), 0); /* 4 and 32 members */
+    put_shared(7, numbers[6], WRITE_SCOPES_MAX, 0);         /* 52 */
+    put_shared(8, numbers[7], WRITE_SCOPES_MAX, 0);         /* 68 would be too many */
+    put_shared(9, next_of_bucket(NUMBER, bucket ^ 1), 1, 0);
+    put_shared(10, numbers[0], 1, 0); /* its bucket again, and there already */
+    put_shared(11, numbers[1], 1, 20000);
+    put_shared(12, numbers[2], 1, 0);
+    store_flush(world.store);
+    RUN_UNTIL(world.writes == 12);
+    assert_int_equal(world.sequence, 12);
+    assert_int_equal(world.added_count, 3);
+    assert_string_equal(redis_server_say(&redis,
+                                         "EVAL \"return tonumber(redis.call('INFO', 'commandstats')"
+                                         ":match('sadd:calls=(%d+)'))\" 0"),
+                        ":6\r\n");
+    char text[64];
+    snprintf(text, sizeof text, "SCARD optout:{%u}", bucket);
+    assert_string_equal(redis_server_say(&redis, text), ":68\r\n");
+    close_world();
+}
+
 /* What is asked between two writes ends their batch, so that it sees the one and not the other. */
 static void a_question_ends_a_batch(void **state)
 {
@@ -688,7 +741,7 @@ static void a_restarted_redis_has_another_history(void **state)
     assert_int_equal(beat(101)->history, history);
     size_t downs = world.downs;
     redis_server_say(&redis, "CLIENT KILL TYPE normal");
-    RUN_UNTIL(world.downs == downs + 1);
+    RUN_UNTIL(world.downs >= downs + 1);
     RUN_UNTIL(store_is_up(world.store));
     assert_int_equal(beat(102)->history, history); /* only the connection was lost */
     redis_server_kill(&redis);
@@ -735,7 +788,7 @@ static void no_write_is_acknowledged_by_an_emptied_redis(void **state)
     struct consent_write write = opt_out_of(50, NUMBER + 1);
     assert_true(store_write(world.store, &write));
     store_flush(world.store);
-    RUN_UNTIL(world.downs == 1);
+    RUN_UNTIL(world.downs >= 1);
     assert_int_equal(world.writes, 1);
     assert_string_equal(world.why, "Redis has been emptied or restored while it ran");
     RUN_UNTIL(world.ups == 2);
@@ -833,7 +886,7 @@ static void notices_of_others_are_read_once(void **state)
     assert_int_equal(read_notices(), 0);
     size_t downs = world.downs;
     redis_server_say(&redis, "CLIENT KILL TYPE normal");
-    RUN_UNTIL(world.downs == downs + 1);
+    RUN_UNTIL(world.downs >= downs + 1);
     RUN_UNTIL(store_is_up(world.store));
     assert_true(read_notices() > 0); /* from the beginning */
     redis_server_say(&redis, "DEL assent:notices");
@@ -1096,6 +1149,7 @@ static void a_killed_redis_answers_every_check_once(void **state)
     assert_false(store_check(world.store, &check));
 
     /* One reason more (nobody listens), not one a try. */
+    RUN_UNTIL(world.downs >= 2);
     run_for_ms(300);
     assert_int_equal(world.downs, 2);
     redis_server_start(&redis, NULL);
@@ -1401,7 +1455,9 @@ static void a_check_cut_in_two_is_answered(void **state)
         kill(redis.pid, SIGCONT);
         nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL); /* it works off what has left */
         RUN_UNTIL(world.answered == asked);
-        assert_int_equal(world.downs, 0);
+        if (world.downs > 0) /* a busy machine may be late, and nothing else */
+            assert_non_null(strstr(world.why, "no answer within"));
+        RUN_UNTIL(world.ups > world.downs);
     }
     close_world();
 }
@@ -1722,6 +1778,7 @@ int main(void)
         WITH_REDIS(a_start_lifts_the_scopes_that_it_came_after),
         WITH_REDIS(an_old_start_lifts_what_is_known_alone),
         WITH_REDIS(writes_share_a_batch),
+        WITH_REDIS(opt_outs_of_a_bucket_share_a_command),
         WITH_REDIS(a_question_ends_a_batch),
         WITH_REDIS(a_refused_batch_leaves_nothing),
         WITH_REDIS(a_day_is_kept_with_its_member),
