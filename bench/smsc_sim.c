@@ -17,8 +17,8 @@
 static const char usage[] =
     "usage: smsc-sim [OPTION VALUE]...\n\n"
     "A simulated SMPP 3.4 carrier. Takes any bind, answers submit_sm, sends receipts, and lets\n"
-    "simulated subscribers reply to what they get. SIGUSR1 writes the report now, SIGTERM and\n"
-    "SIGINT end it with a report. Times are 200us, 5ms, 30s or 2m; delays MEAN or MEAN:SPREAD.";
+    "simulated subscribers reply to what they get. SIGUSR1 writes log and report now; SIGTERM\n"
+    "and SIGINT end it with a report. Times are 200us, 5ms, 30s or 2m; delays MEAN or MEAN:SPREAD.";
 
 #define AT(field)      offsetof(struct sim_options, field)
 #define CARRIER(field) offsetof(struct sim_options, carrier.field)
@@ -245,13 +245,6 @@ static void on_end(evutil_socket_t fd, short what, void *context)
     ((struct runner *)context)->ending = true;
 }
 
-static void on_report(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    sim_write_report(((struct runner *)context)->sim);
-}
-
 static void on_drop(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
@@ -266,6 +259,13 @@ static void on_log_flush(evutil_socket_t fd, short what, void *context)
     const struct sim *sim = ((struct runner *)context)->sim;
     sim_log_flush(sim->log);
     sim_pcap_flush(sim->pcap);
+}
+
+/* Who sees the report finds in the log what it counts. */
+static void on_report(evutil_socket_t fd, short what, void *context)
+{
+    on_log_flush(fd, what, context);
+    sim_write_report(((struct runner *)context)->sim);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *context)
@@ -341,19 +341,19 @@ static int serve(const struct sim_options *options)
     event_config_free(config);
     struct event *events[EVENTS];
     CHECK(runner.base != NULL);
+    arm(&runner, options, events); /* first: who can connect may send a signal */
     runner.sim = sim_new(options, runner.base);
     bool started = runner.sim != NULL;
     if (started) {
-        arm(&runner, options, events);
         printf("smsc-sim: listening on %s, port %d\n", options->listen,
                link_listener_port(runner.sim->listener));
         fflush(stdout);
         run(&runner);
         sim_write_report(runner.sim);
-        for (int i = 0; i < EVENTS; i++)
-            event_free(events[i]);
         sim_free(runner.sim);
     }
+    for (int i = 0; i < EVENTS; i++)
+        event_free(events[i]);
     event_base_free(runner.base);
     return started ? 0 : 1;
 }

@@ -72,9 +72,9 @@ class Gateways(World):
         # No receipts: they would only take processor time. Every number says STOP, once.
         self.carrier = self.spawn("carrier", [
             BUILD / "smsc-sim", "--listen", f"tcp://127.0.0.1:{self.carrier_port}", "--log", self.folder / "pdus.log",
-            "--receipt-share", "0%", "--stop-share", "100%", "--stop-within", STOP_WITHIN, "--help-share", "0%",
-            "--answer-delay", "10ms:10ms", "--reply-delay", "150ms:150ms", "--campaign-text", MARK],
-            like_another_machine)
+            "--report", self.folder / "carrier.json", "--receipt-share", "0%", "--stop-share", "100%",
+            "--stop-within", STOP_WITHIN, "--help-share", "0%", "--answer-delay", "10ms:10ms",
+            "--reply-delay", "150ms:150ms", "--campaign-text", MARK], like_another_machine)
         wait_for("the carrier listens", lambda: can_connect(self.carrier_port))
         self.start_gateway()
         self.spawn("other", [BUILD / "assentd", "-c", self.folder / "two.yaml"])
@@ -134,11 +134,8 @@ class Gateways(World):
         metrics = self.metrics_of(port)
         return metrics["assent_open_messages"] - metrics["assent_awaiting_receipt"]
 
-    def stops_taken(self):
-        return sum(self.metrics_of(port)["assent_opt_outs_total"] for port in self.ports)
-
     def wait_for_the_end(self):
-        wait_for("every STOP", lambda: self.stops_taken() >= self.stops, 240, 0.2)
+        wait_for("the answer to every STOP", lambda: self.carrier_so_far()["stops"]["answered"] >= self.stops, 240, 0.2)
         for port in self.ports:
             wait_for("every message is sent or stopped", lambda: self.under_way(port) == 0, 240, 0.2)
 
