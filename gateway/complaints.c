@@ -387,15 +387,23 @@ static void leave_held(struct engine *e, struct complaint *c, bool held_before)
     opened(e, c);
 }
 
+/* Where another gateway's hold stands it is taken once more: the first may have been recorded before that one, and the
+ * release of that one takes back what is older. */
 void complaint_hold_written(struct engine *e, uint64_t sequence, bool added)
 {
     struct complaint *c;
-    TAILQ_FOREACH (c, &e->desk->held, link)
-        if (c->hold == sequence) {
-            const struct complaint *other = same_number(e, c->number);
+    TAILQ_FOREACH (c, &e->desk->held, link) {
+        if (c->hold != sequence)
+            continue;
+        const struct complaint *other = same_number(e, c->number);
+        if (other == NULL && !added && !c->held_before) {
+            c->held_before = true;
+            suppress(e, c);
+        } else {
             leave_held(e, c, other != NULL ? other->held_before : !added);
-            return;
         }
+        return;
+    }
 }
 
 /* Nobody can say whether another hold stands there. */
