@@ -12,9 +12,9 @@ void days_put(struct redis_days *d, uint64_t key, uint32_t day)
     while (i < d->count && d->days[i].key != key)
         i++;
     CHECK(i < sizeof d->days / sizeof d->days[0]);
-    d->count += i == d->count;
-    d->days[i].day = d->days[i].key == key && d->days[i].day > day ? d->days[i].day : day;
-    d->days[i].key = key;
+    if (i == d->count)
+        d->days[d->count++] = (struct redis_day){.key = key};
+    d->days[i].day = d->days[i].day > day ? d->days[i].day : day;
 }
 
 void days_erase(struct redis_days *d, uint64_t number)
