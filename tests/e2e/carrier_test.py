@@ -93,7 +93,8 @@ def main():
         liar.start()
         world.start_redis()
         world.start_gateway(wait=False)
-        harness.wait_for("the socket is there", lambda: (world.folder / "assent.sock").exists())
+        harness.wait_for("the gate is open", lambda: harness.can_connect(world.http_port) and
+                         world.metric("assent_gate_open") == 1)
         ids = world.submit(*[("login", OTP, "12025550150", f"code {n}") for n in range(20)])
         liar.join(120)
         assert not liar.is_alive() and liar.told == 8 * len(LIES), liar.told
