@@ -4,6 +4,7 @@
 #ifndef CONSENT_GATE_H
 #define CONSENT_GATE_H
 
+#include "consent/erased.h"
 #include "consent/nodes.h"
 #include "proto/base/limits.h"
 #include "proto/base/span.h"
@@ -72,9 +73,10 @@ enum consent_write_kind {
     WRITE_LIFT_OPT_OUT, /* START: SREM optout for every scope, unless a later opt-out is known */
     WRITE_SCOPE,        /* the scope registry: number scopes[0] belongs to `name` */
     WRITE_POSITION,     /* only `sequence` moves */
-    WRITE_ERASE,  /* all that stands under the number goes, but a hold; where an opt-out stood, the
-                           fingerprint stays. `name` is the request's id */
-    WRITE_ERASED, /* SADD optout of `member`, in the bucket of `place`, and its time */
+    WRITE_ERASE, /* all that stands under the number goes, but a hold; where an opt-out stood, the
+                           fingerprint stays */
+    WRITE_ERASED, /* the erasure is told to the other gateways; where it kept an opt-out, SADD optout of its
+                           fingerprint, and its time */
 };
 
 #define WRITE_SCOPES_MAX 16
@@ -105,8 +107,7 @@ struct consent_write {
     char asker[ASKER_SIZE];          /* WRITE_PENDING: node and sender, "gw1 12025550100" */
     char name[NAME_OCTETS_MAX + 16]; /* WRITE_SCOPE */
     bool notice;                     /* WRITE_OPT_OUT: with a notice to the other gateways */
-    uint64_t member;                 /* WRITE_ERASED */
-    uint32_t place, places;          /* WRITE_ERASED: its bucket, of so many */
+    struct erased_fact erased; /* WRITE_ERASE (the place follows from the number), WRITE_ERASED */
 };
 
 /* What a gateway tells the others about an opt-out that it has written (consent/notice.h). */

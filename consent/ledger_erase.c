@@ -13,6 +13,7 @@
 #include "consent/ledger_scan.h"
 #include "consent/ledger_seal.h"
 #include "consent/ledger_segment.h"
+#include "consent/projection.h"
 #include "consent/record_peek.h"
 #include "proto/base/check.h"
 #include "proto/base/table.h"
@@ -39,18 +40,22 @@ static bool is_place_of(const struct person_mark *person, const struct record_pe
 }
 
 /* A message's later records name its id: where one of them has a personal part, it is the person's too. */
-static bool is_about(const struct person_mark *person, struct table *messages,
+static bool is_about(const struct erase_search *search, struct table *messages,
                      const struct ledger_record *record)
 {
     struct record_peek peek;
     uint64_t number = peek_number(record->personal_part);
-    bool is_theirs = number != 0 && person_is(person, number);
+    bool is_theirs = number != 0 && person_is(&search->reach.person, number);
     if (!record_peek(record->public_part, &peek))
         return is_theirs;
+    if (peek.message != 0 && table_find(messages, peek.message) != NULL)
+        return true;
+    if (peek.wall_ms > search->reach.until_wall_ms ||
+        (record->sequence >= search->reach.consent_until && body_is_consent(peek.body)))
+        return false;
     if (is_theirs && peek.body == ASSENT__V1__EVENT__BODY_ACCEPTED)
         *table_put(messages, record->sequence) = 1;
-    return is_theirs || is_place_of(person, &peek) ||
-           (peek.message != 0 && table_find(messages, peek.message) != NULL);
+    return is_theirs || is_place_of(&search->reach.person, &peek);
 }
 
 /* The oldest record that is kept. */
@@ -82,8 +87,8 @@ enum err ledger_erase_find(const struct erase_search *search, const char **ret_w
     if (err != ERR_OK)
         return err;
     table_init(&messages);
-    while ((err = ledger_reader_next(reader, search->until, &record)) == ERR_OK) {
-        if (record.personal_part.length > 0 && is_about(&search->person, &messages, &record) &&
+    while ((err = ledger_reader_next(reader, search->reach.until, &record)) == ERR_OK) {
+        if (record.personal_part.length > 0 && is_about(search, &messages, &record) &&
             !search->found(search->context, record.sequence)) {
             err = ERR_IO;
             *ret_why = "what was found could not be kept.";

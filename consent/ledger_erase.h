@@ -8,16 +8,15 @@
 #ifndef CONSENT_LEDGER_ERASE_H
 #define CONSENT_LEDGER_ERASE_H
 
-#include "consent/person.h"
+#include "consent/erased.h"
 #include "proto/base/err.h"
 
-/* Calls `found` for each record below `until` with a personal part that holds the person's number, that is about a
+/* Calls `found` for each record in reach with a personal part that holds the person's number, that is about a
  * message to it, or that says where the fingerprint of an erasure before denies, in ascending order; it gives false to
  * stop (ERR_IO then). `progress` now and then, with records read. */
 struct erase_search {
     const char *directory;
-    struct person_mark person;
-    uint64_t until;
+    struct erase_reach reach;
     bool (*found)(void *context, uint64_t sequence);
     void (*progress)(void *context, uint64_t records);
     void *context;

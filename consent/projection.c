@@ -20,6 +20,14 @@ uint64_t again_effect(const Assent__V1__Event *event)
     return received_ms != 0 ? received_ms : event->wall_ms;
 }
 
+bool body_is_consent(uint32_t body)
+{
+    return (body >= ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED &&
+            body <= ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED) ||
+           body == ASSENT__V1__EVENT__BODY_NUMBER_VACANT ||
+           body == ASSENT__V1__EVENT__BODY_ERASED || body == ASSENT__V1__EVENT__BODY_ERASED_RECORDS;
+}
+
 bool lifts_erasure(const Assent__V1__OptedInAgain *body)
 {
     return body->source != ASSENT__V1__CONSENT_SOURCE__OPERATOR;
@@ -74,24 +82,27 @@ static bool write_of_erased(const Assent__V1__Event *event, struct consent_write
 {
     write->kind = WRITE_ERASE;
     write->taken_wall_ms = write->written_wall_ms = event->wall_ms;
-    snprintf(write->name, sizeof write->name, "%s", event->erased->request);
-    return true;
+    write->erased.person = person_mark(write->number);
+    write->erased.wall_ms = event->wall_ms;
+    snprintf(write->erased.request, sizeof write->erased.request, "%s", event->erased->request);
+    return event->erased->asked_wall_ms == 0; /* else Redis has it: the gateway that was asked */
 }
 
 static bool write_of_place(const Assent__V1__Event *event, const Assent__V1__Personal *personal,
                            struct consent_write *write)
 {
-    struct person_mark mark;
+    struct erased_fact *fact = &write->erased;
     const Assent__V1__ErasedRecords *body = event->erased_records;
-    if (personal == NULL || personal->erased == NULL || !body->kept_opt_out ||
-        !person_mark_read(body->person.data, body->person.len, &mark))
+    if (personal == NULL || personal->erased == NULL ||
+        !person_mark_read(body->person.data, body->person.len, &fact->person))
         return false;
-    uint64_t erased_ms = body->erased_wall_ms;
+    fact->wall_ms = body->erased_wall_ms != 0 ? body->erased_wall_ms : event->wall_ms;
+    fact->place = personal->erased->bucket;
+    fact->places = personal->erased->buckets;
+    fact->kept = body->kept_opt_out;
+    snprintf(fact->request, sizeof fact->request, "%s", body->request);
     write->kind = WRITE_ERASED;
-    write->taken_wall_ms = write->written_wall_ms = erased_ms != 0 ? erased_ms : event->wall_ms;
-    write->member = person_member(&mark);
-    write->place = personal->erased->bucket;
-    write->places = personal->erased->buckets;
+    write->taken_wall_ms = write->written_wall_ms = fact->wall_ms;
     return true;
 }
 

@@ -15,6 +15,9 @@ void write_scopes(struct consent_write *write, const uint32_t *scopes, size_t co
  * hold that is released does not. */
 bool lifts_erasure(const Assent__V1__OptedInAgain *body);
 
+/* Of records with this body the projection is made. */
+bool body_is_consent(uint32_t body);
+
 /* When a START came. */
 uint64_t again_effect(const Assent__V1__Event *event);
 

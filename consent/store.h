@@ -38,7 +38,7 @@
  *                           the mark beside which it was written
  *   assent:incarnation      the mark, a random word made when it is missing: tells one set of data from another
  *   assent:nodes            hash: node -> its last beat (consent/nodes.h)
- *   assent:erasures         hash: fingerprint in hex (consent/person.h) -> "WALL_MS REQUEST" of who was erased
+ *   assent:erased           sorted set: who was erased, by the time of it (consent/erased.h)
  *   assent:person-key       the key of fingerprints, 32 hex digits; whoever comes first writes its own
  *   assent:notices          stream: NODE -> "SEQUENCE NUMBER SCOPE ...", its newest opt-outs; gone
  *                           NOTICE_KEPT_MS after the last (consent/notice.h)
@@ -54,7 +54,7 @@
 /* While this key is there the sets are being made again (consent/sets.h): nobody is up. */
 #define STORE_REBUILDING_KEY "assent:rebuilding"
 #define STORE_PERSON_KEY     "assent:person-key"
-#define STORE_ERASURES_KEY   "assent:erasures"
+#define STORE_ERASED_KEY     "assent:erased"
 
 struct event_base;
 struct store;
@@ -96,6 +96,8 @@ struct store_handlers {
     void (*beaten)(void *context, const struct nodes_look *look);
     /* Answer to store_notices(): those of other gateways; `more`: there may be more. Away: none. */
     void (*noticed)(void *context, const struct notice *notices, size_t count, bool more);
+    /* Answer to store_erased(); NULL: away. */
+    void (*erased)(void *context, const struct erased_page *page);
 };
 
 /* Connects from the loop; no handler runs before this returns. NULL when the URL or the password
@@ -119,6 +121,8 @@ MUST_CHECK bool store_once(struct store *store, const struct once *once);
 MUST_CHECK bool store_beat(struct store *store, const struct beat *beat);
 /* Reads at most NOTICES_READ notices that came since the last time; on a new connection, all. */
 MUST_CHECK bool store_notices(struct store *store);
+/* Reads at most ERASED_READ of those who were erased, from this rank on. */
+MUST_CHECK bool store_erased(struct store *store, uint64_t from);
 
 /* Sends what was asked since the last call: once a loop turn. */
 void store_flush(struct store *store);

@@ -352,6 +352,9 @@ void store_take(struct store *store, const struct resp_reply *reply)
     case REQUEST_NOTICES:
         store_take_notices(store, reply);
         return;
+    case REQUEST_ERASED:
+        store_take_erased(store, reply);
+        return;
     case REQUEST_GREETING:
         store_pop(store);
         store_take_greeting(store, reply);

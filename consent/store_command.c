@@ -379,20 +379,22 @@ static void put_lift(struct writer *w, const struct consent_write *write, uint32
 }
 
 /* What stands under a number in any scope, as Redis knows them. A member is 2^50 times the scope and the number:
- * more than a number of Lua holds, so it is made of two, of seven digits and the rest. A hold stays; an opt-out
- * leaves the fingerprint behind. Of what happened once, confirmations stay for their five minutes. */
+ * more than a number of Lua holds, so it is made of two, of seven digits and the rest. A hold stays, and what other
+ * gateways have of the person then; an opt-out leaves the fingerprint behind. Of what happened once, confirmations stay
+ * for their five minutes. */
 static const char erase_script[] =
-    "local n, tag, kept = ARGV[1], ARGV[2], false "
+    "local n, tag, kept, held = ARGV[1], ARGV[2], false, false "
     "local upper, lower = math.floor(tonumber(n) / 1e7), tonumber(n) % 1e7 "
     "local scopes = redis.call('HKEYS', KEYS[6]) "
     "for s = 0, 15 do scopes[#scopes + 1] = s end "
     "for _, text in ipairs(scopes) do "
     "local s = tonumber(text) "
-    "if s ~= 1 and s ~= 4 then "
     "local low = s * 6842624 + lower "
     "local high = s * 112589990 + upper + math.floor(low / 1e7) "
     "local key = string.format('%.0f', low) "
     "if high > 0 then key = string.format('%.0f%07.0f', high, low % 1e7) end "
+    "if s == 1 then held = redis.call('SISMEMBER', KEYS[1], key) == 1 "
+    "elseif s ~= 4 then "
     "if redis.call('SREM', KEYS[1], key) == 1 and (s == 0 or s > 15) then kept = true end "
     "redis.call('SREM', KEYS[2], key) "
     "redis.call('HDEL', KEYS[3], key) "
@@ -404,32 +406,31 @@ static const char erase_script[] =
     "redis.call('DEL', unpack(gone)) "
     "end end "
     "if kept then redis.call('SADD', KEYS[1], ARGV[3]) "
-    "redis.call('ZADD', KEYS[4], 'GT', ARGV[6], ARGV[3]) "
-    "redis.call('PEXPIRE', KEYS[4], ARGV[7]) end "
-    "redis.call('HSET', KEYS[7], ARGV[4], ARGV[5]) "
+    "redis.call('ZADD', KEYS[4], 'GT', ARGV[5], ARGV[3]) "
+    "redis.call('PEXPIRE', KEYS[4], ARGV[6]) end "
+    "if not held then redis.call('ZADD', KEYS[7], ARGV[5], ARGV[4]) end "
     "for _, entry in ipairs(redis.call('XRANGE', KEYS[8], '-', '+')) do "
     "if string.find(entry[2][2], ' ' .. n .. ' ', 1, true) then "
     "redis.call('DEL', KEYS[8]) break end end "
     "return redis.call('SISMEMBER', KEYS[1], ARGV[3])";
 static_assert(CAP_PLACES_MAX == 32 && SCOPES_RESERVED == 16, "as the script has them");
 
-/* "WALL_MS REQUEST", by the fingerprint in hex. */
-static void put_erasure(struct writer *w, const struct consent_write *write)
+static void put_erased_text(struct writer *w, const struct erased_fact *fact)
 {
-    char hex[PERSON_HEX_SIZE], value[DECIMAL_MAX + 1 + sizeof write->name];
-    struct person_mark mark = person_mark(write->number);
-    put_text(w, person_mark_hex(&mark, hex));
-    struct writer text = writer_over(value, sizeof value);
-    put_number(&text, write->taken_wall_ms);
-    write_octets(&text, write->name, strnlen(write->name, sizeof write->name));
-    put_octets(w, value, writer_length(&text));
+    char text[ERASED_TEXT_MAX];
+    size_t length = erased_format(fact, text);
+    put_octets(w, text, length);
 }
 
-static void put_erase(struct writer *w, const struct consent_write *write, uint32_t bucket)
+static unsigned put_erase(struct writer *w, const struct consent_write *write, uint32_t buckets)
 {
+    uint32_t bucket = store_bucket(write->number, buckets);
+    struct erased_fact fact = write->erased;
+    fact.place = bucket;
+    fact.places = buckets;
     char tag[DECIMAL_MAX + 3], digits[DECIMAL_MAX];
     uint64_t week = write->written_wall_ms / STOP_TIMES_MS;
-    LITERAL(w, "*18\r\n$4\r\nEVAL\r\n");
+    LITERAL(w, "*17\r\n$4\r\nEVAL\r\n");
     put_octets(w, erase_script, sizeof erase_script - 1);
     put_decimal(w, 8);
     put_bucket_key(w, "optout", bucket);
@@ -438,21 +439,24 @@ static void put_erase(struct writer *w, const struct consent_write *write, uint3
     put_stops_key(w, bucket, week);
     put_stops_key(w, bucket, week > 0 ? week - 1 : 0);
     put_text(w, "assent:scopes");
-    put_text(w, STORE_ERASURES_KEY);
+    put_text(w, STORE_ERASED_KEY);
     put_text(w, NOTICES_KEY);
     put_decimal(w, write->number);
     char *at = decimal(bucket, digits);
     snprintf(tag, sizeof tag, "{%.*s}", (int)(digits + DECIMAL_MAX - at), at);
     put_text(w, tag);
     put_decimal(w, consent_member(SCOPE_ERASED, write->number));
-    put_erasure(w, write);
+    put_erased_text(w, &fact);
     put_decimal(w, write->taken_wall_ms);
     put_decimal(w, 2 * STOP_TIMES_MS);
+    return 1;
 }
 
 /* In every bucket that the place may be now, where their count is another than it was then. A START from before the
  * erasure may come to Redis behind it, from another gateway. */
 static const char erased_script[] =
+    "if ARGV[8] ~= '' then redis.call('ZADD', KEYS[1], ARGV[5], ARGV[8]) end "
+    "if ARGV[9] == '0' then return 0 end "
     "for bucket = tonumber(ARGV[2]), ARGV[3] - 1, tonumber(ARGV[4]) do "
     "local stops = string.format('stops:{%.0f}:%s', bucket, ARGV[6]) "
     "redis.call('SADD', string.format('optout:{%.0f}', bucket), ARGV[1]) "
@@ -461,17 +465,47 @@ static const char erased_script[] =
 
 static unsigned put_erased(struct writer *w, const struct consent_write *write, uint32_t buckets)
 {
-    LITERAL(w, "*10\r\n$4\r\nEVAL\r\n");
+    const struct erased_fact *fact = &write->erased;
+    LITERAL(w, "*13\r\n$4\r\nEVAL\r\n");
     put_octets(w, erased_script, sizeof erased_script - 1);
-    put_decimal(w, 0);
-    put_decimal(w, write->member);
-    put_decimal(w, write->place & (buckets - 1));
+    put_decimal(w, 1);
+    put_text(w, STORE_ERASED_KEY);
+    put_decimal(w, person_member(&fact->person));
+    put_decimal(w, fact->place & (buckets - 1));
     put_decimal(w, buckets);
-    put_decimal(w, write->places != 0 && write->places < buckets ? write->places : buckets);
+    put_decimal(w, fact->places != 0 && fact->places < buckets ? fact->places : buckets);
     put_decimal(w, write->taken_wall_ms);
     put_decimal(w, write->written_wall_ms / STOP_TIMES_MS);
     put_decimal(w, 2 * STOP_TIMES_MS);
+    if (fact->request[0] != '\0')
+        put_erased_text(w, fact);
+    else
+        put_octets(w, "", 0);
+    put_decimal(w, fact->kept);
     return 1;
+}
+
+/* [how many there are, TEXT, whether its fingerprint stands, ...], with the buckets as above. */
+static const char read_erased_script[] =
+    "local now, page = tonumber(ARGV[3]), {redis.call('ZCARD', KEYS[1])} "
+    "for _, text in ipairs(redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2])) do "
+    "local place, places, member = string.match(text, '^%d+ %x+ (%d+) (%d+) (%d+) ') "
+    "local kept = 0 "
+    "if place and tonumber(places) > 0 then "
+    "for bucket = tonumber(place) % now, now - 1, math.min(tonumber(places), now) do "
+    "if redis.call('SISMEMBER', string.format('optout:{%.0f}', bucket), member) == 1 then "
+    "kept = 1 end end end "
+    "page[#page + 1] = text page[#page + 1] = kept end return page";
+
+void command_erased(struct writer *w, uint64_t from, uint32_t buckets)
+{
+    LITERAL(w, "*7\r\n$4\r\nEVAL\r\n");
+    put_octets(w, read_erased_script, sizeof read_erased_script - 1);
+    put_decimal(w, 1);
+    put_text(w, STORE_ERASED_KEY);
+    put_decimal(w, from);
+    put_decimal(w, from + ERASED_READ - 1);
+    put_decimal(w, buckets);
 }
 
 /* An opt-out leaves the opt-in where it is: deny wins, so it cannot pass, and START, which returns
@@ -503,9 +537,7 @@ static unsigned put_write(struct writer *w, const struct consent_write *write, u
         put_scope_name(w, write);
         return 1;
     case WRITE_ERASE:
-        put_erase(w, write, bucket);
-        return 1;
-    case WRITE_ERASED: /* under no number: command_write() */
+    case WRITE_ERASED: /* command_write() */
     case WRITE_POSITION:
         return 0;
     }
@@ -537,7 +569,9 @@ unsigned command_write(struct writer *w, const struct consent_write *write, uint
 {
     if (write->kind == WRITE_ERASED)
         return put_erased(w, write, buckets);
-    CHECK(write->kind == WRITE_POSITION || write->kind == WRITE_ERASE ||
+    if (write->kind == WRITE_ERASE)
+        return put_erase(w, write, buckets);
+    CHECK(write->kind == WRITE_POSITION ||
           (write->scope_count >= 1 && write->scope_count <= WRITE_SCOPES_MAX + 1));
     return put_write(w, write, store_bucket(write->number, buckets));
 }

@@ -48,6 +48,9 @@ unsigned command_notices_end(struct writer *w);
 /* XRANGE: those behind this one. */
 void command_notices(struct writer *w, const char *after);
 
+/* Who was erased, from this rank on. */
+void command_erased(struct writer *w, uint64_t from, uint32_t buckets);
+
 /* HSETNX and HGET of the scope registry. */
 void command_resolve(struct writer *w, uint16_t scope, const char *name);
 

@@ -47,6 +47,7 @@ enum request_kind {
     REQUEST_ONCE,
     REQUEST_BEAT,
     REQUEST_NOTICES,
+    REQUEST_ERASED,
     REQUEST_GREETING,
 };
 
@@ -196,6 +197,9 @@ void store_take_beat(struct store *store, const struct request *request,
 
 /* store_notice.c */
 void store_take_notices(struct store *store, const struct resp_reply *reply);
+
+/* store_erased.c */
+void store_take_erased(struct store *store, const struct resp_reply *reply);
 
 /* store_handshake.c */
 bool store_parse_u64(struct span text, uint64_t *ret_value);

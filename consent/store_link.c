@@ -287,6 +287,9 @@ static void fail_requests(struct store *store)
         case REQUEST_NOTICES:
             store->handlers.noticed(store->context, NULL, 0, false);
             break;
+        case REQUEST_ERASED:
+            store->handlers.erased(store->context, NULL);
+            break;
         case REQUEST_WRITE:
         case REQUEST_MARK:
         case REQUEST_GREETING:

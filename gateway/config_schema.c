@@ -38,7 +38,7 @@ static void read_buckets(struct reading *reading, yaml_node_t *node, const struc
 static const struct field redis_fields[] = {
     {"url", read_text, CONFIG(redis_url), .with = &form_redis, .required = true},
     {"password_file", read_secret, CONFIG(redis_password)},
-    {"buckets", read_buckets, CONFIG(redis_buckets), 1, 1u << 24, &integer},
+    {"buckets", read_buckets, CONFIG(redis_buckets), 1, REDIS_BUCKETS_MAX, &integer},
 };
 static const struct mapping redis_mapping = MAPPING("`redis`", redis_fields);
 

@@ -38,14 +38,12 @@ static int complain(const char *why)
     return 1;
 }
 
-static int find(const struct daemon *daemon, const struct person_mark *person, uint64_t until,
-                int fd)
+static int find(const struct daemon *daemon, const struct erase_reach *reach, int fd)
 {
     const char *why = "the file in memory cannot be written";
     FILE *out = fdopen(fd, "w");
     struct erase_search search = {.directory = daemon->config->data_dir,
-                                  .person = *person,
-                                  .until = until,
+                                  .reach = *reach,
                                   .found = write_found,
                                   .progress = show_progress,
                                   .context = out};
@@ -88,7 +86,7 @@ static pid_t begin(struct daemon *daemon, int fd)
     return pid;
 }
 
-bool daemon_erasure_find(struct daemon *daemon, const struct person_mark *person, uint64_t until)
+bool daemon_erasure_find(struct daemon *daemon, const struct erase_reach *reach)
 {
     struct erasure_child *child = &daemon->erasure;
     if (child->pid != 0 || child->wants_snapshot || daemon->drain_by_us != 0)
@@ -96,7 +94,7 @@ bool daemon_erasure_find(struct daemon *daemon, const struct person_mark *person
     int fd = memfd_create("found", MFD_CLOEXEC);
     pid_t pid = fd < 0 ? -1 : begin(daemon, fd);
     if (pid == 0)
-        _exit(find(daemon, person, until, KEPT_FD));
+        _exit(find(daemon, reach, KEPT_FD));
     if (pid < 0 && fd >= 0)
         close(fd);
     child->found_fd = pid > 0 ? fd : -1;

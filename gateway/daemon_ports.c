@@ -138,6 +138,12 @@ static bool port_store_notices(void *context)
     return store_notices(daemon->store);
 }
 
+static bool port_store_erased(void *context, uint64_t from)
+{
+    struct daemon *daemon = context;
+    return store_erased(daemon->store, from);
+}
+
 static void port_store_flush(void *context)
 {
     struct daemon *daemon = context;
@@ -206,6 +212,12 @@ static void store_beaten(void *context, const struct nodes_look *look)
     daemon->seen.look = true;
 }
 
+static void store_erased_read(void *context, const struct erased_page *page)
+{
+    struct daemon *daemon = context;
+    engine_on_erased(daemon->engine, page, clock_now());
+}
+
 static void store_noticed(void *context, const struct notice *notices, size_t count, bool more)
 {
     struct daemon *daemon = context;
@@ -223,6 +235,7 @@ const struct store_handlers daemon_store_handlers = {
     .once_answered = store_once_answered,
     .beaten = store_beaten,
     .noticed = store_noticed,
+    .erased = store_erased_read,
 };
 
 /* Links --------------------------------------------------------------------------------------- */
@@ -371,9 +384,9 @@ static void port_preflight_reply(void *context, uint64_t call,
     submit_server_preflight_reply(daemon->server, call, reply);
 }
 
-static bool port_erasure_find(void *context, const struct person_mark *person, uint64_t until)
+static bool port_erasure_find(void *context, const struct erase_reach *reach)
 {
-    return daemon_erasure_find(context, person, until);
+    return daemon_erasure_find(context, reach);
 }
 
 static bool port_erasure_destroy(void *context, const uint64_t *records, size_t count)
@@ -433,6 +446,7 @@ void daemon_ports_init(struct daemon *daemon)
         .store_once = port_store_once,
         .store_beat = port_store_beat,
         .store_notices = port_store_notices,
+        .store_erased = port_store_erased,
         .store_flush = port_store_flush,
         .link_open = port_link_open,
         .link_flush = port_link_flush,

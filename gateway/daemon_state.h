@@ -140,7 +140,7 @@ void daemon_snapshot_kill(struct daemon *daemon);
 void daemon_become_child(pid_t parent); /* in a child that was forked for the files */
 
 /* daemon_erasure.c: two of the engine's ports, and what comes of them */
-bool daemon_erasure_find(struct daemon *daemon, const struct person_mark *person, uint64_t until);
+bool daemon_erasure_find(struct daemon *daemon, const struct erase_reach *reach);
 bool daemon_erasure_destroy(struct daemon *daemon, const uint64_t *records, size_t count);
 void daemon_erasure_turn(struct daemon *daemon, struct instant now);
 void daemon_erasure_reaped(struct daemon *daemon); /* SIGCHLD came */

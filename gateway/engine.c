@@ -33,6 +33,7 @@ struct engine *engine_new(const struct config *config, const struct ports *ports
     projection_init(e);
     imports_init(e);
     erasures_init(e);
+    erased_people_init(e);
     receipts_init(e);
     vacancies_init(e);
     complaints_init(e);
@@ -60,6 +61,7 @@ void engine_free(struct engine *e)
     projection_release(e);
     imports_release(e);
     erasures_release(e);
+    erased_people_release(e);
     denials_release(e);
     agains_release(e);
     struct table_slot *slot;
@@ -157,6 +159,7 @@ static uint64_t next_turn(struct engine *e)
     next = minimum(next, minimum(receipts_next_us(e), failover_next_us(e)));
     next = minimum(next, minimum(long_replies_next_us(e), wheel_next(&e->sender_wheel)));
     next = minimum(next, minimum(reviews_next_us(e), erasures_next_us(e)));
+    next = minimum(next, erased_people_next_us(e));
     next = minimum(next, secrets_next_us(e));
     const struct message *intent = TAILQ_FIRST(&e->messages.lists[MESSAGE_INTENT]);
     if (intent != NULL && intent->attempt_sequence <= e->durable)
@@ -201,6 +204,7 @@ uint64_t engine_turn(struct engine *e, struct instant now)
     receipts_turn(e);
     long_replies_turn(e);
     reviews_turn(e);
+    erased_people_turn(e);
     erasures_turn(e);
     reputations_turn(e);
     /* Opt-outs go to Redis before any check of this turn does. */

@@ -71,6 +71,7 @@ void engine_on_scope_resolved(struct engine *engine, uint64_t cookie, uint16_t n
 void engine_on_once(struct engine *engine, uint64_t cookie, enum once_answer answer,
                     struct instant now);
 void engine_on_beaten(struct engine *engine, const struct nodes_look *look, struct instant now);
+void engine_on_erased(struct engine *engine, const struct erased_page *page, struct instant now);
 void engine_on_noticed(struct engine *engine, const struct notice *notices, size_t count, bool more,
                        struct instant now);
 
@@ -350,6 +351,7 @@ enum plant {
     PLANT_ERASED_OPT_OUT_LOST, /* P3: a Redis that lost everything does not get an erased opt-out back */
     PLANT_ERASURE_NOT_RESUMED, /* a restart forgets the erasures that are under way */
     PLANT_ERASED_REMEMBERED,   /* who was erased stays in memory, and in the next snapshot */
+    PLANT_ERASURES_NOT_JOINED, /* whom other gateways erased, or a newer copy of the ledger, stays */
     PLANT_PAUSE_NOT_KEPT,      /* a sender is paused for its reputation, and goes on */
     PLANT_PAUSE_FORGOTTEN,     /* a restart forgets that it is */
     PLANT_OPT_OUTS_UNCOUNTED,  /* its opt-outs do not count */

@@ -19,6 +19,7 @@
  *   program_words.c  words that programs add        quiet.c  quiet hours of recipients
  *   content_text.c  what a text must say and may not
  *   erasure.c   erasure of a person on request
+ *   erased_people.c who was erased, here and at other gateways
  *   complaints.c  opened and resolved               reputations.c  of senders at carriers; pauses for it
  *   record.c    events into the ledger               recover.c    replay and snapshot
  *   secret.c    texts that are not kept
@@ -208,6 +209,21 @@ struct notice_watch {
     uint64_t read_at_us; /* next */
 };
 
+/* Who was erased by any gateway on this Redis. */
+struct erased_watch {
+    struct table people; /* of our ledger: key of the fingerprint -> when last */
+    bool reachable;      /* Redis is */
+    bool asked;
+    bool compared; /* all that is there has been read since Redis is reachable */
+    /* Our records up to this one were in Redis before any erasure that is not read yet was. Kept over connections. */
+    uint64_t in_redis;
+    bool knows_in_redis;
+    uint64_t rank; /* of the next to be read, */
+    uint64_t read_at_us;
+    struct person_mark last; /* and of the one before it */
+    uint64_t last_wall_ms;
+};
+
 /* An opt-out of the last minutes: one confirmation each (P4). */
 struct recent_opt_out {
     TAILQ_ENTRY(recent_opt_out) link;
@@ -362,6 +378,7 @@ struct engine {
     struct notice_watch notices;
     struct imports imports;
     struct erasures *erasures;
+    struct erased_watch erased;
     TAILQ_HEAD(, recent_opt_out) recent_opt_outs;
     struct table recent_by_number;
     TAILQ_HEAD(, again) agains; /* STARTs that Redis does not have yet, oldest first */
@@ -453,7 +470,6 @@ void record_ended(struct engine *e, struct message *m, Assent__V1__Outcome outco
 /* By a STOP; `node`: at which it came, "" for this one. */
 void record_cancelled(struct engine *e, struct message *m, uint16_t scope, uint64_t cause,
                       const char *node);
-bool event_is_consent(const Assent__V1__Event *event);
 
 /* ---- secret.c: texts that are not kept ---- */
 bool secret_is_text(const struct engine *e, uint16_t program, uint8_t message_class);
@@ -1142,8 +1158,32 @@ void erasures_snapshot(const struct engine *e,
                        void (*put)(void *context, Assent__V1__Event *event,
                                    const Assent__V1__Personal *personal),
                        void *context);
+/* Somebody was erased by a gateway on this Redis. Nothing happens where our ledger has that. */
+void erasure_join(struct engine *e, const struct erased_fact *fact);
+/* This record is about to be destroyed: Redis is not to have it again. `personal` may be NULL. */
+bool erasure_covers(const struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+                    const Assent__V1__Personal *personal);
+
+/* ---- erased_people.c ---- */
+void erased_people_init(struct engine *e);
+void erased_people_release(struct engine *e);
+void erased_people_note(struct engine *e, const struct person_mark *person, uint64_t wall_ms);
+uint64_t erased_people_when(const struct engine *e,
+                            const struct person_mark *person); /* 0: never */
+bool erased_people_full(const struct engine *e);
+/* `in_redis`: our records up to this one are there. 0 where nothing was known before: an older copy that has a new
+ * name, and all its records were there. */
+void erased_people_up(struct engine *e, uint64_t in_redis);
+void erased_people_down(struct engine *e);
+/* Redis' have been read: before that nothing is written there and nothing sent. */
+bool erased_people_compared(const struct engine *e);
+void erased_people_turn(struct engine *e);
+uint64_t erased_people_next_us(const struct engine *e);
+void erased_people_replay(struct engine *e, const Assent__V1__SeenErased *body);
+void erased_people_snapshot(const struct engine *e,
+                            void (*put)(void *context, Assent__V1__Event *event), void *context);
+
 /* What they keep in memory about a person, and would put into snapshots. */
-struct person_mark;
 void recents_erase(struct engine *e, const struct person_mark *person);
 void reviews_erase(struct engine *e, const struct person_mark *person);
 void vacancies_erase(struct engine *e, const struct person_mark *person);

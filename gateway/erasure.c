@@ -6,10 +6,15 @@
  *              is taken for it meanwhile
  *   RECORDED   Erased is in the ledger: from here on nothing takes it back. Redis drops all that stands under
  *              the number, and keeps the fingerprint where an opt-out stood
+ *   READY      what Redis keeps, and where, is in the ledger, which can give it back
  *   FINDING    a child looks for the person's records in the files, those up to Erased itself
  *   LISTED     which they are goes into the ledger, before the first of them is touched
  *   DESTROYING a child destroys them, and snapshots from before then go
  *   DONE       ErasureDone; remembered a while, so that a late receipt does not bring the number back
+ *
+ * One that another gateway on this Redis was asked for, or this one before an older copy of its ledger came back
+ * (erased_people.c), is joined at ENDING: it is for what is older than it, its number is not known, and Redis has done
+ * its part.
  *
  * One at a time is at the files. What is in memory about the person goes by fingerprint, so that recovery, which
  * may not know the number any more, does the same. */
@@ -40,15 +45,19 @@ struct erasure {
     struct person_mark person;
     uint64_t number; /* 0: not known any more */
     uint64_t sequence, wall_ms, done_wall_ms;
+    bool joined;            /* wall_ms is of who was asked; */
+    uint64_t consent_until; /* and consent from this record on came to Redis later */
+    uint32_t place, places; /* the fingerprint's in Redis; 0 places: not known */
     char request[ERASURE_REQUEST_MAX + 1];
     uint64_t call; /* to be answered when it is recorded */
     bool has_call;
     bool kept, kept_known; /* an opt-out's fingerprint stays */
+    uint64_t kept_at;      /* the record that says so, and that Redis needs; 0: none */
     bool lifted;           /* a START came since */
+    bool alone;            /* a hold came meanwhile: the other gateways do not join */
     uint64_t *records;     /* ascending */
     size_t count, listed;
-    uint64_t listed_at; /* the last record that names some of them, */
-    uint64_t kept_at;   /* and the one that Redis needs; 0: none */
+    uint64_t listed_at; /* the last record that names some of them */
     uint64_t destroyed;
 };
 
@@ -95,6 +104,10 @@ static struct erasure *add(struct engine *e, const struct person_mark *person, u
     struct erasure *x = check_calloc(1, sizeof *x);
     x->person = *person;
     x->number = number;
+    if (number != 0) {
+        x->places = e->config->redis_buckets;
+        x->place = (uint32_t)(hash_mix(number) & (x->places - 1));
+    }
     snprintf(x->request, sizeof x->request, "%s", request);
     TAILQ_INSERT_TAIL(&e->erasures->open, x, link);
     e->erasures->open_count++;
@@ -115,11 +128,12 @@ static void move_to_done(struct engine *e, struct erasure *x, uint64_t wall_ms)
         drop_done(e, TAILQ_FIRST(&e->erasures->done));
 }
 
-static struct erasure *find_open(const struct engine *e, const struct person_mark *person)
+static struct erasure *find_open(const struct engine *e, const struct person_mark *person,
+                                 bool joined)
 {
     struct erasure *x;
     TAILQ_FOREACH (x, &e->erasures->open, link)
-        if (person_mark_equal(&x->person, person))
+        if (x->joined == joined && person_mark_equal(&x->person, person))
             return x;
     return NULL;
 }
@@ -151,13 +165,14 @@ bool erasure_remembers(const struct engine *e, uint64_t number)
 {
     if (e->erasures->open_count + e->erasures->done_count == 0 || number == 0)
         return false;
+    const struct erasure_list *lists[] = {&e->erasures->open, &e->erasures->done};
     struct person_mark person = person_mark(number);
     const struct erasure *x;
-    TAILQ_FOREACH (x, &e->erasures->done, link)
-        if (person_mark_equal(&x->person, &person))
-            return true;
-    x = find_open(e, &person);
-    return x != NULL && x->phase >= ERASURE_RECORDED;
+    for (size_t i = 0; i < 2; i++)
+        TAILQ_FOREACH (x, lists[i], link)
+            if (x->phase >= ERASURE_RECORDED && person_mark_equal(&x->person, &person))
+                return true;
+    return false;
 }
 
 void erasure_start_came(struct engine *e, uint64_t number, uint64_t effect_wall_ms)
@@ -165,7 +180,7 @@ void erasure_start_came(struct engine *e, uint64_t number, uint64_t effect_wall_
     struct erasure *x;
     if (e->erasures->open_count > 0)
         TAILQ_FOREACH (x, &e->erasures->open, link)
-            if (x->phase >= ERASURE_RECORDED && effect_wall_ms > x->wall_ms &&
+            if ((x->joined || x->phase >= ERASURE_RECORDED) && effect_wall_ms > x->wall_ms &&
                 person_is(&x->person, number))
                 x->lifted = true;
 }
@@ -254,20 +269,24 @@ static const char *why_not(const struct engine *e, uint16_t client,
         return "request: an id of the request, 1 to 40 plain characters without the number: it is "
                "public";
     *ret_code = ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED;
+    if (erased_people_full(e))
+        return "1,048,576 people have been erased: no gateway remembers more";
     if (e->erasures->open_count >= ERASURES_MAX)
         return "64 erasures are under way: ask again when `assent status` shows fewer";
     struct person_mark person = person_mark(*ret_number);
     *ret_code = ASSENT__V1__CODE__CODE_FAILED_PRECONDITION;
-    return find_open(e, &person) == NULL ? NULL : "this erasure is under way: see `assent status`";
+    return find_open(e, &person, false) == NULL ? NULL
+                                                : "this erasure is under way: see `assent status`";
 }
 
-/* A lookup that asks about one scope alone. */
-static bool look_up(struct engine *e, const struct erasure *x, uint16_t scope)
+/* Does a hold stand, and the fingerprint of an opt-out? */
+static bool look_up(struct engine *e, const struct erasure *x)
 {
+    static const uint16_t scopes[] = {SCOPE_HOLD, SCOPE_ERASED};
     struct inquiry *q = inquiry_new(e, INQUIRY_ERASURE);
     q->number = x->number;
-    if (gate_is_open(e) && e->ports->store_lookup(e->ports->context, q->cookie, x->number, &scope,
-                                                  1, e->program_scope[0]))
+    if (gate_is_open(e) && e->ports->store_lookup(e->ports->context, q->cookie, x->number, scopes,
+                                                  2, e->program_scope[0]))
         return true;
     inquiry_free(e, q);
     return false;
@@ -292,7 +311,7 @@ void engine_erase(struct engine *e, uint16_t client, uint64_t call,
     struct erasure *x = add(e, &person, number, in->request);
     x->call = call;
     x->has_call = true;
-    if (look_up(e, x, SCOPE_HOLD))
+    if (look_up(e, x))
         return;
     refuse(e, call, ASSENT__V1__CODE__CODE_UNAVAILABLE, "the consent store is away: ask again");
     drop_open(e, x);
@@ -317,15 +336,16 @@ void erasure_looked_up(struct engine *e, struct inquiry *q, bool ok,
                        const struct consent_state *state)
 {
     struct person_mark person = person_mark(q->number);
-    struct erasure *x = find_open(e, &person);
-    bool stands = ok && state->opted_out[0];
+    struct erasure *x = find_open(e, &person, false);
+    bool held = ok && state->opted_out[0], kept = ok && state->opted_out[1];
     inquiry_free(e, q);
     if (x != NULL && x->phase == ERASURE_ASKED) {
-        hold_looked_up(e, x, ok, stands);
+        hold_looked_up(e, x, ok, held);
     } else if (x != NULL && x->phase == ERASURE_LOOKING) {
         x->phase = ok ? ERASURE_READY : ERASURE_RECORDED;
-        x->kept = stands;
+        x->kept = kept;
         x->kept_known = ok;
+        x->alone = held;
     }
 }
 
@@ -406,13 +426,19 @@ static void record_erased(struct engine *e, struct erasure *x)
     body.person.data = octets;
     body.person.len = sizeof octets;
     body.request = x->request;
+    body.asked_wall_ms = x->joined ? x->wall_ms : 0;
+    body.consent_until = x->consent_until;
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     personal.number = x->number;
     Assent__V1__Event event = EVENT_INIT(e);
     event.body_case = ASSENT__V1__EVENT__BODY_ERASED;
     event.erased = &body;
-    x->wall_ms = e->now.wall_ms;
-    x->sequence = record_event(e, &event, &personal);
+    if (x->joined)
+        x->number = 0;
+    else
+        x->wall_ms = e->now.wall_ms;
+    x->sequence = record_event(e, &event, x->joined ? NULL : &personal);
+    erased_people_note(e, &x->person, x->wall_ms);
     e->metrics.counters[COUNT_ERASURES]++;
 }
 
@@ -427,8 +453,7 @@ struct records_body {
     size_t count;
 };
 
-static void describe_records(const struct engine *e, const struct erasure *x, size_t from,
-                             struct records_body *r)
+static void describe_records(const struct erasure *x, size_t from, struct records_body *r)
 {
     uint64_t before = 0;
     assent__v1__event__init(&r->event);
@@ -448,8 +473,9 @@ static void describe_records(const struct engine *e, const struct erasure *x, si
     r->body.kept_opt_out = x->kept;
     r->body.person.data = r->octets;
     r->body.person.len = sizeof r->octets;
-    r->place.buckets = e->config->redis_buckets;
-    r->place.bucket = (uint32_t)(hash_mix(x->number) & (r->place.buckets - 1));
+    r->body.request = UNCONST(x->request);
+    r->place.buckets = x->places;
+    r->place.bucket = x->place;
     r->personal.erased = &r->place;
     r->event.body_case = ASSENT__V1__EVENT__BODY_ERASED_RECORDS;
     r->event.erased_records = &r->body;
@@ -460,17 +486,30 @@ static bool ledger_has_room(const struct engine *e)
     return e->ports->ledger_room(e->ports->context) >= LEDGER_BATCH_OCTETS / 2;
 }
 
-/* Recovery may have found some named before: then the place is known to be, and the number may not be. */
+/* A record that names no other one, and the place. Recovery may have found it: then the number may be gone. */
+static bool record_place(struct engine *e, struct erasure *x)
+{
+    struct records_body r;
+    if (x->kept_at != 0 || x->places == 0)
+        return true;
+    if (!ledger_has_room(e))
+        return false;
+    x->kept = x->kept && !x->lifted && e->plant != PLANT_ERASED_OPT_OUT_LOST;
+    describe_records(x, x->count, &r);
+    if (x->alone)
+        r.body.request = UNCONST("");
+    r.event.wall_ms = e->now.wall_ms;
+    x->kept_at = record_event(e, &r.event, &r.personal);
+    return true;
+}
+
 static void list_records(struct engine *e, struct erasure *x)
 {
     struct records_body r;
-    x->kept = x->kept && !x->lifted && e->plant != PLANT_ERASED_OPT_OUT_LOST;
     while (x->listed < x->count && ledger_has_room(e)) {
-        describe_records(e, x, x->listed, &r);
-        bool first = x->kept && x->number != 0 && x->kept_at == 0;
+        describe_records(x, x->listed, &r);
         r.event.wall_ms = e->now.wall_ms;
-        x->listed_at = record_event(e, &r.event, first ? &r.personal : NULL);
-        x->kept_at = first ? x->listed_at : x->kept_at;
+        x->listed_at = record_event(e, &r.event, NULL);
         x->listed += r.count;
     }
     if (x->listed == x->count)
@@ -495,7 +534,9 @@ static void record_done(struct engine *e, struct erasure *x, uint32_t snapshots)
 
 static void finish_ending(struct engine *e, struct erasure *x)
 {
-    if (!end_messages(e, x->number) || is_asked_about(e, x->number) || !ledger_has_room(e))
+    bool known = x->number != 0;
+    if ((known && (!end_messages(e, x->number) || is_asked_about(e, x->number))) ||
+        !ledger_has_room(e))
         return;
     forget(e, &x->person);
     record_erased(e, x);
@@ -511,9 +552,11 @@ static void ask_what_stays(struct engine *e, struct erasure *x)
 {
     if (x->sequence > e->durable || (x->number != 0 && !projection_done(e, x->sequence)))
         return;
+    if (x->joined && !x->kept_known && !erased_people_compared(e))
+        return; /* recovered: Redis says again what it keeps */
     if (x->kept_known || x->number == 0)
         x->phase = ERASURE_READY;
-    else if (look_up(e, x, SCOPE_ERASED))
+    else if (look_up(e, x))
         x->phase = ERASURE_LOOKING;
     else
         return;
@@ -529,6 +572,15 @@ static bool files_are_free(const struct engine *e)
     return e->now.mono_us >= e->erasures->retry_us;
 }
 
+static bool find_records(struct engine *e, const struct erasure *x)
+{
+    struct erase_reach reach = {.person = x->person,
+                                .until = x->sequence + 1,
+                                .until_wall_ms = x->joined ? x->wall_ms : UINT64_MAX,
+                                .consent_until = x->joined ? x->consent_until : UINT64_MAX};
+    return e->ports->erasure_find(e->ports->context, &reach);
+}
+
 static void step(struct engine *e, struct erasure *x)
 {
     switch (x->phase) {
@@ -539,15 +591,14 @@ static void step(struct engine *e, struct erasure *x)
         ask_what_stays(e, x);
         return;
     case ERASURE_READY:
-        if (files_are_free(e) &&
-            e->ports->erasure_find(e->ports->context, &x->person, x->sequence + 1))
+        if (record_place(e, x) && files_are_free(e) && find_records(e, x))
             x->phase = ERASURE_FINDING;
         return;
     case ERASURE_LISTING:
         list_records(e, x);
         return;
     case ERASURE_LISTED:
-        if (x->listed_at <= e->durable && projection_done(e, x->kept_at) &&
+        if (x->listed_at <= e->durable && (x->joined || projection_done(e, x->kept_at)) &&
             e->now.mono_us >= e->erasures->retry_us &&
             e->ports->erasure_destroy(e->ports->context, x->records, x->count))
             x->phase = ERASURE_DESTROYING;
@@ -633,6 +684,82 @@ void engine_on_erasure_destroyed(struct engine *e, bool ok, uint32_t snapshots, 
     }
 }
 
+/* ---- joining ---- */
+
+/* Of messages that wait or are on the wire. */
+static uint64_t number_of(const struct engine *e, const struct person_mark *person)
+{
+    size_t cursor = 0;
+    const struct table_slot *slot;
+    while ((slot = table_next(&e->messages.by_number, &cursor)) != NULL)
+        if (person_is(person, slot->key))
+            return slot->key;
+    return 0;
+}
+
+static void take_place(struct erasure *x, const struct erased_fact *fact)
+{
+    if (fact->places != 0) {
+        x->place = fact->place;
+        x->places = fact->places;
+    }
+    x->kept = fact->kept && !x->lifted;
+    x->kept_known = true;
+}
+
+void erasure_join(struct engine *e, const struct erased_fact *fact)
+{
+    struct erasure *x = find_open(e, &fact->person, true);
+    if (x != NULL && x->wall_ms == fact->wall_ms && !x->kept_known)
+        take_place(x, fact);
+    if (fact->wall_ms <= erased_people_when(e, &fact->person))
+        return;
+    erased_people_note(e, &fact->person, fact->wall_ms);
+    x = add(e, &fact->person, number_of(e, &fact->person), fact->request);
+    x->joined = true;
+    x->consent_until = e->erased.in_redis + (e->erased.in_redis < UINT64_MAX);
+    x->wall_ms = fact->wall_ms;
+    x->phase = ERASURE_ENDING;
+    take_place(x, fact);
+}
+
+/* While records are being destroyed Redis must not get the first of them and no word of the last; and where an erasure
+ * says what stays, one before it says that no more. */
+static bool is_covered(const struct engine *e, const struct erasure *x, uint64_t sequence,
+                       const Assent__V1__Event *event)
+{
+    if (x->joined)
+        return event->wall_ms <= x->wall_ms && sequence < x->consent_until;
+    bool place = event->body_case == ASSENT__V1__EVENT__BODY_ERASED_RECORDS;
+    bool replaced = place && x->kept_at != 0 && x->kept_at <= e->durable;
+    return (replaced || x->phase == ERASURE_DESTROYING) && sequence < x->sequence;
+}
+
+static bool whose(const Assent__V1__Event *event, const Assent__V1__Personal *personal,
+                  struct person_mark *ret_person)
+{
+    if (event->body_case == ASSENT__V1__EVENT__BODY_ERASED_RECORDS)
+        return person_mark_read(event->erased_records->person.data,
+                                event->erased_records->person.len, ret_person);
+    if (personal == NULL || personal->number == 0)
+        return false;
+    *ret_person = person_mark(personal->number);
+    return true;
+}
+
+bool erasure_covers(const struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+                    const Assent__V1__Personal *personal)
+{
+    struct person_mark person;
+    const struct erasure *x;
+    if (e->erasures->open_count == 0 || !whose(event, personal, &person))
+        return false;
+    TAILQ_FOREACH (x, &e->erasures->open, link)
+        if (person_mark_equal(&x->person, &person) && is_covered(e, x, sequence, event))
+            return true;
+    return false;
+}
+
 void erasures_status(const struct engine *e, struct engine_status *ret)
 {
     const struct erasure *x = TAILQ_FIRST(&e->erasures->open);
@@ -653,7 +780,10 @@ static void replay_erased(struct engine *e, uint64_t sequence, const Assent__V1_
     forget(e, &person);
     struct erasure *x = add(e, &person, personal != NULL ? personal->number : 0, body->request);
     x->sequence = body->id != 0 ? body->id : sequence;
-    x->wall_ms = event->wall_ms;
+    x->joined = body->asked_wall_ms != 0;
+    x->wall_ms = x->joined ? body->asked_wall_ms : event->wall_ms;
+    x->consent_until = body->consent_until;
+    erased_people_note(e, &person, x->wall_ms);
     x->phase = ERASURE_RECORDED;
     x->kept_known = body->listed;
     x->kept = body->kept_opt_out;
@@ -661,7 +791,8 @@ static void replay_erased(struct engine *e, uint64_t sequence, const Assent__V1_
         move_to_done(e, x, body->done_wall_ms);
 }
 
-static void replay_records(struct engine *e, const Assent__V1__ErasedRecords *body)
+static void replay_records(struct engine *e, uint64_t of, const Assent__V1__ErasedRecords *body,
+                           const Assent__V1__Personal *personal)
 {
     struct erasure *x = find_sequence(e, body->erasure);
     uint64_t sequence = 0;
@@ -673,6 +804,8 @@ static void replay_records(struct engine *e, const Assent__V1__ErasedRecords *bo
     qsort(x->records, x->count, sizeof *x->records, ascending);
     x->kept = body->kept_opt_out;
     x->kept_known = true;
+    if (personal != NULL && personal->erased != NULL)
+        x->kept_at = of;
 }
 
 bool erasures_replay(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
@@ -684,7 +817,7 @@ bool erasures_replay(struct engine *e, uint64_t sequence, const Assent__V1__Even
         replay_erased(e, sequence, event, personal);
         return true;
     case ASSENT__V1__EVENT__BODY_ERASED_RECORDS:
-        replay_records(e, event->erased_records);
+        replay_records(e, sequence, event->erased_records, personal);
         return true;
     case ASSENT__V1__EVENT__BODY_ERASURE_DONE:
         x = find_sequence(e, event->erasure_done->erasure);
@@ -710,8 +843,10 @@ static void put_erased(const struct erasure *x,
     body.person.len = sizeof octets;
     body.request = UNCONST(x->request);
     body.id = x->sequence;
+    body.asked_wall_ms = x->joined ? x->wall_ms : 0;
+    body.consent_until = x->consent_until;
     body.done_wall_ms = x->done_wall_ms;
-    body.listed = x->listed > 0;
+    body.listed = x->listed > 0 || x->kept_at != 0;
     body.kept_opt_out = x->kept;
     Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
     personal.number = x->number;
@@ -737,7 +872,7 @@ void erasures_snapshot(const struct engine *e,
             continue;
         put_erased(x, put, context);
         for (size_t from = 0; from < x->listed; from += r.count) {
-            describe_records(e, x, from, &r);
+            describe_records(x, from, &r);
             put(context, &r.event, NULL);
         }
     }

@@ -44,6 +44,7 @@ struct ports {
     bool (*store_once)(void *context, const struct once *once);
     bool (*store_beat)(void *context, const struct beat *beat);
     bool (*store_notices)(void *context);
+    bool (*store_erased)(void *context, uint64_t from);
     void (*store_flush)(void *context);
 
     /* Carrier links, named by carrier and link index (below sessions * 2). */
@@ -71,9 +72,9 @@ struct ports {
     void (*preflight_reply)(void *context, uint64_t call, const Assent__V1__PreflightReply *reply);
 
     /* The files of an erasure, one call at a time, each answered by engine_on_erasure_found() or ..._destroyed():
-     * the records below `until` that are the person's; then their destruction, and that of every snapshot from
+     * the person's records in reach; then their destruction, and that of every snapshot from
      * before this call. `records` are copied. False: not now. */
-    bool (*erasure_find)(void *context, const struct person_mark *person, uint64_t until);
+    bool (*erasure_find)(void *context, const struct erase_reach *reach);
     bool (*erasure_destroy)(void *context, const uint64_t *records, size_t count);
 
     void (*random)(void *context, void *out, size_t length); /* for one-time tokens and nonces */

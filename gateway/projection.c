@@ -304,6 +304,7 @@ void engine_on_store_up(struct engine *e, uint64_t applied)
     if (applied >= e->ports->ledger_next(e->ports->context)) {
         p->why = "Redis has records of this node that its ledger lacks: wrong data_dir, or an old "
                  "copy of it";
+        erased_people_up(e, UINT64_MAX); /* all that it has is there */
         return;
     }
     /* Redis may have refused a batch, and taken the next one, which had left already: its position is
@@ -312,6 +313,7 @@ void engine_on_store_up(struct engine *e, uint64_t applied)
         applied = p->acked;
     p->applied = p->position_sent = p->acked = applied;
     p->has_acked = true;
+    erased_people_up(e, applied);
     nodes_up(e);
     p->phase = STORE_RESOLVING;
     p->why = "scope numbers are being read";
@@ -333,6 +335,7 @@ void engine_on_store_down(struct engine *e, const char *why)
     p->queue_count = p->sent_count = 0;
     p->resolving = 0;
     nodes_down(e);
+    erased_people_down(e);
     complaints_store_away(e);
 }
 
@@ -383,7 +386,9 @@ static void replay_record(void *context, uint64_t sequence, struct span public_p
     if (personal_part.length > 0)
         personal = assent__v1__personal__unpack(NULL, personal_part.length, personal_part.data);
     struct projection_entry *entry = check_calloc(1, sizeof *entry);
-    if (event == NULL || !event_is_consent(event) ||
+    bool covered =
+        event != NULL && personal != NULL && erasure_covers(e, sequence, event, personal);
+    if (event == NULL || covered || !body_is_consent(event->body_case) ||
         !entry_from_event(e, entry, sequence, event, personal)) {
         free(entry);
     } else if (send_write(e, entry)) {
@@ -403,6 +408,8 @@ static void catch_up(struct engine *e)
     struct projection *p = &e->projection;
     if (e->plant == PLANT_REPLAY_SKIPPED)
         p->cursor = p->last_consent + 1;
+    if (!erased_people_compared(e))
+        return;
     if (!nodes_may_write(e)) {
         if (e->nodes.full)
             p->why = e->nodes.why;
@@ -430,8 +437,8 @@ static void catch_up(struct engine *e)
 uint64_t projection_next_us(const struct engine *e)
 {
     const struct projection *p = &e->projection;
-    bool behind =
-        p->phase == STORE_CATCHING_UP && p->cursor <= p->last_consent && nodes_may_write(e);
+    bool behind = p->phase == STORE_CATCHING_UP && p->cursor <= p->last_consent &&
+                  nodes_may_write(e) && erased_people_compared(e);
     uint64_t next_us = nodes_next_us(e), notices_us = notices_next_us(e);
     next_us = notices_us < next_us ? notices_us : next_us;
     return behind && next_us > e->now.mono_us + US_PER_MS ? e->now.mono_us + US_PER_MS : next_us;

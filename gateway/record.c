@@ -18,15 +18,6 @@ void record_pack(struct engine *e, const Assent__V1__Event *event,
     CHECK(ret_public->length + ret_personal->length < LEDGER_RECORD_MAX);
 }
 
-bool event_is_consent(const Assent__V1__Event *event)
-{
-    return (event->body_case >= ASSENT__V1__EVENT__BODY_OPT_IN_REQUESTED &&
-            event->body_case <= ASSENT__V1__EVENT__BODY_SCOPE_REGISTERED) ||
-           event->body_case == ASSENT__V1__EVENT__BODY_NUMBER_VACANT ||
-           event->body_case == ASSENT__V1__EVENT__BODY_ERASED ||
-           event->body_case == ASSENT__V1__EVENT__BODY_ERASED_RECORDS;
-}
-
 uint64_t record_event(struct engine *e, Assent__V1__Event *event,
                       const Assent__V1__Personal *personal)
 {
@@ -34,7 +25,7 @@ uint64_t record_event(struct engine *e, Assent__V1__Event *event,
     record_pack(e, event, personal, &public_part, &personal_part);
     uint64_t sequence = e->ports->ledger_append(e->ports->context, public_part, personal_part);
     explicit_bzero(e->scratch + LEDGER_RECORD_MAX - personal_part.length, personal_part.length);
-    if (event_is_consent(event))
+    if (body_is_consent(event->body_case))
         projection_note(e, sequence, event, personal);
     return sequence;
 }

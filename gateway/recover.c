@@ -302,6 +302,9 @@ static void replay_plain(struct engine *e, uint64_t sequence, const Assent__V1__
     case ASSENT__V1__EVENT__BODY_NODE_FORGOTTEN:
         nodes_drop(&e->nodes.all, event->node_forgotten->node);
         return;
+    case ASSENT__V1__EVENT__BODY_SEEN_ERASED:
+        erased_people_replay(e, event->seen_erased);
+        return;
     case ASSENT__V1__EVENT__BODY_SNAPSHOT_HEAD:
         e->projection.last_consent = event->snapshot_head->last_consent;
         return;
@@ -313,7 +316,7 @@ static void replay_plain(struct engine *e, uint64_t sequence, const Assent__V1__
 static void replay(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
                    const Assent__V1__Personal *personal)
 {
-    if (event_is_consent(event) && sequence != 0)
+    if (body_is_consent(event->body_case) && sequence != 0)
         e->projection.last_consent = sequence;
     imports_replay(e, sequence, event);
     reputations_replay(e, sequence, event, personal);
@@ -817,6 +820,7 @@ bool engine_snapshot(const struct engine *engine, struct instant now,
     put_nodes(&s);
     put_gate(&s);
     imports_snapshot(e, now.wall_ms, put_plain, &s);
+    erased_people_snapshot(e, put_plain, &s);
     erasures_snapshot(e, put_any, &s);
     complaints_snapshot(e, put_any, &s);
     reputations_snapshot(e, put_any, &s);

@@ -343,8 +343,8 @@ static void fold_write(struct comparison *c, const struct consent_write *write)
 {
     if (write->kind == WRITE_ERASE)
         fold_erase(c, write->number);
-    if (write->kind == WRITE_ERASED)
-        *table_put(&c->members, write->member) |= IN_LEDGER(SET_OPT_OUT);
+    if (write->kind == WRITE_ERASED && write->erased.kept)
+        *table_put(&c->members, person_member(&write->erased.person)) |= IN_LEDGER(SET_OPT_OUT);
     for (uint8_t i = 0; i < write->scope_count; i++) {
         uint64_t member = consent_member(write->scopes[i], write->number);
         uint64_t *bits = table_put(&c->members, member);

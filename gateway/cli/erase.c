@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assent erase: a person's records are destroyed by the gateway whose they are; this waits for its end. */
+/* assent erase: a person's records are destroyed by every gateway on the Redis; this waits for the end at one. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,9 +82,11 @@ int command_erase(const struct cli *cli, int argc, char **argv)
             "stay\n"
             "as hashes, so that every proof stays valid. An opt-out goes on to deny by a keyed "
             "fingerprint,\n"
-            "which START lifts. Messages that wait for the number are cancelled. For the operator; "
-            "with\n"
-            "several gateways to be run at each. Nothing takes it back.",
+            "which START lifts. Messages that wait for the number are cancelled. The other "
+            "gateways "
+            "on this\n"
+            "Redis do the same within a second, or when they are back. For the operator. Nothing "
+            "takes it back.",
         .rows = rows,
         .row_count = sizeof rows / sizeof rows[0],
     };

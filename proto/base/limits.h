@@ -79,10 +79,14 @@
 #define SCOPES_RESERVED        16 /* numbers below are not given to brands and programs; consent/gate.h */
 #define CHECK_SCOPES_MAX       7  /* everything, erased, hold, brand, program, and two registers */
 #define ERASURES_MAX           64 /* under way; more are to be asked for again */
-#define ERASURES_REMEMBERED    1024  /* done, so that late receipts do not bring a number back */
-#define ERASURE_REQUEST_MAX    40    /* octets of a request's id */
-#define ERASED_STEPS_MAX       4096  /* records that one erased_records names */
-#define ERASURE_RETRY_MS       10000 /* after a file could not be read or written */
+#define ERASURES_REMEMBERED    1024 /* done, so that late receipts do not bring a number back */
+#define ERASURE_REQUEST_MAX    40   /* octets of a request's id */
+#define REDIS_BUCKETS_MAX      (1u << 24)
+#define ERASED_READ            64 /* erasures of all gateways on one Redis that are read at a time */
+#define ERASED_EVERY_MS        100     /* how often a gateway looks for those of others */
+#define ERASED_PEOPLE_MAX      1048576 /* that a gateway knows; above it asks for no more */
+#define ERASED_STEPS_MAX       4096    /* records that one erased_records names */
+#define ERASURE_RETRY_MS       10000   /* after a file could not be read or written */
 #define CAP_PLACES_MAX         32 /* texts in the window of a frequency cap: a key in Redis each */
 #define CAP_WINDOW_MS_MIN      1000u
 #define CAP_WINDOW_MS_MAX      (90ull * 24 * 3600 * 1000)

@@ -19,10 +19,11 @@ struct moves {
     size_t count;
 };
 
-static bool is_about(const struct record *r, uint64_t number, uint32_t program)
+/* An erasure counts when Redis has it; at the gateway that asks the next question, when it is recorded. */
+static bool is_about(const struct record *r, uint64_t number, uint32_t program, bool asks)
 {
     const struct fact *f = &r->fact;
-    bool erased = f->body == ASSENT__V1__EVENT__BODY_ERASED && f->executed;
+    bool erased = f->body == ASSENT__V1__EVENT__BODY_ERASED && (f->executed || asks);
     bool about = f->moves ? f->program == program : erased;
     return about && f->number == number;
 }
@@ -38,13 +39,13 @@ static int by_time(const void *a, const void *b)
 
 /* Of this gateway up to `last`, of others whatever there is. */
 static void gather(const struct world *w, uint64_t last, uint64_t number, uint32_t program,
-                   struct moves *out)
+                   bool asks, struct moves *out)
 {
     out->count = 0;
     for (uint32_t g = 0; g < w->plan.gateways; g++) {
         const struct disk *d = &w->gateways[g].disk;
         for (uint64_t i = 1; i < d->next && (g != w->gw->index || i <= last); i++)
-            if (is_about(&d->records[i], number, program)) {
+            if (is_about(&d->records[i], number, program, asks && g == w->gw->index)) {
                 CHECK(out->count < sizeof out->all / sizeof *out->all);
                 out->all[out->count++] = (struct seen_move){&d->records[i], g};
             }
@@ -97,9 +98,13 @@ static bool is_erased(const struct moves *moves, size_t move, bool by_any)
     const struct record *of = moves->all[move].record;
     for (size_t i = 0; i < moves->count; i++) {
         const struct record *r = moves->all[i].record;
-        bool later = of->executed_us != 0 ? r->executed_us >= of->executed_us : i > move;
-        if (r->fact.move.kind == MOVE_ERASE && later &&
-            (by_any || moves->all[i].gateway == moves->all[move].gateway))
+        bool same = moves->all[i].gateway == moves->all[move].gateway;
+        if (same && facts_leaves(&r->fact, of->fact.move.record))
+            continue;
+        bool timed = of->executed_us != 0 && r->executed_us != 0;
+        bool later = timed && r->executed_us != of->executed_us ? r->executed_us > of->executed_us
+                                                                : i > move;
+        if (r->fact.move.kind == MOVE_ERASE && later && (by_any || same))
             return true;
     }
     return false;
@@ -128,10 +133,10 @@ static struct standing folded(const struct world *w, uint64_t last, uint64_t num
 {
     struct moves moves;
     struct standing standing = {0};
-    gather(w, last, number, program, &moves);
+    bool by_any = asks != NULL && asks->move.kind == MOVE_ASK;
+    gather(w, last, number, program, by_any, &moves);
     for (size_t i = 0; i < moves.count; i++) {
         const struct move *move = &moves.all[i].record->fact.move;
-        bool by_any = asks != NULL && asks->move.kind == MOVE_ASK;
         const struct fact *yes = asks != NULL && is_yes(asks) ? asks : NULL;
         bool erased = is_erased(&moves, i, by_any) && (by_any || !is_answered_elsewhere(&moves, i));
         if (move->kind != MOVE_ERASE && !erased && !overruled(w, &moves, i, yes))
@@ -166,16 +171,31 @@ void consents_check_marketing(struct world *w, uint32_t number, uint32_t program
                    w->config.programs[program].name, number, state_name(state));
 }
 
+static bool is_consent_to(const struct fact *f, uint64_t number, uint32_t program)
+{
+    return (f->body == ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED ||
+            f->body == ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED) &&
+           f->number == number && f->program == program;
+}
+
+static uint32_t newest_between(const struct disk *d, uint64_t from, uint64_t until, uint64_t number,
+                               uint32_t program)
+{
+    uint32_t newest = 0;
+    for (uint64_t i = from; i < until; i++)
+        if (is_consent_to(&d->records[i].fact, number, program) && d->records[i].fact.day > newest)
+            newest = d->records[i].fact.day;
+    return newest;
+}
+
 static uint32_t newest_at(const struct disk *d, uint64_t number, uint32_t program)
 {
     uint32_t newest = 0;
     for (uint64_t i = 1; i <= d->durable; i++) {
         const struct fact *f = &d->records[i].fact;
-        bool consent = f->body == ASSENT__V1__EVENT__BODY_OPT_IN_CONFIRMED ||
-                       f->body == ASSENT__V1__EVENT__BODY_OPT_IN_RECORDED;
         if (f->body == ASSENT__V1__EVENT__BODY_ERASED && f->executed && f->number == number)
-            newest = 0;
-        if (consent && f->number == number && f->program == program && f->day > newest)
+            newest = f->asked_ms == 0 ? 0 : newest_between(d, f->consent_until, i, number, program);
+        if (is_consent_to(f, number, program) && f->day > newest)
             newest = f->day;
     }
     return newest;

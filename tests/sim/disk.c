@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "consent/projection.h"
 #include "proto/base/check.h"
 
 #define FULL_RETRY_US 100000
@@ -232,11 +233,10 @@ void disk_close(struct world *w)
 
 static event_run look_for_person, destroy_person, person_gone;
 
-bool disk_erasure_find(struct world *w, const struct person_mark *person, uint64_t until)
+bool disk_erasure_find(struct world *w, const struct erase_reach *reach)
 {
     struct disk *d = &w->gw->disk;
-    d->sought = *person;
-    d->sought_until = until;
+    d->sought = *reach;
     world_at(w, 1000 + rng_below(&w->disk_rng, 200000), look_for_person, d->life, 0, 0);
     return true;
 }
@@ -268,13 +268,20 @@ static bool is_place_of(const struct person_mark *person, const struct record *r
 }
 
 /* By its own number, or by that of the message that it names. */
-static bool is_persons(struct world *w, const struct person_mark *person, const struct record *r)
+static bool is_persons(struct world *w, const struct erase_reach *reach, uint64_t sequence,
+                       const struct record *r)
 {
+    const struct person_mark *person = &reach->person;
     const struct record *of = disk_accepted(w, r->fact.message);
     uint64_t number = record_number(r), of_message = of != NULL ? record_number(of) : 0;
-    return r->personal_length > 0 &&
-           ((number != 0 && person_is(person, number)) || is_place_of(person, r) ||
-            (of_message != 0 && person_is(person, of_message)));
+    if (r->personal_length == 0)
+        return false;
+    if (of_message != 0 && person_is(person, of_message) &&
+        of->fact.wall_ms <= reach->until_wall_ms)
+        return true;
+    bool later = r->fact.wall_ms > reach->until_wall_ms ||
+                 (sequence >= reach->consent_until && body_is_consent(r->fact.body));
+    return !later && ((number != 0 && person_is(person, number)) || is_place_of(person, r));
 }
 
 static void look_for_person(struct world *w, struct event *e)
@@ -285,8 +292,8 @@ static void look_for_person(struct world *w, struct event *e)
     bool ok = w->healing || !rng_chance(&w->disk_rng, 100000);
     uint64_t *found = check_malloc(d->next * sizeof *found);
     size_t count = 0;
-    for (uint64_t i = 1; i < d->sought_until && i <= d->durable; i++) {
-        if (is_persons(w, &d->sought, &d->records[i]))
+    for (uint64_t i = 1; i < d->sought.until && i <= d->durable; i++) {
+        if (is_persons(w, &d->sought, i, &d->records[i]))
             found[count++] = i;
     }
     engine_on_erasure_found(w->gw->engine, ok, found, ok ? count : 0, world_instant(w));

@@ -6,6 +6,7 @@
  * is judged where any opt-out is: an erasure turns it into one from everything, that a START lifts. */
 #include "tests/sim/world.h"
 
+#include "consent/projection.h"
 #include "tests/sim/facts.h"
 
 void erasures_begin(struct world *w)
@@ -17,7 +18,10 @@ void erasures_begin(struct world *w)
         uint32_t number = (uint32_t)rng_below(&rng, w->plan.numbers);
         uint64_t at_us = 4 * US_PER_S + rng_below(&rng, w->plan.chaos_us);
         w->people.to_be_erased[number] = true;
+        uint64_t asked = hash_mix(w->seed + i) % (w->plan.gateways + 1); /* the last: all of them */
         for (uint32_t g = 0; g < w->plan.gateways; g++) {
+            if (asked < w->plan.gateways && asked != g)
+                continue;
             world_turn_to(w, g);
             people_plan_call(w, at_us + rng_below(&rng, 3 * US_PER_S), CALL_ERASE, 0, number);
         }
@@ -31,8 +35,8 @@ bool erasures_know(const struct world *w, uint64_t number, uint64_t from_wall_ms
         const struct disk *d = &w->gateways[g].disk;
         for (uint64_t i = 1; i < d->next; i++) {
             const struct fact *f = &d->records[i].fact;
-            if (f->body == ASSENT__V1__EVENT__BODY_ERASED && f->number == number &&
-                f->wall_ms >= from_wall_ms && f->wall_ms <= until_wall_ms)
+            if (f->body == ASSENT__V1__EVENT__BODY_ERASED && f->asked_ms == 0 &&
+                f->number == number && f->wall_ms >= from_wall_ms && f->wall_ms <= until_wall_ms)
                 return true;
         }
     }
@@ -57,14 +61,64 @@ uint64_t erasures_open(const struct world *w)
     return 0;
 }
 
+/* From when on an erasure does not reach. */
+static uint64_t reaches_until_ms(const struct fact *erased)
+{
+    return erased->asked_ms != 0 ? erased->asked_ms : UINT64_MAX;
+}
+
+/* What it leaves of the records before it. */
+static bool leaves(const struct disk *d, uint64_t erasure, uint64_t sequence)
+{
+    const struct fact *erased = &d->records[erasure].fact, *f = &d->records[sequence].fact;
+    return erased->asked_ms != 0 &&
+           (f->wall_ms > erased->asked_ms ||
+            (facts_leaves(erased, sequence) && body_is_consent((uint32_t)f->body)));
+}
+
+static bool knows(const struct disk *d, const struct fact *erased)
+{
+    for (uint64_t i = 1; i <= d->durable; i++) {
+        const struct fact *f = &d->records[i].fact;
+        if (f->body == ASSENT__V1__EVENT__BODY_ERASED && f->number == erased->number &&
+            (f->asked_ms != 0 ? f->asked_ms : f->wall_ms) >= erased->wall_ms)
+            return true;
+    }
+    return false;
+}
+
+/* Redis tells of it: no hold came at the same time. */
+static bool is_told(const struct world *w, const struct fact *erased)
+{
+    const struct redis_data *d = &w->server.now;
+    for (size_t i = 0; i < d->erased_count; i++)
+        if (d->erased[i].wall_ms == erased->wall_ms &&
+            person_is(&d->erased[i].person, erased->number))
+            return true;
+    return false;
+}
+
+bool erasures_lacking(const struct world *w)
+{
+    for (uint32_t g = 0; g < w->plan.gateways; g++) {
+        const struct disk *d = &w->gateways[g].disk;
+        for (uint64_t i = 1; i <= d->durable && w->plan.erase != 0; i++)
+            if (d->records[i].fact.body == ASSENT__V1__EVENT__BODY_ERASED &&
+                d->records[i].fact.asked_ms == 0 && is_told(w, &d->records[i].fact) &&
+                !knows(&w->gw->disk, &d->records[i].fact))
+                return true;
+    }
+    return false;
+}
+
 /* ---- recorded ---- */
 
-static void check_ended(struct world *w, uint64_t number)
+static void check_ended(struct world *w, uint64_t number, uint64_t until_ms)
 {
     for (uint64_t i = w->gw->seen.oldest_open; i < w->gw->disk.next; i++) {
         const struct record *r = &w->gw->disk.records[i];
         if (r->fact.body == ASSENT__V1__EVENT__BODY_ACCEPTED && r->fact.number == number &&
-            r->progress.open)
+            r->fact.wall_ms <= until_ms && r->progress.open)
             world_fail(w, "erased", "message %llu has no end, and who gets it is erased",
                        (unsigned long long)i);
     }
@@ -91,16 +145,18 @@ static bool is_of(const struct world *w, const struct record *r, uint64_t number
     return r->fact.number == number || (of != NULL && of->fact.number == number);
 }
 
-/* Some record after the erasure is about the number, in this ledger, or in another at that time. */
+/* Some record that the erasure does not reach is about the number, in this ledger, or in another at that time. */
 static bool came_again(const struct world *w, uint64_t erasure, uint64_t number)
 {
     uint64_t since_us = w->gw->disk.records[erasure].appended_us;
     for (uint32_t g = 0; g < w->plan.gateways; g++) {
         const struct disk *d = &w->gateways[g].disk;
-        for (uint64_t i = g == w->gw->index ? erasure + 1 : 1; i < d->next; i++)
-            if (d->records[i].fact.number == number &&
-                d->records[i].appended_us + US_PER_S > since_us)
+        for (uint64_t i = 1; i < d->next; i++) {
+            bool later = g == w->gw->index ? i > erasure || leaves(d, erasure, i)
+                                           : d->records[i].appended_us + US_PER_S > since_us;
+            if (d->records[i].fact.number == number && later)
                 return true;
+        }
     }
     return false;
 }
@@ -108,7 +164,8 @@ static bool came_again(const struct world *w, uint64_t erasure, uint64_t number)
 static void check_records(struct world *w, uint64_t erasure, uint64_t number)
 {
     for (uint64_t i = 1; i <= erasure; i++)
-        if (w->gw->disk.records[i].personal_length > 0 && is_of(w, &w->gw->disk.records[i], number))
+        if (w->gw->disk.records[i].personal_length > 0 && !leaves(&w->gw->disk, erasure, i) &&
+            is_of(w, &w->gw->disk.records[i], number))
             world_fail(w, "erased", "record %llu holds who was erased by %llu",
                        (unsigned long long)i, (unsigned long long)erasure);
 }
@@ -133,7 +190,8 @@ static bool stands_under(const struct set *set, uint64_t number)
     return false;
 }
 
-/* Nobody but the fake gateway of other opt-outs has written there since. */
+/* Nobody but the fake gateway of other opt-outs has written there since, and no gateway that has not heard of it: into
+ * a Redis that was emptied it may write again what it has of the person. */
 static void check_redis(struct world *w, uint64_t erasure, uint64_t number)
 {
     const struct redis_data *d = &w->server.now;
@@ -144,6 +202,8 @@ static void check_redis(struct world *w, uint64_t erasure, uint64_t number)
         stands = stands || key_is_of(d->stop_times[i].key, number);
     for (size_t i = 0; i < d->days.count; i++)
         stands = stands || key_is_of(d->days.days[i].key, number);
+    for (uint32_t g = 0; g < w->plan.gateways; g++)
+        stands = stands && knows(&w->gateways[g].disk, &w->gw->disk.records[erasure].fact);
     if (stands && !came_again(w, erasure, number) &&
         !stands_under(&w->oracle.other_gateways, number))
         world_fail(w, "erased", "Redis holds the number of who was erased by %llu",
@@ -160,14 +220,15 @@ static void check_done(struct world *w, uint64_t erasure)
     }
     check_records(w, erasure, f->number);
     check_snapshots(w, erasure, f->number);
-    check_redis(w, erasure, f->number);
+    if (f->asked_ms == 0)
+        check_redis(w, erasure, f->number);
 }
 
 void erasures_appended(struct world *w, uint64_t sequence)
 {
     const struct fact *f = &w->gw->disk.records[sequence].fact;
     if (f->body == ASSENT__V1__EVENT__BODY_ERASED) {
-        check_ended(w, f->number);
+        check_ended(w, f->number, reaches_until_ms(f));
         oracle_erases(w, people_find_number(w, f->number));
     }
     if (f->body == ASSENT__V1__EVENT__BODY_ENDED && f->reason == ASSENT__V1__REASON__ERASURE)
@@ -194,6 +255,30 @@ static bool was_erased(const struct world *w, const struct disk *d, uint64_t seq
         if (d->records[i].fact.body == ASSENT__V1__EVENT__BODY_ERASED &&
             is_of(w, &d->records[sequence], d->records[i].fact.number))
             return true;
+    return false;
+}
+
+static bool says_kept(const struct record *r, uint64_t key)
+{
+    struct person_mark person;
+    struct span octets = record_public(r);
+    if (r->fact.body != ASSENT__V1__EVENT__BODY_ERASED_RECORDS)
+        return false;
+    Assent__V1__Event *event = assent__v1__event__unpack(NULL, octets.length, octets.data);
+    const Assent__V1__ErasedRecords *body = event->erased_records;
+    bool says = body->kept_opt_out &&
+                person_mark_read(body->person.data, body->person.len, &person) &&
+                person_member(&person) == key;
+    assent__v1__event__free_unpacked(event, NULL);
+    return says;
+}
+
+bool erasures_say_kept(const struct world *w, uint64_t key)
+{
+    for (uint32_t g = 0; g < w->plan.gateways; g++)
+        for (uint64_t i = 1; i <= w->gateways[g].disk.durable; i++)
+            if (says_kept(&w->gateways[g].disk.records[i], key))
+                return true;
     return false;
 }
 

@@ -67,6 +67,21 @@ static uint32_t day_of(uint64_t wall_ms)
     return (uint32_t)(wall_ms / SIM_DAY_MS);
 }
 
+/* Another gateway was asked: whom its record means, and as if Redis had had it when that was made. */
+static void read_joined(struct world *w, const Assent__V1__Erased *body, struct record *r)
+{
+    struct person_mark person;
+    if (body->asked_wall_ms == 0 || !person_mark_read(body->person.data, body->person.len, &person))
+        return;
+    r->fact.asked_ms = body->asked_wall_ms;
+    r->fact.consent_until = body->consent_until;
+    r->fact.executed = true;
+    r->executed_us = w->now_us - (world_wall_ms(w) - body->asked_wall_ms) * US_PER_MS + 999;
+    for (uint32_t i = 0; i < w->plan.numbers; i++)
+        if (person_is(&person, w->people.numbers[i]))
+            r->fact.number = w->people.numbers[i];
+}
+
 static void read_body(struct world *w, const Assent__V1__Event *event, struct fact *f)
 {
     switch ((int)event->body_case) {
@@ -195,6 +210,8 @@ static void read_record(struct world *w, uint64_t sequence)
                             .sender = NONE,
                             .wall_ms = event->wall_ms};
     read_body(w, event, &r->fact);
+    if (event->body_case == ASSENT__V1__EVENT__BODY_ERASED)
+        read_joined(w, event->erased, r);
     Assent__V1__Personal *p =
         personal.length > 0 ? assent__v1__personal__unpack(NULL, personal.length, personal.data)
                             : NULL;

@@ -29,4 +29,10 @@ uint32_t facts_service_attempts(const struct world *world, uint64_t number, int 
 
 bool facts_name_scope(const struct fact *fact, uint16_t scope);
 
+/* Of an erasure that another gateway was asked for: this record of consent, before it, stays. */
+static inline bool facts_leaves(const struct fact *erased, uint64_t sequence)
+{
+    return erased->asked_ms != 0 && sequence >= erased->consent_until;
+}
+
 #endif

@@ -1430,6 +1430,8 @@ static const char *owed_by_gateway(struct world *w)
                  (unsigned long long)erasures_open(w));
         return what;
     }
+    if (erasures_lacking(w))
+        return "an erasure of another gateway was not joined";
     struct set opt_outs = {0};
     const char *lacking = NULL;
     facts_standing(w, &opt_outs);
@@ -1473,7 +1475,8 @@ static void check_nothing_made_up(struct world *w)
     }
     for (size_t i = 0; i < w->server.now.opt_out.count; i++) {
         uint64_t key = w->server.now.opt_out.members[i];
-        if (!set_has(&opt_outs, key) && !facts_deny(w, &w->oracle.other_gateways, key))
+        if (!set_has(&opt_outs, key) && !facts_deny(w, &w->oracle.other_gateways, key) &&
+            !erasures_say_kept(w, key))
             world_fail(w, "P3", "Redis holds an opt-out that no ledger says: %llx",
                        (unsigned long long)key);
     }

@@ -113,6 +113,11 @@ static bool store_notices(void *context)
     return alive(context) && redis_notices(context);
 }
 
+static bool store_erased(void *context, uint64_t from)
+{
+    return alive(context) && redis_erased(context, from);
+}
+
 static void store_flush(void *context)
 {
     if (alive(context))
@@ -184,9 +189,9 @@ static void random_octets(void *context, void *out, size_t length)
         ((uint8_t *)out)[i] = (uint8_t)rng_next(&w->secret_rng);
 }
 
-static bool erasure_find(void *context, const struct person_mark *person, uint64_t until)
+static bool erasure_find(void *context, const struct erase_reach *reach)
 {
-    return alive(context) && disk_erasure_find(context, person, until);
+    return alive(context) && disk_erasure_find(context, reach);
 }
 
 static bool erasure_destroy(void *context, const uint64_t *records, size_t count)
@@ -213,6 +218,7 @@ void ports_fill(struct world *w)
         .store_once = store_once,
         .store_beat = store_beat,
         .store_notices = store_notices,
+        .store_erased = store_erased,
         .store_flush = store_flush,
         .link_open = link_open,
         .link_flush = link_flush,

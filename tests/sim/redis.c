@@ -20,10 +20,12 @@ enum command_kind {
     COMMAND_RESOLVE,
     COMMAND_ONCE,
     COMMAND_BEAT,
-    COMMAND_NOTICES
+    COMMAND_NOTICES,
+    COMMAND_ERASED
 };
 
 #define NOTICES_A_READING 8
+#define ERASED_A_READING  3
 
 struct command {
     enum command_kind kind;
@@ -43,6 +45,9 @@ struct command {
     struct notice notices[NOTICES_A_READING];
     size_t notice_count;
     bool more;
+    struct erased_fact erased[ERASED_A_READING];
+    size_t erased_count;
+    uint64_t erased_from, erased_total;
     struct check_result result;
     struct verdict_seen seen;
     struct consent_state state;
@@ -312,10 +317,28 @@ bool set_erase(struct set *set, uint64_t number)
     return stood;
 }
 
+static void add_erased(struct redis_data *d, const struct erased_fact *fact)
+{
+    size_t at = d->erased_count;
+    for (size_t i = 0; i < d->erased_count; i++)
+        if (d->erased[i].wall_ms == fact->wall_ms &&
+            person_mark_equal(&d->erased[i].person, &fact->person))
+            return;
+    CHECK(d->erased_count < SIM_ERASED_MAX);
+    for (; at > 0 && d->erased[at - 1].wall_ms > fact->wall_ms; at--)
+        d->erased[at] = d->erased[at - 1];
+    d->erased[at] = *fact;
+    d->erased_count++;
+}
+
 /* What stands under the number goes; where an opt-out stood its fingerprint stays. */
 static void erase_number(struct redis_data *d, const struct consent_write *write)
 {
     uint64_t member = consent_member(SCOPE_ERASED, write->number);
+    struct erased_fact fact = write->erased;
+    fact.places = 1; /* this one has no buckets */
+    if (!set_has(&d->opt_out, consent_key(SCOPE_HOLD, write->number)))
+        add_erased(d, &fact);
     bool stood = set_erase(&d->opt_out, write->number);
     set_erase(&d->opt_in, write->number);
     for (size_t i = d->pending_count; i-- > 0;)
@@ -373,8 +396,13 @@ static void execute_write(struct world *w, struct command *c)
     if (write->kind == WRITE_ERASE) {
         erase_number(d, write);
     } else if (write->kind == WRITE_ERASED) {
-        set_add(&d->opt_out, write->member);
-        note_stop_time(d, write->member, write->taken_wall_ms);
+        uint64_t member = person_member(&write->erased.person);
+        if (write->erased.request[0] != '\0')
+            add_erased(d, &write->erased);
+        if (write->erased.kept) {
+            set_add(&d->opt_out, member);
+            note_stop_time(d, member, write->taken_wall_ms);
+        }
     }
     move_position(w, write->sequence, true);
     oracle_executed_write(w, write);
@@ -460,6 +488,26 @@ static void execute_notices(struct world *w, struct command *c)
     c->more = read == NOTICES_A_READING;
 }
 
+static void execute_erased(struct world *w, struct command *c)
+{
+    const struct redis_data *d = &w->server.now;
+    c->erased_total = d->erased_count;
+    for (size_t i = c->erased_from; i < d->erased_count && c->erased_count < ERASED_A_READING;
+         i++) {
+        struct erased_fact *fact = &c->erased[c->erased_count++];
+        *fact = d->erased[i];
+        fact->kept = set_has(&d->opt_out, person_member(&fact->person));
+    }
+}
+
+static void tell_erased(struct world *w, const struct command *c)
+{
+    struct erased_page page = {
+        .total = c->erased_total, .read = c->erased_count, .count = c->erased_count};
+    memcpy(page.facts, c->erased, sizeof c->erased);
+    engine_on_erased(w->gw->engine, &page, world_instant(w));
+}
+
 /* Writes that are sent together, one behind the other, share a batch. */
 static bool is_refused(struct world *w, struct redis *r, struct command *c)
 {
@@ -500,6 +548,9 @@ static void execute_up_to(struct world *w, size_t end)
             break;
         case COMMAND_NOTICES:
             execute_notices(w, c);
+            break;
+        case COMMAND_ERASED:
+            execute_erased(w, c);
             break;
         }
     }
@@ -558,6 +609,9 @@ static void tell(struct world *w, struct command command)
     case COMMAND_NOTICES:
         engine_on_noticed(w->gw->engine, c->notices, c->notice_count, c->more, now);
         break;
+    case COMMAND_ERASED:
+        tell_erased(w, c);
+        break;
     }
 }
 
@@ -579,6 +633,8 @@ static void fail_command(struct world *w, struct command *c)
         engine_on_beaten(w->gw->engine, NULL, now);
     } else if (c->kind == COMMAND_NOTICES) {
         engine_on_noticed(w->gw->engine, NULL, 0, false, now);
+    } else if (c->kind == COMMAND_ERASED) {
+        engine_on_erased(w->gw->engine, NULL, now);
     }
 }
 
@@ -792,6 +848,15 @@ bool redis_notices(struct world *w)
     return add_command(w, COMMAND_NOTICES) != NULL;
 }
 
+bool redis_erased(struct world *w, uint64_t from)
+{
+    struct command *c = add_command(w, COMMAND_ERASED);
+    if (c == NULL)
+        return false;
+    c->erased_from = from;
+    return true;
+}
+
 static uint64_t later(uint64_t last_us, uint64_t at_us)
 {
     return at_us > last_us ? at_us : last_us;
@@ -829,10 +894,16 @@ static void execute(struct world *w, struct event *e)
 /* The mark is read with these. */
 static bool is_doubtful(const struct world *w, const struct command *c)
 {
-    bool marked =
-        (c->kind == COMMAND_CHECK && w->plant != PLANT_MARK_NOT_READ) ||
-        (c->kind != COMMAND_CHECK && c->kind != COMMAND_RESOLVE && c->kind != COMMAND_NOTICES);
-    return marked && c->stale;
+    switch (c->kind) {
+    case COMMAND_CHECK:
+        return c->stale && w->plant != PLANT_MARK_NOT_READ;
+    case COMMAND_RESOLVE:
+    case COMMAND_NOTICES:
+    case COMMAND_ERASED:
+        return false;
+    default:
+        return c->stale;
+    }
 }
 
 static void answer(struct world *w, struct event *e)

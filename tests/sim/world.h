@@ -154,8 +154,11 @@ struct fact {
     uint16_t carrier;
     bool lifts_erasure; /* of a START: what is kept of opt-outs from before an erasure too */
     uint64_t erasure;   /* the erasure that this is the end of */
-    uint32_t sender;    /* of a program, which has one; NONE */
-    uint32_t status;    /* of an `ended` */
+    uint64_t
+        asked_ms; /* of an erasure that another gateway was asked for: when it recorded that, */
+    uint64_t consent_until; /* and from which record on consent came to Redis later */
+    uint32_t sender;        /* of a program, which has one; NONE */
+    uint32_t status;        /* of an `ended` */
     uint32_t rate, window, threshold;
 };
 
@@ -204,9 +207,8 @@ struct disk {
     uint64_t life; /* events of an earlier life of the process are void */
     bool full;
     struct snapshot snapshots[2]; /* [1] is the newer */
-    struct person_mark sought;    /* an erasure's; records below: */
-    uint64_t sought_until;
-    uint64_t *erasing; /* records */
+    struct erase_reach sought;    /* an erasure's */
+    uint64_t *erasing;            /* records */
     size_t erasing_count;
     uint64_t erasing_snapshot; /* the one that takes the place of the others; 0: not begun */
     struct disk_key keys[SECRET_KEYS_MAX];
@@ -229,7 +231,7 @@ uint64_t disk_scan(struct world *world, uint64_t from, uint64_t until, uint32_t 
                    void (*each)(void *engine, uint64_t sequence, struct span public_part,
                                 struct span personal_part),
                    void *engine);
-bool disk_erasure_find(struct world *world, const struct person_mark *person, uint64_t until);
+bool disk_erasure_find(struct world *world, const struct erase_reach *reach);
 bool disk_erasure_destroy(struct world *world, const uint64_t *records, size_t count);
 struct span record_public(const struct record *record);
 struct span record_personal(const struct record *record);
@@ -259,6 +261,7 @@ struct pending {
 };
 
 #define SIM_NOTICES_MAX 512
+#define SIM_ERASED_MAX  512
 #define SIM_CAP_MAX     4
 
 /* redis_facts.c: what Redis holds for caps and for days */
@@ -270,7 +273,7 @@ struct redis_places {
     size_t count;
 };
 struct redis_days {
-    struct {
+    struct redis_day {
         uint64_t key;
         uint32_t day;
     } days[SIM_NUMBERS_MAX * (SIM_PROGRAMS + 1)];
@@ -310,7 +313,9 @@ struct redis_data {
     struct node_fact nodes[SIM_GATEWAYS_MAX];
     struct notice notices[SIM_NOTICES_MAX]; /* oldest first; */
     size_t notice_count;
-    uint64_t notices_before; /* so many were there before the oldest */
+    uint64_t notices_before;                   /* so many were there before the oldest */
+    struct erased_fact erased[SIM_ERASED_MAX]; /* by their times */
+    size_t erased_count;
 };
 
 struct redis_server {
@@ -357,6 +362,7 @@ bool redis_resolve(struct world *world, uint64_t cookie, const char *name);
 bool redis_once(struct world *world, const struct once *once);
 bool redis_beat(struct world *world, const struct beat *beat);
 bool redis_notices(struct world *world);
+bool redis_erased(struct world *world, uint64_t from);
 void redis_flush(struct world *world);
 void redis_opt_out(struct world *world, uint64_t key); /* another gateway's */
 uint16_t scope_brand(struct world *world, uint32_t program);
@@ -706,6 +712,11 @@ void erasures_appended(struct world *world, uint64_t sequence);
 void erasures_executed(struct world *world, uint64_t number);
 /* An erasure whose end is not durable yet at this gateway; 0: none. */
 uint64_t erasures_open(const struct world *world);
+/* Somebody whom another gateway erased before, or this one in a newer copy of its ledger, is not erased here. */
+bool erasures_lacking(const struct world *world);
+/* This member stands for an opt-out that was kept, as an erasure's records say: that may be one from after it, which
+ * Redis had when the erasure was written again. */
+bool erasures_say_kept(const struct world *world, uint64_t key);
 void erasures_end(struct world *world);
 /* An erasure of the number is in any ledger, of this time. */
 bool erasures_know(const struct world *world, uint64_t number, uint64_t from_wall_ms,

@@ -101,8 +101,12 @@ struct world {
     struct world_submit submits[WORLD_SUBMITS];
     size_t submit_count;
 
-    struct person_mark sought;
-    uint64_t sought_until, destroyed[64];
+    struct erase_reach sought;
+    uint64_t destroyed[64];
+    bool erased_asked; /* answered with the facts from this one on */
+    uint64_t erased_from;
+    struct erased_fact erased[8];
+    size_t erased_count;
     size_t destroying; /* records of `destroyed` */
 
     Assent__V1__Code consent_code; /* of the last consent call */
@@ -247,6 +251,24 @@ static bool world_notices(void *context)
     return true;
 }
 
+static bool world_erased(void *context, uint64_t from)
+{
+    struct world *w = context;
+    w->erased_asked = true;
+    w->erased_from = from;
+    return true;
+}
+
+static void world_tell_erased(struct world *w)
+{
+    struct erased_page page = {.total = w->erased_count};
+    for (size_t i = w->erased_from; i < w->erased_count; i++)
+        page.facts[page.count++] = w->erased[i];
+    page.read = page.count;
+    w->erased_asked = false;
+    engine_on_erased(w->engine, &page, w->now);
+}
+
 static bool world_resolve(void *context, uint64_t cookie, const char *name)
 {
     struct world *w = context;
@@ -386,11 +408,10 @@ static void world_show_reply(void *context, uint64_t call, const Assent__V1__Sho
 }
 
 /* What a test says of an erasure's files. */
-static bool world_find(void *context, const struct person_mark *person, uint64_t until)
+static bool world_find(void *context, const struct erase_reach *reach)
 {
     struct world *w = context;
-    w->sought = *person;
-    w->sought_until = until;
+    w->sought = *reach;
     return true;
 }
 
@@ -482,6 +503,10 @@ static void world_settle(struct world *w)
         if (w->beaten) {
             w->beaten = false, busy = true;
             engine_on_beaten(w->engine, &w->look, w->now);
+        }
+        if (w->erased_asked) {
+            busy = true;
+            world_tell_erased(w);
         }
         size_t onces = w->once_count;
         w->once_count = 0;
@@ -575,6 +600,7 @@ static void world_init(struct world *w)
                               .store_once = world_once,
                               .store_beat = world_beat,
                               .store_notices = world_notices,
+                              .store_erased = world_erased,
                               .store_flush = world_nothing,
                               .link_open = world_open,
                               .link_flush = world_flush,

@@ -113,7 +113,7 @@ static void from_the_call_to_the_end(void **state)
     assert_int_equal(w.lookup_count, 1); /* no hold; then, an opt-out's fingerprint */
     w.lookup_count = 0;
     engine_on_looked_up(w.engine, w.lookups[0], true, &w.state, w.now);
-    w.state.opted_out[0] = true;
+    w.state.opted_out[1] = true;
     world_settle(&w);
     assert_int_equal(w.consent_code, ASSENT__V1__CODE__CODE_OK);
     assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ENDED, &at), 1);
@@ -122,31 +122,32 @@ static void from_the_call_to_the_end(void **state)
     assert_int_equal(ended->ended->reason, ASSENT__V1__REASON__ERASURE);
     assent__v1__event__free_unpacked(ended, NULL);
     assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, &erased), 1);
-    assert_int_equal(w.last_write.kind, WRITE_ERASE);
-    assert_int_equal(w.last_write.number, PERSON);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED_RECORDS, &at), 1); /* what stays */
+    struct person_mark person = person_mark(PERSON);
+    assert_int_equal(w.last_write.kind, WRITE_ERASED);
+    assert_true(person_mark_equal(&w.last_write.erased.person, &person));
+    assert_true(w.last_write.erased.kept);
+    assert_string_equal(w.last_write.erased.request, "r1");
 
     /* Redis keeps the fingerprint; the files are asked; what they say is recorded before it is destroyed. */
     world_pass(&w, 20);
     world_pass(&w, 20);
-    assert_true(person_is(&w.sought, PERSON));
-    assert_int_equal(w.sought_until, erased + 1);
+    assert_true(person_is(&w.sought.person, PERSON));
+    assert_int_equal(w.sought.until, erased + 1);
     records[0] = verdict.id != 0 ? verdict.id : 1;
     records[1] = erased;
     engine_on_erasure_found(w.engine, false, NULL, 0, w.now); /* the files cannot be read: again */
-    w.sought_until = 0;
+    w.sought.until = 0;
     world_pass(&w, ERASURE_RETRY_MS - 100);
-    assert_int_equal(w.sought_until, 0);
+    assert_int_equal(w.sought.until, 0);
     world_pass(&w, 200);
-    assert_int_equal(w.sought_until, erased + 1);
+    assert_int_equal(w.sought.until, erased + 1);
     engine_on_erasure_found(w.engine, true, records, 2, w.now);
     assert_int_equal(w.destroying, 0);
     engine_turn(w.engine, w.now);
     assert_int_equal(w.destroying, 0); /* not durable yet */
     world_pass(&w, 20);
-    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED_RECORDS, &at), 1);
-    assert_int_equal(w.last_write.kind, WRITE_ERASED);
-    struct person_mark person = person_mark(PERSON);
-    assert_int_equal(w.last_write.member, person_member(&person));
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED_RECORDS, &at), 2);
     world_pass(&w, 20);
     assert_int_equal(w.destroying, 2);
     assert_int_equal(w.destroyed[1], erased);
@@ -157,6 +158,63 @@ static void from_the_call_to_the_end(void **state)
     assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASURE_DONE, &at), 1);
     verdict = world_submit(&w, 0, &message);
     assert_int_equal(verdict.code, ASSENT__V1__CODE__CODE_OK);
+    world_release(&w);
+}
+
+static uint64_t asked_wall_ms(uint64_t sequence)
+{
+    Assent__V1__Event *event = event_at(sequence);
+    uint64_t asked = event->erased->asked_wall_ms;
+    assent__v1__event__free_unpacked(event, NULL);
+    return asked;
+}
+
+/* Another gateway was asked: what waits ends here too, Redis is not written to but for what stays, and the files give
+ * what is older than that. It is joined once. */
+static void who_was_erased_elsewhere(void **state)
+{
+    (void)state;
+    uint64_t at = 0, erased, record = 1;
+    begin();
+    Assent__V1__Message message =
+        world_message("login", ASSENT__V1__CLASS__TRANSACTIONAL, "12025550147", "Your parcel");
+    message.send_at_wall_ms = w.now.wall_ms + 3600000;
+    assert_int_equal(world_submit(&w, 0, &message).code, ASSENT__V1__CODE__CODE_OK);
+    world_settle(&w);
+    uint64_t asked_ms = w.now.wall_ms;
+    w.erased[0] = (struct erased_fact){.person = person_mark(PERSON),
+                                       .wall_ms = asked_ms,
+                                       .place = 3,
+                                       .places = 16,
+                                       .kept = true,
+                                       .request = "r2"};
+    w.erased_count = 1;
+    world_pass(&w, ERASED_EVERY_MS + 20);
+    world_pass(&w, 20);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ENDED, &at), 1);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, &erased), 1);
+    assert_int_equal(asked_wall_ms(erased), asked_ms);
+    assert_int_equal(w.last_write.kind, WRITE_ERASED);
+    assert_true(w.last_write.erased.kept);
+    assert_int_equal(w.last_write.erased.place, 3);
+    assert_int_equal(w.last_write.erased.wall_ms, asked_ms);
+    assert_true(person_is(&w.sought.person, PERSON));
+    assert_int_equal(w.sought.until_wall_ms, asked_ms);
+    engine_on_erasure_found(w.engine, true, &record, 1, w.now);
+    world_pass(&w, 20);
+    world_pass(&w, 20);
+    assert_int_equal(w.destroying, 1);
+    engine_on_erasure_destroyed(w.engine, true, 1, w.now);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASURE_DONE, &at), 1);
+    world_pass(&w, 10 * ERASED_EVERY_MS);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, &at), 1);
+    w.erased[0].wall_ms++; /* a later one is another */
+    world_pass(&w, 2000);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, &at), 1);
+    w.erased[1] = w.erased[0];
+    w.erased_count = 2;
+    world_pass(&w, 2 * ERASED_EVERY_MS);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, &at), 2);
     world_release(&w);
 }
 
@@ -179,7 +237,7 @@ static void a_restart_goes_on(void **state)
     world_start(&w);
     for (unsigned i = 0; i < 4; i++)
         world_pass(&w, 20);
-    assert_true(person_is(&w.sought, PERSON));
+    assert_true(person_is(&w.sought.person, PERSON));
     engine_on_erasure_found(w.engine, true, (uint64_t[]){2}, 1, w.now);
     world_pass(&w, 20);
     world_pass(&w, 20);
@@ -194,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(from_the_call_to_the_end),
+        cmocka_unit_test(who_was_erased_elsewhere),
         cmocka_unit_test(a_restart_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

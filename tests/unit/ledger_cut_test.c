@@ -553,8 +553,10 @@ static void find_person(void)
 {
     const char *why = "";
     struct erase_search search = {.directory = directory,
-                                  .person = person_mark(PERSON),
-                                  .until = RECORDS + 1,
+                                  .reach = {.person = person_mark(PERSON),
+                                            .until = RECORDS + 1,
+                                            .until_wall_ms = UINT64_MAX,
+                                            .consent_until = UINT64_MAX},
                                   .found = take,
                                   .progress = progress};
     found_count = 0;

@@ -73,8 +73,10 @@ static void find(uint64_t until)
 {
     const char *why = "";
     struct erase_search search = {.directory = directory,
-                                  .person = person_mark(PERSON),
-                                  .until = until,
+                                  .reach = {.person = person_mark(PERSON),
+                                            .until = until,
+                                            .until_wall_ms = UINT64_MAX,
+                                            .consent_until = UINT64_MAX},
                                   .found = take,
                                   .progress = progress};
     found_count = 0;
