@@ -36,7 +36,7 @@ struct bench {
     bool opening;
     uint64_t scope_cookies[4], given_ids;
     size_t scope_count;
-    bool beaten;
+    bool beaten, asked_erased;
     uint16_t scopes;
     uint64_t checks[1 << 16];
     size_t check_count;
@@ -116,6 +116,14 @@ static bool beat(void *context, const struct beat *beat)
     struct bench *b = context;
     (void)beat;
     b->beaten = true;
+    return true;
+}
+
+static bool ask_erased(void *context, uint64_t from)
+{
+    struct bench *b = context;
+    (void)from;
+    b->asked_erased = true;
     return true;
 }
 
@@ -222,9 +230,14 @@ static void connect_link(struct bench *b)
 static void answer_store(struct bench *b)
 {
     static const struct nodes_look alone = {.history = 1};
+    static const struct erased_page nobody = {.total = 0};
     if (b->beaten) {
         b->beaten = false;
         engine_on_beaten(b->engine, &alone, b->now);
+    }
+    if (b->asked_erased) {
+        b->asked_erased = false;
+        engine_on_erased(b->engine, &nobody, b->now);
     }
     while (b->scope_count > 0)
         engine_on_scope_resolved(b->engine, b->scope_cookies[--b->scope_count], ++b->scopes,
@@ -384,6 +397,7 @@ static void configure(struct bench *b)
                               .store_lookup = look_up,
                               .store_resolve_scope = resolve_scope,
                               .store_beat = beat,
+                              .store_erased = ask_erased,
                               .store_flush = nothing,
                               .link_open = link_open,
                               .link_flush = link_flush,

@@ -122,7 +122,7 @@ int main(int argc, char **argv)
     if (!options_parse(rows, COUNT(rows), "words-bench [--rounds N]", argc, argv, &options, &code))
         return code;
     brand_name_init(&brand, "Acme");
-    printf("replies_per_second %.0f\n", per_second(read_replies, COUNT(replies), options.rounds));
+    printf("replies_per_second %.0f ", per_second(read_replies, COUNT(replies), options.rounds));
     printf("marketing_texts_per_second %.0f\n",
            per_second(look_at_texts, COUNT(texts), options.rounds));
     return 0;
