@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/base/check.h"
+#include "proto/base/digest.h"
 
 size_t erased_format(const struct erased_fact *fact, char out[ERASED_TEXT_MAX])
 {
@@ -45,18 +46,12 @@ static bool take_number(struct span *text, uint64_t most, uint64_t *ret_value)
 
 static bool take_person(struct span *text, struct person_mark *ret_person)
 {
-    static const char digits[] = "0123456789abcdef";
     struct span word = take_word(text);
-    uint8_t octets[PERSON_KEY_SIZE] = {0};
-    if (word.length != 2 * sizeof octets)
-        return false;
-    for (size_t i = 0; i < word.length; i++) {
-        const char *digit = memchr(digits, word.data[i], 16);
-        if (digit == NULL)
-            return false;
-        octets[i / 2] = (uint8_t)(octets[i / 2] << 4 | (digit - digits));
-    }
-    return person_mark_read(octets, sizeof octets, ret_person);
+    uint8_t octets[PERSON_KEY_SIZE];
+    char again[PERSON_HEX_SIZE];
+    return hex_decode(word, octets, sizeof octets) &&
+           person_mark_read(octets, sizeof octets, ret_person) &&
+           span_equal(word, span_from_string(person_mark_hex(ret_person, again)));
 }
 
 static bool take_request(struct span text, char out[ERASURE_REQUEST_MAX + 1])

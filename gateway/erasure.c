@@ -473,7 +473,6 @@ static void describe_records(const struct erasure *x, size_t from, struct record
     r->body.kept_opt_out = x->kept;
     r->body.person.data = r->octets;
     r->body.person.len = sizeof r->octets;
-    r->body.request = UNCONST(x->request);
     r->place.buckets = x->places;
     r->place.bucket = x->place;
     r->personal.erased = &r->place;
@@ -496,8 +495,8 @@ static bool record_place(struct engine *e, struct erasure *x)
         return false;
     x->kept = x->kept && !x->lifted && e->plant != PLANT_ERASED_OPT_OUT_LOST;
     describe_records(x, x->count, &r);
-    if (x->alone)
-        r.body.request = UNCONST("");
+    if (!x->alone)
+        r.body.request = x->request;
     r.event.wall_ms = e->now.wall_ms;
     x->kept_at = record_event(e, &r.event, &r.personal);
     return true;
@@ -786,6 +785,7 @@ static void replay_erased(struct engine *e, uint64_t sequence, const Assent__V1_
     erased_people_note(e, &person, x->wall_ms);
     x->phase = ERASURE_RECORDED;
     x->kept_known = body->listed;
+    x->kept_at = body->listed ? x->sequence : 0; /* recorded before this snapshot */
     x->kept = body->kept_opt_out;
     if (body->done_wall_ms != 0)
         move_to_done(e, x, body->done_wall_ms);

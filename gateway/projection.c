@@ -386,8 +386,7 @@ static void replay_record(void *context, uint64_t sequence, struct span public_p
     if (personal_part.length > 0)
         personal = assent__v1__personal__unpack(NULL, personal_part.length, personal_part.data);
     struct projection_entry *entry = check_calloc(1, sizeof *entry);
-    bool covered =
-        event != NULL && personal != NULL && erasure_covers(e, sequence, event, personal);
+    bool covered = event != NULL && erasure_covers(e, sequence, event, personal);
     if (event == NULL || covered || !body_is_consent(event->body_case) ||
         !entry_from_event(e, entry, sequence, event, personal)) {
         free(entry);

@@ -90,6 +90,19 @@ def an_older_copy(world):
     say("under a new name it goes on; the opt-out denies")
 
 
+def an_older_redis(world):
+    """What it has under the number of somebody erased goes with a rebuild."""
+    bucket = world.redis_cli("zrange", "assent:erased", 0, 0).split()[2]
+    world.redis_cli("sadd", f"optin:{{{bucket}}}", int(PERSON))
+    assert members(world, PERSON)
+    assert world.cli("consent", "check", check=False).returncode != 0
+    world.cli("consent", "rebuild", world.folder / "data2")
+    wait_for("the gate opens", lambda: world.metric("assent_gate_open") == 1)
+    assert not members(world, PERSON)
+    assert is_denied(world, PERSON)
+    say("what an older Redis brings back goes with a rebuild; the opt-out denies")
+
+
 def main():
     with harness.World(start=False, carrier_options=["--subscribers", "none"]) as world:
         world.start_redis()
@@ -99,6 +112,7 @@ def main():
         wait_for("the second is live", lambda: world.redis_cli("HGET", "assent:nodes", "second").endswith(" l"))
         one_call(world, second)
         who_was_away(world, second)
+        an_older_redis(world)
         an_older_copy(world)
 
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "consent/person.h"
+#include "gateway/engine_state.h"
 
 #define PERSON 12025550147u
 
@@ -81,6 +82,22 @@ static void what_is_refused(void **state)
     }
     erase(CLIENT_OPERATOR, "12025550147", "r1");
     assert_int_equal(w.consent_code, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED);
+    world_release(&w);
+}
+
+static void so_many_are_remembered(void **state)
+{
+    (void)state;
+    begin();
+    struct person_mark person = {.high = 0};
+    for (person.low = 1; person.low < ERASED_PEOPLE_MAX; person.low++)
+        erased_people_note(w.engine, &person, 1);
+    erase(CLIENT_OPERATOR, "12025550147", "r1");
+    assert_int_equal(w.lookup_count, 1); /* taken */
+    erased_people_note(w.engine, &person, 1);
+    erase(CLIENT_OPERATOR, "12025550148", "r1");
+    assert_int_equal(w.consent_code, ASSENT__V1__CODE__CODE_RESOURCE_EXHAUSTED);
+    assert_int_equal(w.lookup_count, 1);
     world_release(&w);
 }
 
@@ -250,9 +267,8 @@ static void a_restart_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_refused),
-        cmocka_unit_test(from_the_call_to_the_end),
-        cmocka_unit_test(who_was_erased_elsewhere),
+        cmocka_unit_test(what_is_refused),          cmocka_unit_test(so_many_are_remembered),
+        cmocka_unit_test(from_the_call_to_the_end), cmocka_unit_test(who_was_erased_elsewhere),
         cmocka_unit_test(a_restart_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
