@@ -11,6 +11,8 @@
 #include "smpp/status.h"
 
 #define REFUSED_BACKOFF 5 /* a refused bind waits so many times the shortest back-off */
+#define RUN_SHARE       2
+#define RUN_MAX         64
 #define BIND_STABLE_US  (10 * US_PER_S) /* a bind that lasted is no reason to wait longer */
 
 /* ---- what a session reports ---- */
@@ -286,7 +288,6 @@ void engine_on_link_octets(struct engine *e, uint16_t carrier, uint16_t index, s
     uint64_t opt_outs = e->projection.queue_count;
     if (!session_receive(link->session, octets, now.mono_us))
         link->closing = true;
-    receipts_take(e);
     link->tick_us = now.mono_us; /* its timers may have moved */
     /* An opt-out does not wait for the turn's other work on its way to the disk. */
     if (e->projection.queue_count > opt_outs)
@@ -483,7 +484,24 @@ uint32_t link_room(struct engine *e, struct carrier *c, struct carrier_link *lin
     return paced < room ? paced : room;
 }
 
-/* The next link in turn that has a free place; NULL when none has. */
+/* Messages in a row on one session, so that they share a write, and their answers a read: an eighth of its
+ * window, so that sessions of small windows still take turns. */
+static uint32_t run_length(const struct carrier *c)
+{
+    uint32_t run = c->pacing.window.value / RUN_SHARE;
+    return run < 1 ? 1 : run < RUN_MAX ? run : RUN_MAX;
+}
+
+static void go_on_after(struct carrier *c, const struct carrier_link *link)
+{
+    bool same = link->index == c->next_link;
+    c->run = same ? c->run + 1 : 1;
+    bool over = c->run >= run_length(c);
+    c->next_link = (uint16_t)((link->index + over) % c->link_count);
+    c->run = over ? 0 : c->run;
+}
+
+/* The link whose turn it is, or the next one that has a free place; NULL when none has. */
 struct carrier_link *carrier_pick_link(struct engine *e, struct carrier *c, const struct message *m)
 {
     for (uint16_t i = 0; i < c->link_count; i++) {
@@ -492,7 +510,7 @@ struct carrier_link *carrier_pick_link(struct engine *e, struct carrier *c, cons
             link->made != c->config->made || link_room(e, c, link, m) == 0)
             continue;
         c->paused &= ~(uint32_t)PAUSE_SESSION_RATE;
-        c->next_link = (uint16_t)((link->index + 1) % c->link_count);
+        go_on_after(c, link);
         return link;
     }
     return NULL;

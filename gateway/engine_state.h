@@ -99,7 +99,8 @@ struct carrier {
     const struct carrier_config *config;
     struct carrier_link *links;
     uint16_t link_count;
-    uint16_t next_link; /* round robin */
+    uint16_t next_link; /* round robin: whose turn it is */
+    uint32_t run;       /* messages that it was given since it is */
     struct queue queue;
     struct throttle throttle;
     struct pacing pacing; /* belongs to the carrier, not to a session: it outlives them */
@@ -399,7 +400,7 @@ struct engine {
     struct table correlations; /* hash to struct correlation */
     size_t correlation_count;
     uint64_t *ended_ids;                           /* ENDED_IDS_REMEMBERED: hashes */
-    struct receipt_in gathered[RECEIPTS_GATHERED]; /* of this read, not looked up yet */
+    struct receipt_in gathered[RECEIPTS_GATHERED]; /* since the last turn, not looked up yet */
     size_t gathered_count;
     struct parked_list early, parked; /* oldest first */
     struct parked_list joined;        /* claimed, and told in the next turn */
@@ -740,7 +741,8 @@ void receipts_init(struct engine *e);
 void receipts_release(struct engine *e);
 /* A part has its carrier id; its receipt may have come before. */
 void correlate_add(struct engine *e, struct message *m, uint8_t part, struct span carrier_id);
-/* `owed` is answered when what the receipt says is durable. Gathers; receipts_take() acts. */
+/* `owed` is answered when what the receipt says is durable. Gathers until the turn, when every session has
+ * been read: the submit_sm_resp may stand on another one. receipts_take() acts. */
 void receipt_came(struct engine *e, const struct owed *owed, const struct sm_body *body);
 void receipts_take(struct engine *e);
 uint64_t receipts_next_us(const struct engine *e);

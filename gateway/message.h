@@ -97,6 +97,8 @@ struct message {
 
 TAILQ_HEAD(message_list, message);
 
+#define CACHE_LINE 64
+
 struct message_store {
     struct message_list lists[MESSAGE_STATES];
     uint64_t counts[MESSAGE_STATES];
@@ -117,6 +119,13 @@ void message_alone_free(struct message *message);
 void message_set_id(struct message_store *store, struct message *message, uint64_t id);
 struct message *message_find(const struct message_store *store, uint64_t id);
 struct message *message_first_of_number(const struct message_store *store, uint64_t number);
+
+/* Has the processor fetch a message that is soon looked at; NULL is nothing. */
+static inline void message_fetch(const struct message *message)
+{
+    for (size_t at = 0; message != NULL && at < sizeof *message; at += CACHE_LINE)
+        __builtin_prefetch((const char *)message + at, 1);
+}
 
 /* Has the processor fetch what a change of its state and its end will touch: its neighbours in lists and
  * its places in tables. The message itself must be at hand. */

@@ -13,7 +13,6 @@
 #include "proto/base/check.h"
 #include "smpp/receipt.h"
 
-#define CACHE_LINE 64
 #define EARLY_MS   50 /* for a submit_sm_resp that comes just behind its receipt */
 
 void receipts_init(struct engine *e)
@@ -346,37 +345,40 @@ static void take(struct engine *e, const struct receipt_in *in)
 }
 
 /* Each step touches what the one before has asked for. */
-static void prefetch_messages(struct engine *e)
+static void prefetch_messages(struct engine *e, const struct receipt_in *in, size_t count)
 {
-    const struct message *messages[RECEIPTS_GATHERED];
-    const struct correlation *found[RECEIPTS_GATHERED];
-    for (size_t i = 0; i < e->gathered_count; i++) {
-        found[i] = table_find_pointer(&e->correlations, e->gathered[i].hash);
+    const struct message *messages[RECEIPTS_TOGETHER];
+    const struct correlation *found[RECEIPTS_TOGETHER];
+    for (size_t i = 0; i < count; i++) {
+        found[i] = table_find_pointer(&e->correlations, in[i].hash);
         if (found[i] != NULL)
             __builtin_prefetch(found[i]);
+        correlation_prefetch(e, &in[i]);
     }
-    for (size_t i = 0; i < e->gathered_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         messages[i] = found[i] != NULL ? found[i]->message : NULL;
-        for (size_t at = 0; messages[i] != NULL && at < sizeof(struct message); at += CACHE_LINE)
-            __builtin_prefetch((const char *)messages[i] + at, 1);
+        message_fetch(messages[i]);
         if (messages[i] != NULL)
             __builtin_prefetch(messages[i]->text, 1);
     }
-    for (size_t i = 0; i < e->gathered_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct message *m = messages[i];
         if (m == NULL)
             continue;
         message_prefetch(&e->messages, m);
         __builtin_prefetch(&e->ended[m->id % ENDED_REMEMBERED], 1);
-        correlation_prefetch(e, &e->gathered[i]);
     }
 }
 
 void receipts_take(struct engine *e)
 {
-    prefetch_messages(e);
-    for (size_t i = 0; i < e->gathered_count; i++)
-        take(e, &e->gathered[i]);
+    for (size_t at = 0, count; at < e->gathered_count; at += count) {
+        size_t left = e->gathered_count - at;
+        count = left < RECEIPTS_TOGETHER ? left : RECEIPTS_TOGETHER;
+        prefetch_messages(e, &e->gathered[at], count);
+        for (size_t i = 0; i < count; i++)
+            take(e, &e->gathered[at + i]);
+    }
     e->gathered_count = 0;
 }
 

@@ -49,6 +49,7 @@ static void add_carrier(struct engine *e, uint16_t index)
 void engine_reconfigure(struct engine *e, struct instant now)
 {
     e->now = now;
+    receipts_take(e); /* as their ids are spelled until now */
     for (uint16_t i = 0; i < e->carrier_count; i++)
         take_carrier(e, i);
     while (e->carrier_count < e->config->carrier_count)

@@ -213,7 +213,8 @@
 #define VACANCIES_MAX        (1u << 18) /* numbers that carriers call unknown; the oldest is forgotten */
 #define VACANCY_TIMES_MAX    100
 #define VACANCY_OVER_MS_MAX  (90ull * 24 * 3600 * 1000)
-#define RECEIPTS_GATHERED    32         /* looked up together */
+#define RECEIPTS_GATHERED    1024       /* of one turn, before they are looked up */
+#define RECEIPTS_TOGETHER    32         /* looked up together */
 #define ENDED_IDS_REMEMBERED (1u << 18) /* carriers' ids of ended messages: receipts come twice */
 #define ENDED_REMEMBERED     (1u << 18) /* sequence numbers back that Query knows ended messages of */
 #define THROTTLE_GUARD_MS    10 /* the carrier's second is measured with another clock and jitter */
