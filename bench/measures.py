@@ -127,7 +127,8 @@ def assent_run(lab, messages):
     cpu = clocks.microseconds_each(messages)
     cpu["assent-bench"] = round(load["processor_seconds"] * 1e6 / messages, 2)
     say(f"Assent: {thousands(rate)}/s; accepted {thousands(load['per_second'])}/s")
-    return {"per_second": rate, "seconds": seconds, "accepted_per_second": load["per_second"],
+    return {"per_second": rate, "begin": load["first_us"] / 1e6, "seconds": seconds,
+            "accepted_per_second": load["per_second"],
             "steady_per_second": steady(report, load["first_us"]), "cpu_us": cpu}
 
 
@@ -468,7 +469,7 @@ def measure_words(new_lab, quick):
 # --- the ledger
 
 def measure_ledger(new_lab, quick):
-    """Appended as a text's life is, synced; then hashed again, beside bare SHA-256 of as many octets in as many
+    """Appended as a text's life is, synced; then hashed again, beside bare SHA-256 of as many blocks in as many
     calls, by the time of one core."""
     messages, rounds = pick(quick, (1_000_000, 3), (50_000, 1))
     runs = []
@@ -491,13 +492,21 @@ def measure_ledger(new_lab, quick):
               "trace_ms": 1000 * median(run["trace"] for run in runs),
               "export_per_second": median(run["export"] for run in runs),
               "verify_mb_per_second": median(run["verify"] for run in runs),
-              "verify_share": median(run["hashed"] / run["sha256"] for run in runs)}
+              "verify_share": median(run["verify-share"] for run in runs)}
     say(f"ledger: {thousands(result['append_per_second'])} records/s appended, verified at "
         f"{result['verify_share']:.0%} of bare SHA-256")
     return result
 
 
 # --- events
+
+def watched_beside(watcher, run):
+    """Events a second while the messages of a run went."""
+    lines = [line.split() for line in watcher.log.read_text().splitlines() if line.startswith("at_us ")]
+    points = [(int(words[1]) / 1e6, int(words[3])) for words in lines]
+    inside = [point for point in points if run["begin"] <= point[0] <= run["begin"] + run["seconds"]]
+    return (inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0])
+
 
 def measure_watch(new_lab, quick):
     """A consumer that was away: how many events a second it gets, and what that costs those who send."""
@@ -516,11 +525,14 @@ def measure_watch(new_lab, quick):
         for _ in range(rounds):
             alone = assent_run(lab, messages)["per_second"]
             watcher = lab.spawn("watcher", lab.build / "watch-bench", lab.folder / "assent.sock", until, 10_000)
-            ratios.append(assent_run(lab, messages)["per_second"] / alone)
+            run = assent_run(lab, messages)
             watcher.stop()
-    result = {"per_second": float(words[3]), "cpu_us": cpu, "sends_beside": median(ratios)}
-    say(f"watch: {thousands(result['per_second'])} events/s, {cpu:.2f} us of assentd each; "
-        f"beside it sends go at {result['sends_beside']:.1%} of their rate")
+            ratios.append(run["per_second"] / alone)
+            beside.append(watched_beside(watcher, run))
+    result = {"per_second": float(words[-1]), "cpu_us": cpu, "sends_beside": median(ratios),
+              "per_second_beside": median(beside)}
+    say(f"watch: {thousands(result['per_second'])} events/s, {cpu:.2f} us of assentd each; beside sends, which go at "
+        f"{result['sends_beside']:.1%} of their rate, {thousands(result['per_second_beside'])} events/s")
     return result
 
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* watch-bench: a consumer of events that has been away. Asks a gateway on this machine for all events below
- * UNTIL and counts them as they come, without decoding; then asks again, until SECONDS have passed. Prints
- * how many came and how many a second.
+ * UNTIL and counts them as they come, without decoding; then asks again, until SECONDS have passed, or SIGTERM
+ * comes. Prints how many had come every 50 ms, and in the end how many came and how many a second.
  *
  *     watch-bench SOCKET UNTIL SECONDS */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "proto/frame.h"
 
 #define READ_OCTETS  (256u << 10)
+#define SAY_US       (50 * US_PER_MS)
 #define BUFFER_LIMIT (4u << 20)
 
 static int fail(const char *what)
@@ -64,14 +66,33 @@ static bool ask(int fd, uint64_t until)
     return good;
 }
 
-/* Frames until `wanted` have come; the end's is one of them, as is the answer to Hello. */
-static uint64_t count(int fd, uint64_t wanted)
+static volatile sig_atomic_t told_to_end;
+
+static void end(int signal)
+{
+    (void)signal;
+    told_to_end = 1;
+}
+
+/* A line every SAY_US, by the monotonic clock: what came so far. */
+static void say(uint64_t events)
+{
+    static uint64_t next_us;
+    uint64_t now_us = clock_mono_us();
+    if (now_us < next_us)
+        return;
+    next_us = now_us + SAY_US;
+    printf("at_us %" PRIu64 " events %" PRIu64 "\n", now_us, events);
+}
+
+/* Frames until `wanted` have come, beside `before`; the end's is one of them, as is the answer to Hello. */
+static uint64_t count(int fd, uint64_t wanted, uint64_t before)
 {
     struct buffer in;
     struct span body;
     uint64_t frames = 0;
     buffer_init(&in, BUFFER_LIMIT);
-    while (frames < wanted) {
+    while (frames < wanted && !told_to_end) {
         uint8_t *room = buffer_reserve(&in, READ_OCTETS);
         ssize_t n = room ? recv(fd, room, READ_OCTETS, 0) : -1;
         if (n <= 0)
@@ -81,6 +102,7 @@ static uint64_t count(int fd, uint64_t wanted)
             buffer_consume(&in, FRAME_HEADER + body.length);
             frames++;
         }
+        say(before + frames);
     }
     buffer_release(&in);
     return frames;
@@ -91,18 +113,20 @@ int main(int argc, char **argv)
     if (argc != 4)
         return fail("usage: watch-bench SOCKET UNTIL SECONDS");
     uint64_t until = strtoull(argv[2], NULL, 10), events = 0;
+    sigaction(SIGTERM, &(struct sigaction){.sa_handler = end}, NULL);
     uint64_t begin = clock_mono_us(), span = (uint64_t)(atof(argv[3]) * US_PER_S), now = begin;
     do {
         int fd = connect_to(argv[1]);
         if (fd < 0 || !ask(fd, until))
             return fail("cannot connect");
-        uint64_t frames = count(fd, until + 1); /* Hello's answer, until - 1 events, the end */
+        uint64_t frames =
+            count(fd, until + 1, events); /* Hello's answer, until - 1 events, the end */
         close(fd);
-        if (frames != until + 1)
+        if (frames != until + 1 && !told_to_end)
             return fail("the watch ended early");
-        events += until - 1;
+        events += frames - (frames > until) - (frames > 0);
         now = clock_mono_us();
-    } while (now - begin < span);
+    } while (now - begin < span && !told_to_end);
     printf("events %" PRIu64 " per_second %.0f\n", events,
            (double)events * US_PER_S / (double)(now - begin));
     return 0;

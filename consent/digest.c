@@ -8,12 +8,18 @@
 
 #include <assert.h>
 #include <openssl/sha.h>
+#include <string.h>
 
-#include "proto/base/bytes.h"
 #include "proto/base/rng.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#else
+#include "proto/base/bytes.h"
+#endif
+
 #define NODE_OCTETS (1 + 2 * DIGEST_SIZE)
-#define NODE_BLOCKS 128
+#define NODE_PADDED (2 * SHA256_BLOCK)
 
 static_assert(DIGEST_SIZE == SHA256_DIGEST_LENGTH, "one size");
 
@@ -27,24 +33,69 @@ struct digest sha256(struct span message)
     return digest;
 }
 
-/* One call over input, its end mark and its length instead of three: a fifth less. */
+/* One call over input, its end mark and its length instead of three. */
+static SHA256_CTX digest_of_node(const void *blocks)
+{
+    SHA256_CTX context;
+    SHA256_Init(&context);
+    SHA256_Update(&context, blocks, NODE_PADDED);
+    return context;
+}
+
+#if defined(__SSE2__)
+static __m128i load16(const void *at)
+{
+    return _mm_loadu_si128(at);
+}
+
+/* The last octet of `a` and all but the last one of `b`. */
+static __m128i behind(__m128i a, __m128i b)
+{
+    return _mm_or_si128(_mm_srli_si128(a, 15), _mm_slli_si128(b, 1));
+}
+
+static __m128i big_endian_words(__m128i v)
+{
+    v = _mm_or_si128(_mm_slli_epi16(v, 8), _mm_srli_epi16(v, 8));
+    return _mm_shufflehi_epi16(_mm_shufflelo_epi16(v, 0xb1), 0xb1);
+}
+
+/* In pieces of the width in which OpenSSL reads them: the processor waits where a load spans stores, which
+ * takes half as long as the hash. */
 struct digest sha256_node(const struct digest *left, const struct digest *right)
 {
-    static const uint8_t end[NODE_BLOCKS - NODE_OCTETS] = {
+    static const uint8_t prefix[16] = {[15] = 0x01}, mark[16] = {0x80};
+    static const uint8_t bits[16] = {[14] = NODE_OCTETS * 8 >> 8, [15] = NODE_OCTETS * 8 & 0xff};
+    __m128i l0 = load16(left->octets), l1 = load16(left->octets + 16);
+    __m128i r0 = load16(right->octets), r1 = load16(right->octets + 16);
+    const __m128i blocks[] = {
+        behind(load16(prefix), l0), behind(l0, l1),      behind(l1, r0),      behind(r0, r1),
+        behind(r1, load16(mark)),   _mm_setzero_si128(), _mm_setzero_si128(), load16(bits)};
+    static_assert(sizeof blocks == NODE_PADDED, "two blocks");
+    SHA256_CTX context = digest_of_node(blocks);
+    struct digest digest;
+    _mm_storeu_si128((__m128i *)(void *)digest.octets, big_endian_words(load16(context.h)));
+    _mm_storeu_si128((__m128i *)(void *)(digest.octets + 16),
+                     big_endian_words(load16(context.h + 4)));
+    return digest;
+}
+#else
+struct digest sha256_node(const struct digest *left, const struct digest *right)
+{
+    static const uint8_t end[NODE_PADDED - NODE_OCTETS] = {
         [0] = 0x80, [61] = NODE_OCTETS * 8 >> 8, [62] = NODE_OCTETS * 8 & 0xff};
-    uint8_t blocks[NODE_BLOCKS];
-    struct digest digest = {{0}};
-    SHA256_CTX context;
+    uint8_t blocks[NODE_PADDED];
     blocks[0] = 0x01;
     memcpy(blocks + 1, left->octets, DIGEST_SIZE);
     memcpy(blocks + 1 + DIGEST_SIZE, right->octets, DIGEST_SIZE);
     memcpy(blocks + NODE_OCTETS, end, sizeof end);
-    SHA256_Init(&context);
-    SHA256_Update(&context, blocks, sizeof blocks);
+    SHA256_CTX context = digest_of_node(blocks);
+    struct digest digest;
     for (unsigned i = 0; i < DIGEST_SIZE / 4; i++)
         store_u32(digest.octets + 4 * i, context.h[i]);
     return digest;
 }
+#endif
 
 const uint8_t *salts_take(struct salts *salts)
 {

@@ -12,6 +12,9 @@ struct digest {
     uint8_t octets[DIGEST_SIZE];
 };
 
+#define SHA256_BLOCK 64 /* octets that it hashes at a time */
+#define SHA256_END   9  /* that it puts behind a message: a mark and the length */
+
 struct digest sha256(struct span message);
 
 /* SHA-256(0x01 | left | right) */

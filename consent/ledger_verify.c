@@ -183,10 +183,15 @@ static void name_key(struct verify *v, uint64_t sequence, struct span public_par
     memcpy(named->public_key, key.data, key.length);
 }
 
+static void count_hashes(struct verify *v, uint64_t count, size_t octets)
+{
+    v->report->hashes += count;
+    v->report->blocks += count * ((octets + SHA256_END + SHA256_BLOCK - 1) / SHA256_BLOCK);
+}
+
 static struct digest hash(struct verify *v, struct span octets)
 {
-    v->report->hashes++;
-    v->report->hashed += octets.length;
+    count_hashes(v, 1, octets.length);
     return sha256(octets);
 }
 
@@ -216,8 +221,7 @@ static void check_record(struct verify *v, const struct ledger_file *file, uint6
         cuts_seen_record(&v->cuts, sequence, record->public_part);
     struct digest leaf = hash(v, record->leaf);
     tree_add(&v->tree, &leaf);
-    v->report->hashes++; /* a node above it, of all but one */
-    v->report->hashed += TREE_NODE_OCTETS;
+    count_hashes(v, 1, TREE_NODE_OCTETS); /* a node above it, of all but one */
     v->report->records++;
 }
 
@@ -225,8 +229,7 @@ static void check_gap(struct verify *v, const struct gap *gap)
 {
     cuts_seen_gap(&v->cuts, gap);
     tree_add_gap(&v->tree, gap);
-    v->report->hashes += gap->node_count;
-    v->report->hashed += (uint64_t)gap->node_count * TREE_NODE_OCTETS;
+    count_hashes(v, gap->node_count, TREE_NODE_OCTETS);
 }
 
 static void show_progress(struct verify *v, const struct ledger_scan *scan)

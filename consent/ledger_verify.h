@@ -27,7 +27,7 @@ struct verify_report {
     uint64_t cut, segments_cut;         /* records that retention has taken, and from how many */
     uint64_t
         inside; /* checkpoints that end among these: only the later ones can be held against them */
-    uint64_t hashes, hashed;  /* calls of SHA-256 and their octets */
+    uint64_t hashes, blocks;  /* calls of SHA-256 and the blocks that they hash */
     uint64_t findings;        /* 0: nothing is wrong */
     uint64_t checkpoints;     /* that agree with the records */
     struct checkpoint newest; /* of these; size 0: none */

@@ -484,8 +484,8 @@ uint32_t link_room(struct engine *e, struct carrier *c, struct carrier_link *lin
     return paced < room ? paced : room;
 }
 
-/* Messages in a row on one session, so that they share a write, and their answers a read: an eighth of its
- * window, so that sessions of small windows still take turns. */
+/* Messages in a row on one session, so that they share a write, and their answers a read: half of its window, so
+ * that sessions of small windows still take turns. */
 static uint32_t run_length(const struct carrier *c)
 {
     uint32_t run = c->pacing.window.value / RUN_SHARE;

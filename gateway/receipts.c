@@ -13,7 +13,7 @@
 #include "proto/base/check.h"
 #include "smpp/receipt.h"
 
-#define EARLY_MS   50 /* for a submit_sm_resp that comes just behind its receipt */
+#define EARLY_MS 50 /* for a submit_sm_resp that comes just behind its receipt */
 
 void receipts_init(struct engine *e)
 {

@@ -100,7 +100,8 @@ struct submit_server {
     uint64_t refusing_since_us; /* 0 while the engine takes submissions */
     uint64_t durable, next;     /* of the ledger, as of the last turn */
     uint64_t turn_us;           /* when the last turn was */
-    uint64_t turn_span_us;      /* how long it took, where it had work; else 0 */
+    uint64_t turn_span_us;      /* how long it took, while there is other work; else 0 */
+    uint64_t busy_until_us;     /* there is: records came a moment ago */
     unsigned watchers;
     bool draining;
     struct arena arena; /* one frame */

@@ -163,19 +163,21 @@ static void write_output(struct connection *connection)
 }
 
 /* True when the connection has something to do before any new event. */
-static bool turn_connection(struct connection *connection, struct instant now)
+/* True when it has frames to be served; *ret_behind is set when it watches and there is more to read. */
+static bool turn_connection(struct connection *connection, struct instant now, bool *ret_behind)
 {
     if (connection->state == CONNECTION_DEAD)
         return false;
     connection_release_answers(connection);
-    bool watching = connection->state == CONNECTION_OPEN && watch_advance(connection);
+    if (connection->state == CONNECTION_OPEN && watch_advance(connection))
+        *ret_behind = true;
     write_output(connection);
     submit_settle_reading(connection, now);
     bool serving = submit_has_work(connection);
     if (!serving && !connection->stalled && connection->held_count == 0 &&
         connection->watch == NULL)
         connection_rest(connection);
-    return watching || serving;
+    return serving;
 }
 
 static void free_dead(struct submit_server *server)
@@ -200,21 +202,25 @@ static void resume_stalled(struct submit_server *server, struct instant now)
 void submit_server_turn(struct submit_server *server, struct instant now, uint64_t durable,
                         uint64_t next)
 {
-    /* What a turn has done stands in the ledger. */
-    server->turn_span_us = next != server->next ? now.mono_us - server->turn_us : 0;
+    /* What a turn has done stands in the ledger; one that did nothing may wait for Redis or for the disk. */
+    if (next != server->next)
+        server->busy_until_us = now.mono_us + WATCH_BUSY_MS * US_PER_MS;
+    server->turn_span_us = now.mono_us < server->busy_until_us ? now.mono_us - server->turn_us : 0;
     server->turn_us = now.mono_us;
     server->durable = durable;
     server->next = next;
     resume_stalled(server, now);
-    bool again = false;
-    struct connection *connection, *behind;
-    for (connection = TAILQ_FIRST(&server->work); connection != NULL; connection = behind) {
-        behind = TAILQ_NEXT(connection, work);
-        again |= turn_connection(connection, now);
+    bool serving = false, behind = false;
+    struct connection *connection, *next_one;
+    for (connection = TAILQ_FIRST(&server->work); connection != NULL; connection = next_one) {
+        next_one = TAILQ_NEXT(connection, work);
+        serving |= turn_connection(connection, now, &behind);
     }
     free_dead(server);
-    if (again)
+    if (serving || (behind && server->turn_span_us == 0))
         event_active(server->sweep, 0, 0);
+    else if (behind) /* the next turn comes by itself: one for watchers alone costs who sends */
+        event_add(server->sweep, &(struct timeval){.tv_usec = WATCH_TURN_US});
 }
 
 /* Life ----------------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Watch: a cursor over the ledger for each watcher. Events are read from the segments, never beyond
  * what is durable, and only while the watcher's output has room: a slow reader falls behind on its
- * own, and costs nobody else anything. Who has fallen behind catches up in the loop's spare time: in a
- * turn that had other work all watchers together get a small share of it. Records are passed on as they
+ * own, and costs nobody else anything. Who has fallen behind catches up in the loop's spare time: while there is
+ * other work all watchers together get a small share of it. Records are passed on as they
  * are, without decoding. */
 #include "gateway/submit_connection.h"
 

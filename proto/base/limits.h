@@ -46,8 +46,10 @@
 #define CLIENT_CONSENT_CALLS_MAX 65536 /* consent calls under way, over all connections */
 #define SUBMIT_PATIENCE_MS       1000 /* the engine refuses: back-pressure so long, then a refusal */
 #define WATCH_CHUNK_OCTETS       (256u << 10) /* read from the ledger for one watcher in one turn */
-#define WATCH_BUSY_SHARE         20u /* while there is other work, watchers get 1/20 of the loop's time */
-#define WATCH_PROGRAMS_MAX       16u /* that one watcher can ask for by name */
+#define WATCH_BUSY_SHARE         25u /* while there is other work, watchers get 1/25 of the loop's time */
+#define WATCH_TURN_US            2000 /* and a turn at least so often */
+#define WATCH_BUSY_MS            10   /* since the last record: there may be more of it */
+#define WATCH_PROGRAMS_MAX       16u  /* that one watcher can ask for by name */
 
 /* Time */
 #define TTL_MS_MIN        1000u

@@ -289,6 +289,27 @@ static void parts_keep_their_order_and_their_session(void **state)
     world_release(&w);
 }
 
+/* Half a window in a row, so that they share a write; a session that has no place is passed over. */
+static void sessions_take_turns(void **state)
+{
+    static const uint16_t links[] = {0, 0, 1, 1, 0, 0, 1, 1};
+    (void)state;
+    world_init(&w);
+    w.carrier.sessions = 2;
+    w.carrier.window = 4;
+    world_start(&w);
+    w.silent = true;
+    Assent__V1__Message message = code();
+    for (int i = 0; i < 9; i++) {
+        assert_int_equal(submit(&message), OK);
+        world_settle(&w);
+    }
+    assert_int_equal(w.submit_count, 8);
+    for (size_t i = 0; i < w.submit_count; i++)
+        assert_int_equal(w.submits[i].link, links[i]);
+    world_release(&w);
+}
+
 static void the_other_parts_do_not_wait_for_a_session_that_is_gone(void **state)
 {
     (void)state;
@@ -459,6 +480,7 @@ int main(void)
         cmocka_unit_test(references_are_forgotten_oldest_first),
         cmocka_unit_test(references_last_as_long_as_their_window),
         cmocka_unit_test(parts_keep_their_order_and_their_session),
+        cmocka_unit_test(sessions_take_turns),
         cmocka_unit_test(the_other_parts_do_not_wait_for_a_session_that_is_gone),
         cmocka_unit_test(query_knows_the_last_ended_messages),
         cmocka_unit_test(early_receipts_are_parked_within_a_limit),

@@ -44,7 +44,8 @@ static uint64_t count(enum counter counter)
     return engine_metrics(w.engine)->counters[counter];
 }
 
-static void deliver_on(uint16_t link, const char *number, uint8_t esm_class, const char *text)
+/* The carrier writes it; it is not read yet. */
+static void write_on(uint16_t link, const char *number, uint8_t esm_class, const char *text)
 {
     struct sm_out out = {.source = {.ton = 1, .npi = 1},
                          .destination = {.ton = 1, .npi = 1, .digits = "12025550101"},
@@ -52,6 +53,11 @@ static void deliver_on(uint16_t link, const char *number, uint8_t esm_class, con
                          .short_message = span_from_string(text)};
     snprintf(out.source.digits, sizeof out.source.digits, "%s", number);
     assert_int_equal(session_submit(w.peers[link], &out, 1, w.now.mono_us), ERR_OK);
+}
+
+static void deliver_on(uint16_t link, const char *number, uint8_t esm_class, const char *text)
+{
+    write_on(link, number, esm_class, text);
     world_settle(&w);
 }
 
@@ -178,11 +184,16 @@ static void test_number_is_not_compared_while_an_id_is_alone(void **state)
 
 /* When and where --------------------------------------------------------------------------------- */
 
-static void respond(const struct world_submit *submit_seen, const char *carrier_id)
+static void write_response(const struct world_submit *submit_seen, const char *carrier_id)
 {
     struct pdu_header header = {.command_id = SMPP_SUBMIT_SM,
                                 .sequence_number = submit_seen->sequence_number};
     session_respond(w.peers[submit_seen->link], &header, ESME_ROK, span_from_string(carrier_id));
+}
+
+static void respond(const struct world_submit *submit_seen, const char *carrier_id)
+{
+    write_response(submit_seen, carrier_id);
     world_settle(&w);
 }
 
@@ -238,6 +249,7 @@ static void test_receipt_on_another_session_than_the_submit(void **state)
     (void)state;
     world_init(&w);
     w.carrier.sessions = 2;
+    w.carrier.window = 2; /* one each, by turns */
     world_start(&w);
     for (int i = 0; i < 2; i++) {
         uint64_t id = sent(NUMBER, "5");
@@ -246,6 +258,26 @@ static void test_receipt_on_another_session_than_the_submit(void **state)
         assert_int_equal(outcome_of(id), DELIVERED);
     }
     assert_int_not_equal(w.submits[0].link, w.submits[1].link);
+    world_release(&w);
+}
+
+/* Sessions are read one after the other: what one of them has behind it is known when receipts are looked at. */
+static void test_receipt_read_before_submit_sm_resp_of_another_session(void **state)
+{
+    (void)state;
+    world_init(&w);
+    w.carrier.sessions = 2;
+    w.carrier.window = 2; /* one each, by turns */
+    world_start(&w);
+    w.silent = true;
+    uint64_t first = submit(NUMBER, "code 123456"), second = submit(OTHER, "code 654321");
+    size_t late = w.submits[0].link == 1 ? 0 : 1; /* its session is read last */
+    assert_int_equal(w.submits[late].link, 1);
+    write_on(0, late == 0 ? NUMBER : OTHER, ESM_TYPE_RECEIPT, "id:7 stat:DELIVRD");
+    write_response(&w.submits[late], "7");
+    world_settle(&w);
+    assert_int_equal(outcome_of(late == 0 ? first : second), DELIVERED);
+    assert_int_equal(count(COUNT_RECEIPTS_PARKED), 0);
     world_release(&w);
 }
 
@@ -810,6 +842,7 @@ int main(void)
         cmocka_unit_test(test_receipts_before_both_answers_that_give_the_same_id),
         cmocka_unit_test(test_receipt_long_before_submit_sm_resp_is_answered_and_joined),
         cmocka_unit_test(test_receipt_on_another_session_than_the_submit),
+        cmocka_unit_test(test_receipt_read_before_submit_sm_resp_of_another_session),
         cmocka_unit_test(test_receipt_twice_late_contradictory_intermediate),
         cmocka_unit_test(test_repeated_receipt_does_not_resolve_another_message_in_doubt),
         cmocka_unit_test(test_late_receipt_does_not_resolve_another_message_in_doubt),

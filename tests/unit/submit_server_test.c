@@ -1058,9 +1058,16 @@ static size_t count_events(struct peer *peer)
     return events;
 }
 
-/* What `watchers` get in a turn of `span_us`, in which there was other work or not: each the same. */
-static size_t events_of_a_turn(unsigned watchers, uint64_t span_us, bool busy)
+static void turn_at(uint64_t at_us, uint64_t durable)
 {
+    submit_server_turn(world.server, (struct instant){.mono_us = at_us, .wall_ms = clock_wall_ms()},
+                       durable, fake.next);
+}
+
+/* What `watchers` get in a turn of `span_us` that ends `since_us` after the last record came: each the same. */
+static size_t events_of_a_turn(unsigned watchers, uint64_t span_us, uint64_t since_us)
+{
+    static uint64_t begin_us;
     struct peer at[2];
     fake.durable = 0;
     for (unsigned i = 0; i < watchers; i++) {
@@ -1069,12 +1076,13 @@ static size_t events_of_a_turn(unsigned watchers, uint64_t span_us, bool busy)
     }
     for (int i = 0; i < 5; i++)
         turn();
-    looked_us = 1000000;
-    struct instant now = {.mono_us = looked_us, .wall_ms = clock_wall_ms()};
-    submit_server_turn(world.server, now, 0, fake.next);
-    now.mono_us += span_us;
-    fake.next += busy;
-    submit_server_turn(world.server, now, 100000, fake.next);
+    looked_us = begin_us += US_PER_S;
+    fake.next += since_us > 0;
+    turn_at(begin_us, 0);
+    uint64_t end_us = begin_us + (since_us > span_us ? since_us : span_us);
+    turn_at(end_us - span_us, 0);
+    fake.next += since_us == 0;
+    turn_at(end_us, 100000);
     looked_us = 0;
     size_t events = count_events(&at[0]);
     for (unsigned i = 1; i < watchers; i++)
@@ -1086,19 +1094,21 @@ static size_t events_of_a_turn(unsigned watchers, uint64_t span_us, bool busy)
 }
 
 /* WATCH_BUSY_SHARE: beside other work watchers get so much of the time; the clock is looked at before every
- * 16th record. */
+ * 16th record. WATCH_BUSY_MS: there is other work so long after a record. */
 static void test_watchers_get_a_share_of_a_busy_turn(void **state)
 {
+    const uint64_t busy_us = WATCH_BUSY_MS * US_PER_MS;
     (void)state;
     fake_events((uint32_t[FAKE_RECORDS]){10}, FAKE_RECORDS);
     for (size_t i = 1; i < FAKE_RECORDS; i++) {
         memcpy(fake.events[i], fake.events[0], fake.event_lengths[0]);
         fake.event_lengths[i] = fake.event_lengths[0];
     }
-    assert_int_equal(events_of_a_turn(1, 6 * WATCH_BUSY_SHARE, true), 6 * 16 - 1);
-    assert_int_equal(events_of_a_turn(1, 6 * WATCH_BUSY_SHARE - 1, true), 5 * 16 - 1);
-    assert_int_equal(events_of_a_turn(2, 6 * WATCH_BUSY_SHARE, true), 3 * 16 - 1);
-    assert_in_range(events_of_a_turn(1, 6 * WATCH_BUSY_SHARE, false), 6 * 16, SIZE_MAX);
+    assert_int_equal(events_of_a_turn(1, 6 * WATCH_BUSY_SHARE, 0), 6 * 16 - 1);
+    assert_int_equal(events_of_a_turn(1, 6 * WATCH_BUSY_SHARE - 1, 0), 5 * 16 - 1);
+    assert_int_equal(events_of_a_turn(2, 6 * WATCH_BUSY_SHARE, 0), 3 * 16 - 1);
+    assert_int_equal(events_of_a_turn(1, 6 * WATCH_BUSY_SHARE, busy_us - 1), 6 * 16 - 1);
+    assert_in_range(events_of_a_turn(1, 6 * WATCH_BUSY_SHARE, busy_us), 6 * 16, SIZE_MAX);
 }
 
 /* WATCH_CHUNK_OCTETS: what one turn reads for a watcher, counted in records of a known size. */
