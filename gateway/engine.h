@@ -324,6 +324,7 @@ enum plant {
     PLANT_NEWS_BELIEVED,        /* P4: it is believed when it says that an opt-out is news */
     PLANT_DOUBT_WAITS, /* P3: an opt-out that may mean less stops nothing until it is answered */
     PLANT_QUIET_NOT_ASKED_AGAIN, /* P1: quiet hours are asked for at acceptance and never again */
+    PLANT_QUIET_ONE_ZONE,        /* P1: of the zones that a number may be in one is asked */
     PLANT_LATE_YES,              /* P1: a yes counts although the question's time is over */
     PLANT_ASKED_TWICE,           /* P4: another question inside the first one's time */
     PLANT_START_WINS,            /* P3: a START lifts what came after it at another gateway */

@@ -61,6 +61,7 @@ static const struct {
     [PLANT_DOUBT_WAITS] = {"doubt_waits", "P3", false},
     [PLANT_NEWS_BELIEVED] = {"news_believed", "P4", true},
     [PLANT_QUIET_NOT_ASKED_AGAIN] = {"quiet_not_asked_again", "P1", false},
+    [PLANT_QUIET_ONE_ZONE] = {"quiet_one_zone", "P1", false},
     [PLANT_LATE_YES] = {"late_yes", "P1", false},
     [PLANT_NOTICES_IGNORED] = {"notices_ignored", "P2", true},
     [PLANT_ASKED_TWICE] = {"asked_twice", "P4", false},

@@ -55,6 +55,11 @@ const struct sim_zone sim_zones[SIM_ZONES] = {{"", 0},
                                               {"America/Sao_Paulo", -180},
                                               {"America/New_York", -300}};
 
+static bool is_spanish(uint64_t number)
+{
+    return number / 1000000000 == 34;
+}
+
 bool people_keep_hours(const struct world *w, const struct text *t)
 {
     const struct program_config *p = &w->config.programs[t->program];
@@ -75,13 +80,23 @@ bool people_have_link(const struct world *w, uint32_t text)
     return w->plan.content_at_us != 0 && text % 4 == 1;
 }
 
-/* Numbers of +44 by the fallback, from 0:03 to midnight; those of Washington from 8 to 21 by US law. */
+/* By US law from 8 to 21, by the fallback from 0:03 to midnight. */
+static bool is_night(bool american, int ahead, uint64_t wall_ms)
+{
+    uint64_t minute = (wall_ms / 60000 + 1440 + (uint64_t)(int64_t)ahead) % 1440;
+    return american ? minute < 8 * 60 || minute >= 21 * 60 : minute < 3;
+}
+
+/* A number of Spain may be in Madrid or on the Canary Islands, an hour behind: it must be day in both. */
 bool people_are_asleep(const struct world *w, const struct text *t, uint64_t wall_ms)
 {
-    bool british = w->people.numbers[t->number] / 10000000000ull == 44;
-    int ahead = t->zone != 0 ? sim_zones[t->zone].minutes : british ? 0 : -300;
-    uint64_t minute = (wall_ms / 60000 + 1440 + (uint64_t)(int64_t)ahead) % 1440;
-    return british ? minute < 3 : minute < 8 * 60 || minute >= 21 * 60;
+    uint64_t number = w->people.numbers[t->number];
+    bool american = number / 10000000000ull == 1;
+    if (t->zone != 0)
+        return is_night(american, sim_zones[t->zone].minutes, wall_ms);
+    if (american)
+        return is_night(true, -300, wall_ms);
+    return is_night(false, 0, wall_ms) || (is_spanish(number) && is_night(false, 60, wall_ms));
 }
 
 static void draw_text(struct world *w, struct text *t)
@@ -119,12 +134,18 @@ static void draw_bulk(struct world *w, struct text *t, uint32_t index)
                            code ? ASSENT__V1__CLASS__OTP : ASSENT__V1__CLASS__MARKETING};
 }
 
+static uint64_t number_at(const struct plan *plan, uint32_t i)
+{
+    if (plan->quiet_at_us != 0 && i % 4 == 2)
+        return 34600000100ull + i;
+    return i % 2 == 1 && plan->carriers > 1 ? 447700900100ull + i : 12025550110ull + i;
+}
+
 void people_init(struct world *w)
 {
     struct people *p = &w->people;
     for (uint32_t i = 0; i < w->plan.numbers; i++)
-        p->numbers[i] =
-            i % 2 == 1 && w->plan.carriers > 1 ? 447700900100ull + i : 12025550110ull + i;
+        p->numbers[i] = number_at(&w->plan, i);
     p->text_count = w->plan.messages;
     p->texts = check_calloc(p->text_count, sizeof *p->texts);
     for (uint32_t i = 0; i < p->text_count; i++) {

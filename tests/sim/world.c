@@ -658,21 +658,22 @@ static void grant(struct sender_config *sender, const char *country, unsigned cl
     r->last_day = last_day;
 }
 
-/* Every sender for everything in both countries; one for marketing alone when the night begins. */
+/* Every sender for everything in all countries; one for marketing alone when the night begins. */
 static void fill_registry(struct config *c)
 {
+    static const char *const countries[] = {"US", "GB", "ES"};
     int32_t last_day = (int32_t)(SIM_MIDNIGHT_MS / 86400000) - 1;
     c->senders = check_calloc(SIM_PROGRAMS, sizeof *c->senders);
     c->sender_count = SIM_PROGRAMS;
     for (unsigned i = 0; i < SIM_PROGRAMS; i++) {
         struct sender_config *sender = &c->senders[i];
         snprintf(sender->number, sizeof sender->number, "%s", sketches[i].sender);
-        sender->registrations = check_calloc(4, sizeof *sender->registrations);
+        sender->registrations = check_calloc(2 * (sizeof countries / sizeof countries[0]),
+                                             sizeof *sender->registrations);
         bool ends = strcmp(sender->number, SIM_EXPIRING_SENDER) == 0;
-        for (unsigned country = 0; country < 2; country++) {
-            const char *name = country == 0 ? "US" : "GB";
-            grant(sender, name, BIT(MARKETING), 0);
-            grant(sender, name, BIT(TRANSACTIONAL) | BIT(OTP), ends ? last_day : 0);
+        for (unsigned country = 0; country < (sizeof countries / sizeof countries[0]); country++) {
+            grant(sender, countries[country], BIT(MARKETING), 0);
+            grant(sender, countries[country], BIT(TRANSACTIONAL) | BIT(OTP), ends ? last_day : 0);
         }
     }
 }
