@@ -57,6 +57,8 @@ const struct metric_row counter_rows[COUNT_COUNT] = {
     [COUNT_ERASURES] = {"assent_erasures_total", "Erasures of a person that were begun."},
     [COUNT_RECORDS_ERASED] = {"assent_records_erased_total",
                               "Records whose personal part was destroyed."},
+    [COUNT_RECORDS_CUT] = {"assent_records_cut_total",
+                           "Records that retention by age recorded as to be reduced to hashes."},
     [COUNT_REPUTATION_ALARMS] = {"assent_reputation_alarms_total",
                                  "Shares of a sender's texts at a carrier that went too high."},
     [COUNT_REPUTATION_PAUSES] = {"assent_reputation_pauses_total",

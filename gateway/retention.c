@@ -26,5 +26,6 @@ uint64_t engine_record_cut(struct engine *e, const struct cut_record *cut, struc
     Assent__V1__Event event = EVENT_INIT(e);
     event.body_case = ASSENT__V1__EVENT__BODY_RECORDS_CUT;
     event.records_cut = &body;
+    e->metrics.counters[COUNT_RECORDS_CUT] += cut->records;
     return record_event(e, &event, NULL);
 }

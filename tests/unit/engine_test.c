@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "consent/cut_record.h"
+
 #define MARKETING      ASSENT__V1__CLASS__MARKETING
 #define OTP            ASSENT__V1__CLASS__OTP
 #define OK             ASSENT__V1__CODE__CODE_OK
@@ -310,6 +312,20 @@ static void sessions_take_turns(void **state)
     world_release(&w);
 }
 
+static void what_retention_takes_is_recorded_and_counted(void **state)
+{
+    struct cut_record cut = {.first = 1, .last = 65536, .records = 60000, .age_ms = 1000};
+    (void)state;
+    world_init(&w);
+    world_start(&w);
+    uint64_t sequence = w.next;
+    assert_int_equal(engine_record_cut(w.engine, &cut, w.now), sequence);
+    cut.records = 7;
+    assert_int_equal(engine_record_cut(w.engine, &cut, w.now), sequence + 1);
+    assert_int_equal(engine_metrics(w.engine)->counters[COUNT_RECORDS_CUT], 60007);
+    world_release(&w);
+}
+
 static void the_other_parts_do_not_wait_for_a_session_that_is_gone(void **state)
 {
     (void)state;
@@ -481,6 +497,7 @@ int main(void)
         cmocka_unit_test(references_last_as_long_as_their_window),
         cmocka_unit_test(parts_keep_their_order_and_their_session),
         cmocka_unit_test(sessions_take_turns),
+        cmocka_unit_test(what_retention_takes_is_recorded_and_counted),
         cmocka_unit_test(the_other_parts_do_not_wait_for_a_session_that_is_gone),
         cmocka_unit_test(query_knows_the_last_ended_messages),
         cmocka_unit_test(early_receipts_are_parked_within_a_limit),
