@@ -7,6 +7,7 @@
 
 #include "proto/base/check.h"
 #include "proto/base/digest.h"
+#include "proto/base/words.h"
 
 size_t erased_format(const struct erased_fact *fact, char out[ERASED_TEXT_MAX])
 {
@@ -18,40 +19,22 @@ size_t erased_format(const struct erased_fact *fact, char out[ERASED_TEXT_MAX])
     return (size_t)n;
 }
 
-/* Takes the word up to the next space off the text. */
-static struct span take_word(struct span *text)
-{
-    const uint8_t *space = text->length > 0 ? memchr(text->data, ' ', text->length) : NULL;
-    size_t length = space != NULL ? (size_t)(space - text->data) : text->length;
-    struct span word = span_of(text->data, length);
-    size_t taken = space != NULL ? length + 1 : length;
-    *text = span_of(text->data + taken, text->length - taken);
-    return word;
-}
-
-/* Decimal up to `most`, without leading zeros. */
 static bool take_number(struct span *text, uint64_t most, uint64_t *ret_value)
 {
-    struct span word = take_word(text);
-    uint64_t value = 0;
-    for (size_t i = 0; i < word.length; i++) {
-        unsigned digit = word.data[i] - (unsigned)'0';
-        if (digit > 9 || (i > 0 && value == 0) || __builtin_mul_overflow(value, 10u, &value) ||
-            __builtin_add_overflow(value, digit, &value))
-            return false;
-    }
-    *ret_value = value;
-    return word.length > 0 && value <= most;
+    return take_decimal(text, most, ret_value) && take_space(text);
 }
 
 static bool take_person(struct span *text, struct person_mark *ret_person)
 {
-    struct span word = take_word(text);
     uint8_t octets[PERSON_KEY_SIZE];
     char again[PERSON_HEX_SIZE];
-    return hex_decode(word, octets, sizeof octets) &&
-           person_mark_read(octets, sizeof octets, ret_person) &&
-           span_equal(word, span_from_string(person_mark_hex(ret_person, again)));
+    struct span word = span_of(text->data, PERSON_HEX_SIZE - 1);
+    if (text->length < word.length || !hex_decode(word, octets, sizeof octets) ||
+        !person_mark_read(octets, sizeof octets, ret_person) ||
+        !span_equal(word, span_from_string(person_mark_hex(ret_person, again))))
+        return false;
+    *text = span_of(text->data + word.length, text->length - word.length);
+    return take_space(text);
 }
 
 static bool take_request(struct span text, char out[ERASURE_REQUEST_MAX + 1])

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/base/clock.h"
+#include "proto/base/words.h"
 
 /* ---- values in Redis ---- */
 
@@ -16,19 +17,6 @@ size_t node_format(const struct node_fact *fact, char out[NODE_VALUE_MAX])
 {
     return (size_t)snprintf(out, NODE_VALUE_MAX, "%" PRIu64 " %016" PRIx64 " %c", fact->beat,
                             fact->confirmed, state_letters[fact->state]);
-}
-
-static bool take_decimal(struct span *text, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    size_t at = 0;
-    for (; at < text->length && text->data[at] >= '0' && text->data[at] <= '9'; at++)
-        if (__builtin_mul_overflow(value, 10u, &value) ||
-            __builtin_add_overflow(value, text->data[at] - (unsigned)'0', &value))
-            return false;
-    *text = span_of(text->data + at, text->length - at);
-    *ret_value = value;
-    return at > 0;
 }
 
 static bool take_hex(struct span *text, uint64_t *ret_value)
@@ -48,19 +36,11 @@ static bool take_hex(struct span *text, uint64_t *ret_value)
     return true;
 }
 
-static bool take_space(struct span *text)
-{
-    if (text->length == 0 || text->data[0] != ' ')
-        return false;
-    *text = span_of(text->data + 1, text->length - 1);
-    return true;
-}
-
 bool node_parse(struct span value, struct node_fact *fact)
 {
     uint64_t beat, confirmed;
-    if (!take_decimal(&value, &beat) || !take_space(&value) || !take_hex(&value, &confirmed) ||
-        !take_space(&value) || value.length != 1 || beat == 0)
+    if (!take_decimal(&value, UINT64_MAX, &beat) || !take_space(&value) ||
+        !take_hex(&value, &confirmed) || !take_space(&value) || value.length != 1 || beat == 0)
         return false;
     for (int state = 0; state < NODE_STATES; state++) {
         if (value.data[0] != (uint8_t)state_letters[state])
@@ -76,7 +56,7 @@ bool node_parse(struct span value, struct node_fact *fact)
 bool position_parse(struct span value, const char *mark, uint64_t *ret_sequence)
 {
     uint64_t sequence;
-    if (!take_decimal(&value, &sequence) || (value.length > 0 && !take_space(&value)))
+    if (!take_decimal(&value, UINT64_MAX, &sequence) || (value.length > 0 && !take_space(&value)))
         return false;
     *ret_sequence = span_equal(value, span_from_string(mark)) ? sequence : 0;
     return true;

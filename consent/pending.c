@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "proto/base/words.h"
+
 static bool hex_digit(uint8_t c, uint8_t *ret_value)
 {
     if (c >= '0' && c <= '9')
@@ -14,20 +16,9 @@ static bool hex_digit(uint8_t c, uint8_t *ret_value)
     return true;
 }
 
-/* A number and the space behind it. */
 static bool take_number(struct span *text, uint64_t *ret_number)
 {
-    size_t at = 0;
-    uint64_t number = 0;
-    for (; at < text->length && text->data[at] >= '0' && text->data[at] <= '9'; at++)
-        if (__builtin_mul_overflow(number, 10u, &number) ||
-            __builtin_add_overflow(number, text->data[at] - (unsigned)'0', &number))
-            return false;
-    if (at == 0 || at == text->length || text->data[at] != ' ')
-        return false;
-    *text = span_of(text->data + at + 1, text->length - at - 1);
-    *ret_number = number;
-    return true;
+    return take_decimal(text, UINT64_MAX, ret_number) && take_space(text);
 }
 
 static bool take_digest(struct span *text, uint8_t digest[32])

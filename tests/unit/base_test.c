@@ -12,6 +12,7 @@
 #include "proto/base/hash.h"
 #include "proto/base/rng.h"
 #include "proto/base/table.h"
+#include "proto/base/words.h"
 #include "proto/number.h"
 
 static void table_behaves_like_a_map(void **state)
@@ -155,6 +156,33 @@ static void numbers_are_e164_and_nothing_else(void **state)
     assert_string_equal(number_format(999999999999999ull, text), "999999999999999");
 }
 
+static void words_are_taken_from_the_front(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"",   " 1", "x",  "-1",
+                                       "+1", "01", "00", "18446744073709551616"};
+    uint64_t value = 7;
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        struct span text = span_from_string(none[i]);
+        assert_false(take_decimal(&text, UINT64_MAX, &value));
+        assert_true(span_equal(text, span_from_string(none[i])));
+    }
+    assert_int_equal(value, 7);
+    struct span text = span_from_string("18446744073709551615 0x");
+    assert_true(take_decimal(&text, UINT64_MAX, &value));
+    assert_true(value == UINT64_MAX);
+    assert_false(take_decimal(&text, UINT64_MAX, &value));
+    assert_true(take_space(&text));
+    assert_false(take_space(&text));
+    assert_true(take_decimal(&text, 0, &value));
+    assert_int_equal(value, 0);
+    assert_true(span_equal(text, span_from_string("x")));
+    text = span_from_string("100");
+    assert_false(take_decimal(&text, 99, &value));
+    assert_true(take_decimal(&text, 100, &value));
+    assert_false(take_space(&text));
+}
+
 static void digests_and_hex(void **state)
 {
     (void)state;
@@ -225,6 +253,7 @@ int main(void)
         cmocka_unit_test(siphash_has_its_published_value),
         cmocka_unit_test(arena_refuses_above_its_limit),
         cmocka_unit_test(numbers_are_e164_and_nothing_else),
+        cmocka_unit_test(words_are_taken_from_the_front),
         cmocka_unit_test(digests_and_hex),
         cmocka_unit_test(what_is_consumed_is_wiped),
         cmocka_unit_test(a_buffer_that_moves_leaves_nothing_behind),
