@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "consent/nodes.h"
 #include "consent/store_command.h"
 #include "proto/base/check.h"
 #include "proto/base/rng.h"
@@ -360,21 +361,38 @@ bool sets_clear(struct sets *sets, uint64_t now_wall_ms)
     return clear_pending(sets) && settle(sets);
 }
 
-bool sets_nodes(struct sets *sets, void (*each)(void *context, const char *node), void *context)
+static bool is_gone(struct sets *sets, const char *node, bool *ret_gone)
 {
     char text[LINE_SIZE];
+    struct node_fact fact;
+    if (!ask(sets, (const char *const[]){"HGET", "assent:nodes", node, NULL}, text))
+        return false;
+    *ret_gone = node_parse(span_from_string(text), &fact) && fact.state == NODE_GONE;
+    return true;
+}
+
+bool sets_nodes(struct sets *sets, void (*each)(void *context, const char *node, bool gone),
+                void *context)
+{
+    char names[NODES_LOOK_MAX][LINE_SIZE];
     long count, none;
     if (!settle(sets) ||
         !gather_words(sets, (const char *const[]){"HKEYS", "assent:applied", NULL}) ||
         !send_all(sets))
         return false;
     sets->unanswered = 0;
-    if (!read_answer(sets, text, &count))
+    if (!read_answer(sets, names[0], &count))
         return false;
-    for (long i = 0; i < count; i++) {
-        if (!read_answer(sets, text, &none))
+    if (count > NODES_LOOK_MAX)
+        return fail(sets, "more gateways have written into Redis than can be", "");
+    for (long i = 0; i < count; i++)
+        if (!read_answer(sets, names[i], &none))
             return false;
-        each(context, text);
+    for (long i = 0; i < count; i++) {
+        bool gone;
+        if (!is_gone(sets, names[i], &gone))
+            return false;
+        each(context, names[i], gone);
     }
     return true;
 }

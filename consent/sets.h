@@ -24,9 +24,9 @@ void sets_free(struct sets *sets);
 
 /* All give false when the connection failed or Redis refused: sets_why(). */
 MUST_CHECK bool sets_hold(struct sets *sets);
-/* The gateways that have written there. */
-MUST_CHECK bool sets_nodes(struct sets *sets, void (*each)(void *context, const char *node),
-                           void *context);
+/* The gateways that have written there; `gone`: an operator has said that it will never come back. */
+MUST_CHECK bool sets_nodes(struct sets *sets,
+                           void (*each)(void *context, const char *node, bool gone), void *context);
 /* Members, days, times of opt-outs and open questions of everybody. */
 MUST_CHECK bool sets_clear(struct sets *sets, uint64_t now_wall_ms);
 MUST_CHECK bool sets_write(struct sets *sets, const struct consent_write *write);

@@ -125,12 +125,15 @@ static int complain_of_sets(const struct sources *s)
 
 struct missing {
     const struct sources *sources;
+    bool but_gone; /* not those that will never come back */
     char names[256];
 };
 
-static void look_for(void *context, const char *node)
+static void look_for(void *context, const char *node, bool gone)
 {
     struct missing *missing = context;
+    if (gone && missing->but_gone)
+        return;
     for (unsigned i = 0; i < missing->sources->count; i++)
         if (strcmp(ledgers_node(missing->sources->ledgers, i), node) == 0)
             return;
@@ -141,9 +144,9 @@ static void look_for(void *context, const char *node)
 
 /* Names of the gateways that have written into Redis and whose ledger was not given; false after a
  * complaint. */
-static bool find_missing(const struct sources *s, struct missing *ret_missing)
+static bool find_missing(const struct sources *s, bool but_gone, struct missing *ret_missing)
 {
-    *ret_missing = (struct missing){.sources = s};
+    *ret_missing = (struct missing){.sources = s, .but_gone = but_gone};
     if (sets_nodes(s->sets, look_for, ret_missing))
         return true;
     complain_of_sets(s);
@@ -164,7 +167,7 @@ static bool read_names(struct sources *s)
         complain("%s", ledgers_why(s->ledgers));
         return false;
     }
-    if (!find_missing(s, &missing))
+    if (!find_missing(s, true, &missing))
         return false;
     if (missing.names[0] != '\0') {
         complain("%s has written into this Redis too: give its data directory behind the command, "
@@ -575,7 +578,7 @@ static int check(struct comparison *c)
     for (enum side_family family = 0; family < SIDE_FAMILIES; family++)
         for (unsigned of = 0; of < 2; of++)
             collect_sides(c, family, of);
-    if (!look_again(c) || !find_missing(&c->sources, &missing))
+    if (!look_again(c) || !find_missing(&c->sources, false, &missing))
         return EXIT_REFUSED;
     if (missing.names[0] != '\0')
         complain("%s has written into this Redis too, and its ledger was not given: what it wrote "

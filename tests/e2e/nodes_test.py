@@ -98,6 +98,21 @@ def who_ended_well_is_not_waited_for(world, second, redis):
     say("one that ended in good order, and whose writes are all there, is not")
 
 
+def a_rebuild_does_without_who_is_forgotten(world, second, redis):
+    """Which has written into Redis, and whose data_dir may be lost with it."""
+    second.start()
+    harness.wait_for("the second is back", lambda: gate(world, 1))
+    second.process.kill()
+    asked = world.cli("consent", "rebuild", check=False)
+    assert asked.returncode != 0 and "second has written into this Redis too" in asked.stderr, asked.stderr
+    harness.wait_for("it is still for long enough to be forgotten",
+                     lambda: world.cli("consent", "forget-node", "second", check=False).returncode == 0)
+    harness.wait_for("Redis says so", lambda: redis.say("HGET", "assent:nodes", "second").endswith(" g"))
+    world.gateway.stop()
+    rebuilt = world.cli("consent", "rebuild")
+    say(f"who is forgotten is not asked for by a rebuild: {rebuilt.stdout.splitlines()[-1]}")
+
+
 def main():
     with harness.World(start=False, carrier_options=["--subscribers", "none"]) as world:
         redis = redis_ways.Redis(world, "redis0")
@@ -112,6 +127,7 @@ def main():
         both_are_waited_for(world, second, redis, leaver)
         who_is_gone_is_forgotten(world, second, redis)
         who_ended_well_is_not_waited_for(world, second, redis)
+        a_rebuild_does_without_who_is_forgotten(world, second, redis)
 
 
 main()
