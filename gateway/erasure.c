@@ -128,12 +128,12 @@ static void move_to_done(struct engine *e, struct erasure *x, uint64_t wall_ms)
         drop_done(e, TAILQ_FIRST(&e->erasures->done));
 }
 
-static struct erasure *find_open(const struct engine *e, const struct person_mark *person,
-                                 bool joined)
+/* One that this gateway was asked for. */
+static struct erasure *find_asked(const struct engine *e, const struct person_mark *person)
 {
     struct erasure *x;
     TAILQ_FOREACH (x, &e->erasures->open, link)
-        if (x->joined == joined && person_mark_equal(&x->person, person))
+        if (!x->joined && person_mark_equal(&x->person, person))
             return x;
     return NULL;
 }
@@ -275,8 +275,7 @@ static const char *why_not(const struct engine *e, uint16_t client,
         return "64 erasures are under way: ask again when `assent status` shows fewer";
     struct person_mark person = person_mark(*ret_number);
     *ret_code = ASSENT__V1__CODE__CODE_FAILED_PRECONDITION;
-    return find_open(e, &person, false) == NULL ? NULL
-                                                : "this erasure is under way: see `assent status`";
+    return find_asked(e, &person) == NULL ? NULL : "this erasure is under way: see `assent status`";
 }
 
 /* Does a hold stand, and the fingerprint of an opt-out? */
@@ -336,7 +335,7 @@ void erasure_looked_up(struct engine *e, struct inquiry *q, bool ok,
                        const struct consent_state *state)
 {
     struct person_mark person = person_mark(q->number);
-    struct erasure *x = find_open(e, &person, false);
+    struct erasure *x = find_asked(e, &person);
     bool held = ok && state->opted_out[0], kept = ok && state->opted_out[1];
     inquiry_free(e, q);
     if (x != NULL && x->phase == ERASURE_ASKED) {
@@ -706,14 +705,25 @@ static void take_place(struct erasure *x, const struct erased_fact *fact)
     x->kept_known = true;
 }
 
+/* One that is under way, of this or of later. */
+static struct erasure *find_joined(const struct engine *e, const struct erased_fact *fact)
+{
+    struct erasure *x;
+    TAILQ_FOREACH (x, &e->erasures->open, link)
+        if (x->joined && x->wall_ms >= fact->wall_ms &&
+            person_mark_equal(&x->person, &fact->person))
+            return x;
+    return NULL;
+}
+
+/* It is known when it is recorded: a snapshot that has the one without the other would forget it. */
 void erasure_join(struct engine *e, const struct erased_fact *fact)
 {
-    struct erasure *x = find_open(e, &fact->person, true);
+    struct erasure *x = find_joined(e, fact);
     if (x != NULL && x->wall_ms == fact->wall_ms && !x->kept_known)
         take_place(x, fact);
-    if (fact->wall_ms <= erased_people_when(e, &fact->person))
+    if (x != NULL || fact->wall_ms <= erased_people_when(e, &fact->person))
         return;
-    erased_people_note(e, &fact->person, fact->wall_ms);
     x = add(e, &fact->person, number_of(e, &fact->person), fact->request);
     x->joined = true;
     x->consent_until = e->erased.in_redis + (e->erased.in_redis < UINT64_MAX);

@@ -49,7 +49,7 @@ static const struct {
     [PLANT_TOKEN_NOT_RETURNED] = {"token_not_returned", "P7 P5",
                                   false}, /* in the end nothing moves */
     [PLANT_NO_PRIORITY] = {"no_priority", "P8", false},
-    [PLANT_FAILOVER_IN_FLIGHT] = {"failover_in_flight", "P6 P4", false},
+    [PLANT_FAILOVER_IN_FLIGHT] = {"failover_in_flight", "P6 P5 P4", false},
     [PLANT_FAILOVER_PART] = {"failover_part", "P6", false},
     [PLANT_NO_FAILOVER] = {"no_failover", "P8", false},
     [PLANT_CARRIER_OPT_OUT_LOST] = {"carrier_opt_out_lost", "P3", false},
@@ -68,7 +68,7 @@ static const struct {
     [PLANT_REGISTRATION_NOT_ASKED_AGAIN] = {"registration_not_asked_again", "P1", false},
     [PLANT_CONTENT_NOT_ASKED_AGAIN] = {"content_not_asked_again", "P1", false},
     [PLANT_START_WINS] = {"start_wins", "P1 P2 P3", true},
-    [PLANT_MARK_NOT_READ] = {"mark_not_read", "P3", false},
+    [PLANT_MARK_NOT_READ] = {"mark_not_read", "P3 P1", false},
     [PLANT_COMPLAINT_WAITS] = {"complaint_waits", "P2", false},
     [PLANT_KEY_DESTROYED_EARLY] = {"key_destroyed_early", "P5", false},
     [PLANT_TEXT_IN_CLEAR] = {"text_in_clear", "texts", false},

@@ -235,6 +235,55 @@ static void who_was_erased_elsewhere(void **state)
     world_release(&w);
 }
 
+static bool look_for_people(void *context, struct span public_part, struct span personal_part)
+{
+    Assent__V1__Event *event =
+        assent__v1__event__unpack(NULL, public_part.length, public_part.data);
+    bool *seen = context;
+    (void)personal_part;
+    *seen = *seen || (event->body_case == ASSENT__V1__EVENT__BODY_SEEN_ERASED &&
+                      event->seen_erased->n_people > 0);
+    assent__v1__event__free_unpacked(event, NULL);
+    return true;
+}
+
+static bool snapshot_knows_people(void)
+{
+    bool seen = false;
+    assert_true(engine_snapshot(w.engine, w.now, look_for_people, &seen));
+    return seen;
+}
+
+/* It waits for what is on the wire: a snapshot from before its record must not say that it is known. */
+static void who_is_joined_is_known_when_it_is_recorded(void **state)
+{
+    (void)state;
+    uint64_t at = 0;
+    begin();
+    w.silent = true;
+    Assent__V1__Message message =
+        world_message("login", ASSENT__V1__CLASS__OTP, "12025550147", "code 123456");
+    assert_int_equal(world_submit(&w, 0, &message).code, ASSENT__V1__CODE__CODE_OK);
+    world_settle(&w);
+    assert_int_equal(w.submit_count, 1);
+    w.erased[0] = (struct erased_fact){.person = person_mark(PERSON),
+                                       .wall_ms = w.now.wall_ms,
+                                       .place = 3,
+                                       .places = 16,
+                                       .request = "r2"};
+    w.erased_count = 1;
+    world_pass(&w, 2 * ERASED_EVERY_MS);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, &at), 0);
+    assert_false(snapshot_knows_people());
+    struct pdu_header header = {.command_id = SMPP_SUBMIT_SM,
+                                .sequence_number = w.submits[0].sequence_number};
+    session_respond(w.peers[w.submits[0].link], &header, ESME_RSYSERR, (struct span){0});
+    world_pass(&w, 2 * ERASED_EVERY_MS);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, &at), 1);
+    assert_true(snapshot_knows_people());
+    world_release(&w);
+}
+
 /* The records are named and maybe half destroyed: they are destroyed again, with what is found beside them. */
 static void a_restart_goes_on(void **state)
 {
@@ -267,8 +316,11 @@ static void a_restart_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_refused),          cmocka_unit_test(so_many_are_remembered),
-        cmocka_unit_test(from_the_call_to_the_end), cmocka_unit_test(who_was_erased_elsewhere),
+        cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(so_many_are_remembered),
+        cmocka_unit_test(from_the_call_to_the_end),
+        cmocka_unit_test(who_was_erased_elsewhere),
+        cmocka_unit_test(who_is_joined_is_known_when_it_is_recorded),
         cmocka_unit_test(a_restart_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
