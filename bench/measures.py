@@ -505,6 +505,8 @@ def watched_beside(watcher, run):
     lines = [line.split() for line in watcher.log.read_text().splitlines() if line.startswith("at_us ")]
     points = [(int(words[1]) / 1e6, int(words[3])) for words in lines]
     inside = [point for point in points if run["begin"] <= point[0] <= run["begin"] + run["seconds"]]
+    if len(inside) < 2:
+        raise Failed("the watcher said nothing while messages went")
     return (inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0])
 
 

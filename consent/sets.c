@@ -384,7 +384,7 @@ bool sets_nodes(struct sets *sets, void (*each)(void *context, const char *node,
     if (!read_answer(sets, names[0], &count))
         return false;
     if (count > NODES_LOOK_MAX)
-        return fail(sets, "more gateways have written into Redis than can be", "");
+        return fail(sets, "more gateways have written into Redis than can be", "assent:applied");
     for (long i = 0; i < count; i++)
         if (!read_answer(sets, names[i], &none))
             return false;

@@ -10,9 +10,9 @@
 #include "smpp/receipt.h"
 #include "smpp/status.h"
 
-#define REFUSED_BACKOFF 5 /* a refused bind waits so many times the shortest back-off */
-#define RUN_SHARE       2
-#define RUN_MAX         64
+#define REFUSED_BACKOFF 5  /* a refused bind waits so many times the shortest back-off */
+#define RUN_SHARE       2  /* messages in a row on one session: its window by this, */
+#define RUN_MAX         64 /* at most */
 #define BIND_STABLE_US  (10 * US_PER_S) /* a bind that lasted is no reason to wait longer */
 
 /* ---- what a session reports ---- */

@@ -331,7 +331,7 @@ void gate_turn(struct engine *e)
     uint64_t last = e->messages.counts[MESSAGE_INTENT];
     while (last-- > 0 && (m = next) != NULL) {
         next = TAILQ_NEXT(m, link);
-        message_fetch(next);
+        message_prefetch(next);
         if (m->attempt_sequence > e->durable && e->plant != PLANT_ATTEMPT_NOT_DURABLE)
             return;
         if (class_is_urgent((Assent__V1__Class)m->message_class) ||

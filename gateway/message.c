@@ -94,7 +94,7 @@ static void prefetch(const void *at)
         __builtin_prefetch(at, 1);
 }
 
-void message_prefetch(const struct message_store *store, const struct message *message)
+void message_prefetch_around(const struct message_store *store, const struct message *message)
 {
     prefetch(message->link.tqe_next);
     prefetch(message->link.tqe_prev);

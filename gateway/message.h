@@ -97,8 +97,6 @@ struct message {
 
 TAILQ_HEAD(message_list, message);
 
-#define CACHE_LINE 64
-
 struct message_store {
     struct message_list lists[MESSAGE_STATES];
     uint64_t counts[MESSAGE_STATES];
@@ -120,8 +118,10 @@ void message_set_id(struct message_store *store, struct message *message, uint64
 struct message *message_find(const struct message_store *store, uint64_t id);
 struct message *message_first_of_number(const struct message_store *store, uint64_t number);
 
+#define CACHE_LINE 64
+
 /* Has the processor fetch a message that is soon looked at; NULL is nothing. */
-static inline void message_fetch(const struct message *message)
+static inline void message_prefetch(const struct message *message)
 {
     for (size_t at = 0; message != NULL && at < sizeof *message; at += CACHE_LINE)
         __builtin_prefetch((const char *)message + at, 1);
@@ -129,7 +129,7 @@ static inline void message_fetch(const struct message *message)
 
 /* Has the processor fetch what a change of its state and its end will touch: its neighbours in lists and
  * its places in tables. The message itself must be at hand. */
-void message_prefetch(const struct message_store *store, const struct message *message);
+void message_prefetch_around(const struct message_store *store, const struct message *message);
 
 /* Moves it to the tail of the list of `state`. WAITING and ENDED included. */
 void message_set_state(struct message_store *store, struct message *message,

@@ -187,7 +187,7 @@ void queue_take(struct queue *queue, struct message *message, unsigned parts)
 {
     struct flow *flow = message->flow;
     struct lane *lane = lane_of(queue, message);
-    message_fetch(TAILQ_NEXT(message, link)); /* most often the next one taken */
+    message_prefetch(TAILQ_NEXT(message, link)); /* most often the next one taken */
     queue_remove(queue, message);
     flow->credit -= (int32_t)parts;
     if (flow->credit > 0 || flow->waiting == 0)

@@ -357,7 +357,7 @@ static void prefetch_messages(struct engine *e, const struct receipt_in *in, siz
     }
     for (size_t i = 0; i < count; i++) {
         messages[i] = found[i] != NULL ? found[i]->message : NULL;
-        message_fetch(messages[i]);
+        message_prefetch(messages[i]);
         if (messages[i] != NULL)
             __builtin_prefetch(messages[i]->text, 1);
     }
@@ -365,7 +365,7 @@ static void prefetch_messages(struct engine *e, const struct receipt_in *in, siz
         const struct message *m = messages[i];
         if (m == NULL)
             continue;
-        message_prefetch(&e->messages, m);
+        message_prefetch_around(&e->messages, m);
         __builtin_prefetch(&e->ended[m->id % ENDED_REMEMBERED], 1);
     }
 }

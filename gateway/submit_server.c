@@ -162,7 +162,6 @@ static void write_output(struct connection *connection)
         connection_die(connection);
 }
 
-/* True when the connection has something to do before any new event. */
 /* True when it has frames to be served; *ret_behind is set when it watches and there is more to read. */
 static bool turn_connection(struct connection *connection, struct instant now, bool *ret_behind)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Words behind spaces, as the texts are that gateways leave each other in Redis. What is taken goes from the front of
- * `text`; where it is not there, nothing does. */
+ * `text`; where it is not there they say false, and nothing goes. */
 #ifndef PROTO_BASE_WORDS_H
 #define PROTO_BASE_WORDS_H
 

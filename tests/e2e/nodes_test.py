@@ -13,6 +13,7 @@ from harness import say
 from second import Second
 
 MARKETING = 3
+NAMES_MAX = 32  # NODES_LOOK_MAX
 STAYS = [f"1202555{n:04d}" for n in range(110, 130)]
 
 
@@ -111,6 +112,14 @@ def a_rebuild_does_without_who_is_forgotten(world, second, redis):
     world.gateway.stop()
     rebuilt = world.cli("consent", "rebuild")
     say(f"who is forgotten is not asked for by a rebuild: {rebuilt.stdout.splitlines()[-1]}")
+    others = [f"other{i}" for i in range(NAMES_MAX + 1 - int(redis.say("HLEN", "assent:applied")))]
+    redis.say("HSET", "assent:applied", *(word for name in others for word in (name, "1 x")))
+    asked = world.cli("consent", "rebuild", check=False)
+    assert asked.returncode != 0 and "more gateways have written into Redis than can be" in asked.stderr, asked.stderr
+    redis.say("HDEL", "assent:applied", others[0])
+    asked = world.cli("consent", "rebuild", check=False)
+    assert asked.returncode != 0 and "other1" in asked.stderr, asked.stderr
+    say(f"{NAMES_MAX} names in Redis are looked at, and one more is refused")
 
 
 def main():

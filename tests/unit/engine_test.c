@@ -309,6 +309,12 @@ static void sessions_take_turns(void **state)
     assert_int_equal(w.submit_count, 8);
     for (size_t i = 0; i < w.submit_count; i++)
         assert_int_equal(w.submits[i].link, links[i]);
+    struct pdu_header header = {.command_id = SMPP_SUBMIT_SM,
+                                .sequence_number = w.submits[2].sequence_number};
+    session_respond(w.peers[1], &header, ESME_ROK, span_from_string("1"));
+    world_settle(&w);
+    assert_int_equal(w.submit_count, 9);
+    assert_int_equal(w.submits[8].link, 1); /* though it was the other one's turn */
     world_release(&w);
 }
 
