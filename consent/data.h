@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of consent/data, compiled in as they stand, and how their lines are read: a row a line, # at
- * its beginning makes it a comment, a tab between columns. Pure. */
+/* Files that are compiled in as they stand: those of consent/data, and how their lines are read, a row a line, # at
+ * its beginning makes it a comment, a tab between columns; and consent/store_erase.lua. Pure. */
 #ifndef CONSENT_DATA_H
 #define CONSENT_DATA_H
 
@@ -8,8 +8,8 @@
 
 #include "proto/base/span.h"
 
-extern const unsigned char data_keywords[], data_replies[];
-extern const size_t data_keywords_length, data_replies_length;
+extern const unsigned char data_keywords[], data_replies[], data_erase[];
+extern const size_t data_keywords_length, data_replies_length, data_erase_length;
 
 /* Takes the next line that is no comment and not empty off `data`; false at its end. */
 bool data_line(struct span *data, struct span *ret_line);

@@ -76,7 +76,7 @@ enum consent_write_kind {
     WRITE_ERASE, /* all that stands under the number goes, but a hold; where an opt-out stood, the
                            fingerprint stays */
     WRITE_ERASED, /* the erasure is told to the other gateways; where it kept an opt-out, SADD optout of its
-                           fingerprint, and its time */
+                           fingerprint, and its time; where `search` is given, what stands under it goes */
 };
 
 #define WRITE_SCOPES_MAX 16
@@ -108,6 +108,9 @@ struct consent_write {
     char name[NAME_OCTETS_MAX + 16]; /* WRITE_SCOPE */
     bool notice;                     /* WRITE_OPT_OUT: with a notice to the other gateways */
     struct erased_fact erased; /* WRITE_ERASE (the place follows from the number), WRITE_ERASED */
+    /* WRITE_ERASED: Redis may be older than the erasure. What stands there under whoever has the fingerprint goes, but a
+     * hold, and opt-outs and questions that are known to be newer; of any other opt-out the fingerprint stays. */
+    bool search;
 };
 
 /* What a gateway tells the others about an opt-out that it has written (consent/notice.h). */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "consent/data.h"
 #include "consent/notice.h"
 #include "consent/pending.h"
 #include "consent/person.h"
@@ -378,110 +379,38 @@ static void put_lift(struct writer *w, const struct consent_write *write, uint32
     put_members(w, write->number, write->scopes, write->scope_count);
 }
 
-/* What stands under a number in any scope, as Redis knows them. A member is 2^50 times the scope and the number:
- * more than a number of Lua holds, so it is made of two, of seven digits and the rest. A hold stays, and what other
- * gateways have of the person then; an opt-out leaves the fingerprint behind. Of what happened once, confirmations stay
- * for their five minutes. */
-static const char erase_script[] =
-    "local n, tag, kept, held = ARGV[1], ARGV[2], false, false "
-    "local upper, lower = math.floor(tonumber(n) / 1e7), tonumber(n) % 1e7 "
-    "local scopes = redis.call('HKEYS', KEYS[6]) "
-    "for s = 0, 15 do scopes[#scopes + 1] = s end "
-    "for _, text in ipairs(scopes) do "
-    "local s = tonumber(text) "
-    "local low = s * 6842624 + lower "
-    "local high = s * 112589990 + upper + math.floor(low / 1e7) "
-    "local key = string.format('%.0f', low) "
-    "if high > 0 then key = string.format('%.0f%07.0f', high, low % 1e7) end "
-    "if s == 1 then held = redis.call('SISMEMBER', KEYS[1], key) == 1 "
-    "elseif s ~= 4 then "
-    "if redis.call('SREM', KEYS[1], key) == 1 and (s == 0 or s > 15) then kept = true end "
-    "redis.call('SREM', KEYS[2], key) "
-    "redis.call('HDEL', KEYS[3], key) "
-    "redis.call('ZREM', KEYS[4], key) "
-    "redis.call('ZREM', KEYS[5], key) "
-    "local gone = {'pending:' .. tag .. ':' .. key, 'once:' .. tag .. ':help:' .. key, "
-    "'once:' .. tag .. ':question:' .. key} "
-    "for place = 0, 32 do gone[#gone + 1] = 'cap:' .. tag .. ':' .. place .. ':' .. key end "
-    "redis.call('DEL', unpack(gone)) "
-    "end end "
-    "if kept then redis.call('SADD', KEYS[1], ARGV[3]) "
-    "redis.call('ZADD', KEYS[4], 'GT', ARGV[5], ARGV[3]) "
-    "redis.call('PEXPIRE', KEYS[4], ARGV[6]) end "
-    "if not held then redis.call('ZADD', KEYS[7], ARGV[5], ARGV[4]) end "
-    "for _, entry in ipairs(redis.call('XRANGE', KEYS[8], '-', '+')) do "
-    "if string.find(entry[2][2], ' ' .. n .. ' ', 1, true) then "
-    "redis.call('DEL', KEYS[8]) break end end "
-    "return redis.call('SISMEMBER', KEYS[1], ARGV[3])";
-static_assert(CAP_PLACES_MAX == 32 && SCOPES_RESERVED == 16, "as the script has them");
-
-static void put_erased_text(struct writer *w, const struct erased_fact *fact)
+/* Of a fingerprint, in every bucket that the place may be now, where their count is another than it was then. */
+static unsigned put_erasure(struct writer *w, const struct consent_write *write, uint32_t buckets)
 {
-    char text[ERASED_TEXT_MAX];
-    size_t length = erased_format(fact, text);
-    put_octets(w, text, length);
-}
-
-static unsigned put_erase(struct writer *w, const struct consent_write *write, uint32_t buckets)
-{
-    uint32_t bucket = store_bucket(write->number, buckets);
+    bool asked = write->kind == WRITE_ERASE;
     struct erased_fact fact = write->erased;
-    fact.place = bucket;
-    fact.places = buckets;
-    char tag[DECIMAL_MAX + 3], digits[DECIMAL_MAX];
-    uint64_t week = write->written_wall_ms / STOP_TIMES_MS;
-    LITERAL(w, "*17\r\n$4\r\nEVAL\r\n");
-    put_octets(w, erase_script, sizeof erase_script - 1);
-    put_decimal(w, 8);
-    put_bucket_key(w, "optout", bucket);
-    put_bucket_key(w, "optin", bucket);
-    put_bucket_key(w, "days", bucket);
-    put_stops_key(w, bucket, week);
-    put_stops_key(w, bucket, week > 0 ? week - 1 : 0);
-    put_text(w, "assent:scopes");
+    if (asked) {
+        fact.place = store_bucket(write->number, buckets);
+        fact.places = buckets;
+    }
+    char text[ERASED_TEXT_MAX];
+    size_t length = asked || fact.request[0] != '\0' ? erased_format(&fact, text) : 0;
+    LITERAL(w, "*18\r\n$4\r\nEVAL\r\n");
+    put_octets(w, data_erase, data_erase_length);
+    put_decimal(w, 4);
     put_text(w, STORE_ERASED_KEY);
     put_text(w, NOTICES_KEY);
-    put_decimal(w, write->number);
-    char *at = decimal(bucket, digits);
-    snprintf(tag, sizeof tag, "{%.*s}", (int)(digits + DECIMAL_MAX - at), at);
-    put_text(w, tag);
-    put_decimal(w, consent_member(SCOPE_ERASED, write->number));
-    put_erased_text(w, &fact);
-    put_decimal(w, write->taken_wall_ms);
-    put_decimal(w, 2 * STOP_TIMES_MS);
-    return 1;
-}
-
-/* In every bucket that the place may be now, where their count is another than it was then. A START from before the
- * erasure may come to Redis behind it, from another gateway. */
-static const char erased_script[] =
-    "if ARGV[8] ~= '' then redis.call('ZADD', KEYS[1], ARGV[5], ARGV[8]) end "
-    "if ARGV[9] == '0' then return 0 end "
-    "for bucket = tonumber(ARGV[2]), ARGV[3] - 1, tonumber(ARGV[4]) do "
-    "local stops = string.format('stops:{%.0f}:%s', bucket, ARGV[6]) "
-    "redis.call('SADD', string.format('optout:{%.0f}', bucket), ARGV[1]) "
-    "redis.call('ZADD', stops, 'GT', ARGV[5], ARGV[1]) "
-    "redis.call('PEXPIRE', stops, ARGV[7]) end return 0";
-
-static unsigned put_erased(struct writer *w, const struct consent_write *write, uint32_t buckets)
-{
-    const struct erased_fact *fact = &write->erased;
-    LITERAL(w, "*13\r\n$4\r\nEVAL\r\n");
-    put_octets(w, erased_script, sizeof erased_script - 1);
-    put_decimal(w, 1);
-    put_text(w, STORE_ERASED_KEY);
-    put_decimal(w, person_member(&fact->person));
-    put_decimal(w, fact->place & (buckets - 1));
-    put_decimal(w, buckets);
-    put_decimal(w, fact->places != 0 && fact->places < buckets ? fact->places : buckets);
+    put_text(w, "assent:scopes");
+    put_text(w, STORE_PERSON_KEY);
+    put_decimal(w, person_member(&fact.person));
     put_decimal(w, write->taken_wall_ms);
     put_decimal(w, write->written_wall_ms / STOP_TIMES_MS);
     put_decimal(w, 2 * STOP_TIMES_MS);
-    if (fact->request[0] != '\0')
-        put_erased_text(w, fact);
+    put_octets(w, text, length);
+    put_decimal(w, fact.place & (buckets - 1));
+    put_decimal(w, buckets);
+    put_decimal(w, fact.places != 0 && fact.places < buckets ? fact.places : buckets);
+    if (asked)
+        put_decimal(w, write->number);
     else
-        put_octets(w, "", 0);
-    put_decimal(w, fact->kept);
+        put_text(w, "");
+    put_decimal(w, fact.kept);
+    put_decimal(w, write->search);
     return 1;
 }
 
@@ -567,10 +496,8 @@ void command_batch_begin(struct writer *w)
 
 unsigned command_write(struct writer *w, const struct consent_write *write, uint32_t buckets)
 {
-    if (write->kind == WRITE_ERASED)
-        return put_erased(w, write, buckets);
-    if (write->kind == WRITE_ERASE)
-        return put_erase(w, write, buckets);
+    if (write->kind == WRITE_ERASE || write->kind == WRITE_ERASED)
+        return put_erasure(w, write, buckets);
     CHECK(write->kind == WRITE_POSITION ||
           (write->scope_count >= 1 && write->scope_count <= WRITE_SCOPES_MAX + 1));
     return put_write(w, write, store_bucket(write->number, buckets));

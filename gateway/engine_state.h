@@ -176,6 +176,7 @@ struct projection {
     struct projection_list sent;  /* handed to Redis, not acknowledged */
     bool has_acked;               /* `acked` is known: */
     uint64_t acked; /* Redis has acknowledged everything up to here, to this process or the last */
+    uint64_t found; /* what Redis had when it came (back) */
     uint64_t life_from;              /* the first record of this process */
     struct projection_list doubtful; /* opt-outs that another gateway may have confirmed */
     uint32_t queue_count, sent_count, doubtful_count;
@@ -1091,6 +1092,8 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
 bool projection_pending(const struct engine *e, enum consent_write_kind kind, uint64_t number,
                         uint16_t scope);
 bool projection_done(const struct engine *e, uint64_t sequence);
+/* This record has been looked at again, since Redis came (back), or need not be. */
+bool projection_passed(const struct engine *e, uint64_t sequence);
 static inline bool gate_is_open(const struct engine *e)
 {
     return e->projection.phase == STORE_LIVE;
@@ -1163,8 +1166,10 @@ void erasures_snapshot(const struct engine *e,
 /* Somebody was erased by a gateway on this Redis. Nothing happens where our ledger has that. */
 void erasure_join(struct engine *e, const struct erased_fact *fact);
 /* This record is about to be destroyed: Redis is not to have it again. `personal` may be NULL. */
-bool erasure_covers(const struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+bool erasure_covers(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
                     const Assent__V1__Personal *personal);
+/* Not all of what was skipped for that stands in the ledger in another form yet. */
+bool erasures_owe_opt_outs(const struct engine *e);
 
 /* ---- erased_people.c ---- */
 void erased_people_init(struct engine *e);

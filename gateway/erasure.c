@@ -54,8 +54,9 @@ struct erasure {
     bool kept, kept_known; /* an opt-out's fingerprint stays */
     uint64_t kept_at;      /* the record that says so, and that Redis needs; 0: none */
     bool lifted;           /* a START came since */
-    bool alone;            /* a hold came meanwhile: the other gateways do not join */
-    uint64_t *records;     /* ascending */
+    bool skipped;      /* joined: an opt-out is not replayed, of which the fingerprint is to stay */
+    bool alone;        /* a hold came meanwhile: the other gateways do not join */
+    uint64_t *records; /* ascending */
     size_t count, listed;
     uint64_t listed_at; /* the last record that names some of them */
     uint64_t destroyed;
@@ -561,6 +562,14 @@ static void ask_what_stays(struct engine *e, struct erasure *x)
     end_doubts(e, x);
 }
 
+/* Redis may have gone back before it was told of this one, and have said what it keeps before our opt-outs came there
+ * again: as those are replayed they are seen. With an older data_dir nothing is: Redis has what that has. */
+static bool knows_what_stays(const struct engine *e, const struct erasure *x)
+{
+    bool older = e->projection.phase == STORE_DOWN && e->erased.reachable;
+    return !x->joined || x->kept_at != 0 || older || projection_passed(e, x->sequence);
+}
+
 static bool files_are_free(const struct engine *e)
 {
     const struct erasure *x;
@@ -589,7 +598,7 @@ static void step(struct engine *e, struct erasure *x)
         ask_what_stays(e, x);
         return;
     case ERASURE_READY:
-        if (record_place(e, x) && files_are_free(e) && find_records(e, x))
+        if (knows_what_stays(e, x) && record_place(e, x) && files_are_free(e) && find_records(e, x))
             x->phase = ERASURE_FINDING;
         return;
     case ERASURE_LISTING:
@@ -744,6 +753,13 @@ static bool is_covered(const struct engine *e, const struct erasure *x, uint64_t
     return (replaced || x->phase == ERASURE_DESTROYING) && sequence < x->sequence;
 }
 
+static bool is_opt_out(const Assent__V1__Event *event)
+{
+    const Assent__V1__OptedOut *body = event->opted_out;
+    return event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT && body->n_scopes > 0 &&
+           (body->scopes[0] == SCOPE_EVERYTHING || body->scopes[0] >= SCOPES_RESERVED);
+}
+
 static bool whose(const Assent__V1__Event *event, const Assent__V1__Personal *personal,
                   struct person_mark *ret_person)
 {
@@ -756,15 +772,27 @@ static bool whose(const Assent__V1__Event *event, const Assent__V1__Personal *pe
     return true;
 }
 
-bool erasure_covers(const struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
+bool erasure_covers(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
                     const Assent__V1__Personal *personal)
 {
     struct person_mark person;
-    const struct erasure *x;
+    struct erasure *x;
     if (e->erasures->open_count == 0 || !whose(event, personal, &person))
         return false;
     TAILQ_FOREACH (x, &e->erasures->open, link)
-        if (person_mark_equal(&x->person, &person) && is_covered(e, x, sequence, event))
+        if (person_mark_equal(&x->person, &person) && is_covered(e, x, sequence, event)) {
+            x->skipped = x->skipped || (x->joined && is_opt_out(event));
+            x->kept = x->kept || x->skipped;
+            return true;
+        }
+    return false;
+}
+
+bool erasures_owe_opt_outs(const struct engine *e)
+{
+    const struct erasure *x;
+    TAILQ_FOREACH (x, &e->erasures->open, link)
+        if (x->skipped && x->kept_at == 0)
             return true;
     return false;
 }

@@ -106,6 +106,14 @@ static bool keeps_days(const void *context, uint32_t program_scope)
     return program >= 0 && e->config->programs[program].consent_max_age_ms != 0;
 }
 
+/* A Redis that had records of ours, and none of the erasure, may have who was erased: the number is known no more. */
+static bool is_older(const struct engine *e, uint64_t erasure)
+{
+    const struct projection *p = &e->projection;
+    return p->phase == STORE_CATCHING_UP && p->found != 0 && p->found < erasure &&
+           e->plant != PLANT_OLDER_NOT_SEARCHED;
+}
+
 /* False when the event asks for no write. */
 static bool entry_from_event(const struct engine *e, struct projection_entry *entry,
                              uint64_t sequence, const Assent__V1__Event *event,
@@ -121,6 +129,8 @@ static bool entry_from_event(const struct engine *e, struct projection_entry *en
         entry->write.notice = !entry->imported && notices_wanted(e);
         take_confirmation(e, entry, event);
     }
+    if (entry->write.kind == WRITE_ERASED)
+        entry->write.search = is_older(e, event->erased_records->erasure);
     if (entry->write.kind == WRITE_LIFT_OPT_OUT && e->plant == PLANT_START_WINS)
         entry->write.taken_wall_ms = UINT64_MAX;
     return true;
@@ -174,6 +184,12 @@ bool engine_consent_busy(const struct engine *e)
 bool projection_done(const struct engine *e, uint64_t sequence)
 {
     return e->projection.applied >= sequence;
+}
+
+bool projection_passed(const struct engine *e, uint64_t sequence)
+{
+    const struct projection *p = &e->projection;
+    return p->phase == STORE_LIVE || (p->phase == STORE_CATCHING_UP && p->cursor > sequence);
 }
 
 /* ---- scope numbers ---- */
@@ -311,7 +327,7 @@ void engine_on_store_up(struct engine *e, uint64_t applied)
      * behind both. */
     if (p->has_acked && p->acked < applied && e->plant != PLANT_POSITION_BELIEVED)
         applied = p->acked;
-    p->applied = p->position_sent = p->acked = applied;
+    p->applied = p->position_sent = p->acked = p->found = applied;
     p->has_acked = true;
     erased_people_up(e, applied);
     nodes_up(e);
@@ -425,7 +441,7 @@ static void catch_up(struct engine *e)
         p->cursor = p->rewind != 0 ? p->rewind : next;
         p->rewind = 0;
     }
-    if (p->cursor <= p->last_consent)
+    if (p->cursor <= p->last_consent || erasures_owe_opt_outs(e))
         return;
     if (nodes_trust(e))
         go_live(e);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A person is erased by one call at all gateways on a Redis; one that was away does it when it is back; and an older
-copy of a data_dir that comes back does it again by itself, before anything is sent. The opt-out goes on to deny."""
+copy of a data_dir that comes back does it again by itself, before anything is sent; what an older copy of Redis has of
+somebody goes too. The opt-out goes on to deny."""
 import json
 import shutil
 
@@ -46,8 +47,10 @@ def one_call(world, second):
         live(world, gateway, LATE)
     second.cli("consent", "optout", "--program", "login", "--source", "call", PERSON)
     assert remembers(world, world.data, PERSON) and remembers(world, world.folder / "data2", PERSON)
+    assert members(world, PERSON) and members(world, LATE)
     world.gateway.stop()
     shutil.copytree(world.data, world.folder / "copy")
+    shutil.copytree(world.folder / "appendonlydir", world.folder / "redis-copy")
     world.start_gateway()
     erase(world, PERSON, "R-17")
     wait_for("the second gateway's erasure", lambda: "R-17" in erasures(second))
@@ -90,8 +93,22 @@ def an_older_copy(world):
     say("under a new name it goes on; the opt-out denies")
 
 
-def an_older_redis(world):
-    """What it has under the number of somebody erased goes with a rebuild."""
+def an_older_redis(world, second):
+    """From before both erasures: no gateway knows their numbers, and what it has under them goes."""
+    world.redis.stop()
+    shutil.rmtree(world.folder / "appendonlydir")
+    shutil.copytree(world.folder / "redis-copy", world.folder / "appendonlydir")
+    world.start_redis()
+    wait_for("both gates open", lambda: all("gate     open" in gateway.cli("status", "--once").stdout
+                                            for gateway in (world, second)))
+    assert not members(world, PERSON) and not members(world, LATE), members(world, LATE)
+    assert is_denied(world, PERSON)
+    assert world.cli("consent", "check", check=False).returncode == 0
+    say("an older Redis came back: what it had of the erased is gone, and the opt-out denies")
+
+
+def what_nobody_wrote(world):
+    """Found by a check, and gone with a rebuild."""
     bucket = world.redis_cli("zrange", "assent:erased", 0, 0).split()[2]
     world.redis_cli("sadd", f"optin:{{{bucket}}}", int(PERSON))
     assert members(world, PERSON)
@@ -100,7 +117,7 @@ def an_older_redis(world):
     wait_for("the gate opens", lambda: world.metric("assent_gate_open") == 1)
     assert not members(world, PERSON)
     assert is_denied(world, PERSON)
-    say("what an older Redis brings back goes with a rebuild; the opt-out denies")
+    say("what nobody wrote goes with a rebuild; the opt-out denies")
 
 
 def main():
@@ -112,7 +129,8 @@ def main():
         wait_for("the second is live", lambda: world.redis_cli("HGET", "assent:nodes", "second").endswith(" l"))
         one_call(world, second)
         who_was_away(world, second)
-        an_older_redis(world)
+        an_older_redis(world, second)
+        what_nobody_wrote(world)
         an_older_copy(world)
 
 

@@ -190,6 +190,19 @@ static bool stands_under(const struct set *set, uint64_t number)
     return false;
 }
 
+/* An older copy has come back, and the record that has this one's fingerprint has not come there again. */
+static bool is_behind(const struct world *w, uint64_t erasure)
+{
+    uint64_t position = redis_position(&w->server.now, w->gw->index);
+    for (uint64_t i = w->gw->disk.durable; i > position && i > erasure; i--) {
+        const struct record *r = &w->gw->disk.records[i];
+        if (r->fact.body == ASSENT__V1__EVENT__BODY_ERASED_RECORDS && r->fact.erasure == erasure &&
+            r->personal_recorded > 0)
+            return true;
+    }
+    return false;
+}
+
 /* Nobody but the fake gateway of other opt-outs has written there since, and no gateway that has not heard of it: into
  * a Redis that was emptied it may write again what it has of the person. */
 static void check_redis(struct world *w, uint64_t erasure, uint64_t number)
@@ -204,7 +217,7 @@ static void check_redis(struct world *w, uint64_t erasure, uint64_t number)
         stands = stands || key_is_of(d->days.days[i].key, number);
     for (uint32_t g = 0; g < w->plan.gateways; g++)
         stands = stands && knows(&w->gateways[g].disk, &w->gw->disk.records[erasure].fact);
-    if (stands && !came_again(w, erasure, number) &&
+    if (stands && !came_again(w, erasure, number) && !is_behind(w, erasure) &&
         !stands_under(&w->oracle.other_gateways, number))
         world_fail(w, "erased", "Redis holds the number of who was erased by %llu",
                    (unsigned long long)erasure);
@@ -289,6 +302,9 @@ void erasures_end(struct world *w)
         const struct disk *d = &w->gw->disk;
         for (uint64_t i = 1; i <= d->durable; i++) {
             const struct record *r = &d->records[i];
+            if (r->fact.body == ASSENT__V1__EVENT__BODY_ERASED && r->fact.asked_ms == 0 &&
+                is_done(d, i))
+                check_redis(w, i, r->fact.number); /* an older copy may have come back since */
             bool place = r->fact.body == ASSENT__V1__EVENT__BODY_ERASED_RECORDS;
             if (r->personal_length != r->personal_recorded && !place && !was_erased(w, d, i))
                 world_fail(w, "erased", "record %llu is nobody's who was erased, and destroyed",

@@ -171,6 +171,9 @@ static void read_body(struct world *w, const Assent__V1__Event *event, struct fa
     case ASSENT__V1__EVENT__BODY_ERASED:
         f->move.kind = MOVE_ERASE;
         break;
+    case ASSENT__V1__EVENT__BODY_ERASED_RECORDS:
+        f->erasure = event->erased_records->erasure;
+        break;
     case ASSENT__V1__EVENT__BODY_ERASURE_DONE:
         f->erasure = event->erasure_done->erasure;
         break;

@@ -89,6 +89,7 @@ static const struct {
     [PLANT_ERASED_OPT_OUT_LOST] = {"erased_opt_out_lost", "P1 P3", false},
     [PLANT_ERASURE_NOT_RESUMED] = {"erasure_not_resumed", "P5 erased", false},
     [PLANT_ERASED_REMEMBERED] = {"erased_remembered", "erased", false},
+    [PLANT_OLDER_NOT_SEARCHED] = {"older_not_searched", "P1 P3 erased", false},
     [PLANT_ERASURES_NOT_JOINED] = {"erasures_not_joined", "P5", true},
     [PLANT_PAUSE_NOT_KEPT] = {"pause_not_kept", "reputation", false},
     [PLANT_PAUSE_FORGOTTEN] = {"pause_forgotten", "reputation", false},

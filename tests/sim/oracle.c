@@ -1201,6 +1201,20 @@ static void note_erased(struct world *w, uint64_t number, uint64_t at_us)
     erasures_executed(w, number);
 }
 
+void oracle_searched(struct world *w, const struct consent_write *write, uint64_t number)
+{
+    uint64_t at_us = write->erased.wall_ms * US_PER_MS;
+    uint64_t kept = consent_member(SCOPE_ERASED, number);
+    for (size_t i = 0; i < w->oracle.move_count; i++) {
+        struct moved *m = &w->oracle.moves[i];
+        if (key_is_of(m->key, number) && m->at_us <= at_us)
+            *m = (struct moved){m->key, at_us, false};
+    }
+    if (set_has(&w->server.now.opt_out, kept))
+        note_move(w, kept, at_us, true);
+    erasures_executed(w, number);
+}
+
 void oracle_executed_write(struct world *w, const struct consent_write *write)
 {
     if (write->sequence > w->gw->disk.durable) {

@@ -202,7 +202,7 @@ uint16_t scope_program(struct world *w, uint32_t program)
 }
 
 /* Beside other data than it was written, a position counts for nothing. */
-static uint64_t position_of(const struct redis_data *d, uint32_t gateway)
+uint64_t redis_position(const struct redis_data *d, uint32_t gateway)
 {
     return d->applied_beside[gateway] == d->mark ? d->applied[gateway] : 0;
 }
@@ -331,28 +331,86 @@ static void add_erased(struct redis_data *d, const struct erased_fact *fact)
     d->erased_count++;
 }
 
-/* What stands under the number goes; where an opt-out stood its fingerprint stays. */
-static void erase_number(struct redis_data *d, const struct consent_write *write)
+/* What stands under the number goes, but opt-outs and questions of which it is known that they came after `since`.
+ * True: some opt-out went. */
+static bool erase_number(struct redis_data *d, uint64_t number, uint64_t since)
 {
-    uint64_t member = consent_member(SCOPE_ERASED, write->number);
+    struct set later = {0};
+    for (size_t i = d->stop_time_count; i-- > 0;) {
+        const struct stop_time *at = &d->stop_times[i];
+        if (!key_is_of(at->key, number))
+            continue;
+        if (at->wall_ms > since && set_remove(&d->opt_out, at->key))
+            set_add(&later, at->key);
+        else
+            d->stop_times[i] = d->stop_times[--d->stop_time_count];
+    }
+    bool stood = set_erase(&d->opt_out, number);
+    for (size_t i = 0; i < later.count; i++)
+        set_add(&d->opt_out, later.members[i]);
+    free(later.members);
+    set_erase(&d->opt_in, number);
+    for (size_t i = d->pending_count; i-- > 0;)
+        if (key_is_of(d->pending[i].key, number) && d->pending[i].asked_wall_ms <= since)
+            d->pending[i] = d->pending[--d->pending_count];
+    days_erase(&d->days, number);
+    places_erase(&d->places, number);
+    return stood;
+}
+
+static void keep_fingerprint(struct redis_data *d, const struct consent_write *write)
+{
+    uint64_t member = person_member(&write->erased.person);
+    set_add(&d->opt_out, member);
+    note_stop_time(d, member, write->taken_wall_ms);
+}
+
+static void execute_erase(struct redis_data *d, const struct consent_write *write)
+{
     struct erased_fact fact = write->erased;
     fact.places = 1; /* this one has no buckets */
     if (!set_has(&d->opt_out, consent_key(SCOPE_HOLD, write->number)))
         add_erased(d, &fact);
-    bool stood = set_erase(&d->opt_out, write->number);
-    set_erase(&d->opt_in, write->number);
-    for (size_t i = d->pending_count; i-- > 0;)
-        if (key_is_of(d->pending[i].key, write->number))
-            d->pending[i] = d->pending[--d->pending_count];
-    for (size_t i = d->stop_time_count; i-- > 0;)
-        if (key_is_of(d->stop_times[i].key, write->number))
-            d->stop_times[i] = d->stop_times[--d->stop_time_count];
-    days_erase(&d->days, write->number);
-    places_erase(&d->places, write->number);
-    if (!stood)
-        return;
-    set_add(&d->opt_out, member);
-    note_stop_time(d, member, write->taken_wall_ms);
+    if (erase_number(d, write->number, UINT64_MAX))
+        keep_fingerprint(d, write);
+}
+
+/* Those who have the fingerprint, as a script finds them that knows no list of numbers. */
+static uint64_t search_set(const struct set *set, const struct person_mark *person)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->members[i] >> 50 != SCOPE_ERASED &&
+            person_is(person, set->members[i] & NUMBER_MASK))
+            return set->members[i] & NUMBER_MASK;
+    return 0;
+}
+
+static uint64_t search(const struct redis_data *d, const struct person_mark *person)
+{
+    uint64_t number = search_set(&d->opt_out, person);
+    if (number == 0)
+        number = search_set(&d->opt_in, person);
+    for (size_t i = 0; i < d->days.count && number == 0; i++)
+        if (person_is(person, d->days.days[i].key & NUMBER_MASK))
+            number = d->days.days[i].key & NUMBER_MASK;
+    for (size_t i = 0; i < d->stop_time_count && number == 0; i++)
+        if (d->stop_times[i].key >> 50 != SCOPE_ERASED &&
+            person_is(person, d->stop_times[i].key & NUMBER_MASK))
+            number = d->stop_times[i].key & NUMBER_MASK;
+    return number;
+}
+
+static void execute_erased_place(struct world *w, const struct consent_write *write)
+{
+    struct redis_data *d = &w->server.now;
+    uint64_t number = write->search ? search(d, &write->erased.person) : 0;
+    if (write->erased.request[0] != '\0')
+        add_erased(d, &write->erased);
+    bool stood = number != 0 && erase_number(d, number, write->erased.wall_ms);
+    if (stood || write->erased.kept)
+        keep_fingerprint(d, write);
+    if (number != 0)
+        oracle_searched(w, write, number);
 }
 
 static void execute_write(struct world *w, struct command *c)
@@ -393,17 +451,10 @@ static void execute_write(struct world *w, struct command *c)
             break;
         }
     }
-    if (write->kind == WRITE_ERASE) {
-        erase_number(d, write);
-    } else if (write->kind == WRITE_ERASED) {
-        uint64_t member = person_member(&write->erased.person);
-        if (write->erased.request[0] != '\0')
-            add_erased(d, &write->erased);
-        if (write->erased.kept) {
-            set_add(&d->opt_out, member);
-            note_stop_time(d, member, write->taken_wall_ms);
-        }
-    }
+    if (write->kind == WRITE_ERASE)
+        execute_erase(d, write);
+    else if (write->kind == WRITE_ERASED)
+        execute_erased_place(w, write);
     move_position(w, write->sequence, true);
     oracle_executed_write(w, write);
     if (write->kind == WRITE_OPT_OUT && w->plan.gateways > 1)
@@ -467,7 +518,7 @@ static void execute_beat(struct world *w, struct command *c)
             continue;
         struct node_fact *fact = &c->look.others[c->look.count++];
         *fact = d->nodes[i];
-        fact->applied = position_of(d, i);
+        fact->applied = redis_position(d, i);
         memcpy(fact->name, w->gateways[i].config.node, sizeof fact->name);
     }
 }
@@ -753,7 +804,7 @@ static void connected(struct world *w, struct event *e)
     if (w->server.now.mark == 0)
         w->server.now.mark = rng_next(&w->redis_rng) | 1;
     r->mark = w->server.now.mark;
-    uint64_t applied = position_of(&w->server.now, w->gw->index);
+    uint64_t applied = redis_position(&w->server.now, w->gw->index);
     TRACE(w, "redis", "connected, has %llu", (unsigned long long)applied);
     engine_on_store_up(w->gw->engine, applied);
     world_entered(w);
@@ -975,8 +1026,6 @@ void redis_fault(struct world *w)
     enum redis_fault fault = (enum redis_fault)rng_below(&w->redis_rng, FAULT_KINDS);
     if (rng_chance(&w->redis_rng, w->plan.redis_refuses))
         fault = FAULT_REFUSE;
-    if (w->plan.erase != 0 && fault == FAULT_OLD)
-        fault = FAULT_RESTART; /* it would bring back who was erased */
     static const char *const names[] = {"drops the connection",
                                         "is slow",
                                         "restarts",

@@ -153,7 +153,7 @@ struct fact {
     uint64_t question;
     uint16_t carrier;
     bool lifts_erasure; /* of a START: what is kept of opt-outs from before an erasure too */
-    uint64_t erasure;   /* the erasure that this is the end of */
+    uint64_t erasure;   /* the one that this is the end of, or that names records */
     uint64_t
         asked_ms; /* of an erasure that another gateway was asked for: when it recorded that, */
     uint64_t consent_until; /* and from which record on consent came to Redis later */
@@ -363,6 +363,7 @@ bool redis_once(struct world *world, const struct once *once);
 bool redis_beat(struct world *world, const struct beat *beat);
 bool redis_notices(struct world *world);
 bool redis_erased(struct world *world, uint64_t from);
+uint64_t redis_position(const struct redis_data *data, uint32_t gateway);
 void redis_flush(struct world *world);
 void redis_opt_out(struct world *world, uint64_t key); /* another gateway's */
 uint16_t scope_brand(struct world *world, uint32_t program);
@@ -750,7 +751,9 @@ void oracle_executed_check(struct world *world, const struct check *check,
                            struct verdict_seen *ret_seen);
 void oracle_told_verdict(struct world *world, const struct verdict_seen *seen);
 void oracle_executed_write(struct world *world, const struct consent_write *write);
-/* The same of an opt-out of which the other gateway can hear. */
+/* What an older Redis had under the number of who was erased is gone. */
+void oracle_searched(struct world *world, const struct consent_write *write, uint64_t number);
+/* A write of an opt-out of which the other gateway can hear. */
 void oracle_opt_out_noticed(struct world *world, const struct consent_write *write);
 /* The text of a submit_sm that left, or NONE. */
 uint32_t oracle_text_of(const struct world *world, uint32_t connection, uint32_t sequence);

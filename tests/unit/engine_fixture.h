@@ -68,6 +68,7 @@ struct world {
     struct consent_write writes[64];
     size_t write_count;
     struct consent_write last_write;
+    unsigned written; /* a bit for each kind */
     uint64_t lookups[64];
     uint16_t lookup_scopes[64];
     size_t lookup_count;
@@ -216,6 +217,7 @@ static bool world_write(void *context, const struct consent_write *write)
     if (w->write_count == sizeof w->writes / sizeof *w->writes)
         return false;
     w->last_write = w->writes[w->write_count++] = *write;
+    w->written |= 1u << write->kind;
     return true;
 }
 

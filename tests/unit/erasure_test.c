@@ -313,6 +313,80 @@ static void a_restart_goes_on(void **state)
     world_release(&w);
 }
 
+static bool has_written(enum consent_write_kind kind)
+{
+    return (w.written & 1u << kind) != 0;
+}
+
+static void erase_for_good(uint64_t *ret_erased)
+{
+    uint64_t at;
+    begin();
+    erase(CLIENT_OPERATOR, "12025550147", "r1");
+    for (unsigned i = 0; i < 4; i++)
+        world_pass(&w, 20);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, ret_erased), 1);
+    engine_on_erasure_found(w.engine, true, ret_erased, 1, w.now);
+    world_pass(&w, 20);
+    world_pass(&w, 20);
+    w.records[*ret_erased].personal_length = 0;
+    engine_on_erasure_destroyed(w.engine, true, 1, w.now);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASURE_DONE, &at), 1);
+}
+
+static void an_older_redis_is_searched(void **state)
+{
+    (void)state;
+    enum { NOTHING, ITS_RECORD_BEFORE, ITS_RECORD, ALL };
+    static const bool writes[] = {true, true, true, false},
+                      searches[] = {false, true, false, false};
+    for (unsigned i = NOTHING; i <= ALL; i++) {
+        uint64_t erased;
+        erase_for_good(&erased);
+        assert_true(has_written(WRITE_ERASED) && !w.last_write.search);
+        engine_on_store_down(w.engine, "away");
+        w.written = 0;
+        engine_on_store_up(w.engine, (uint64_t[]){0, erased - 1, erased, w.next - 1}[i]);
+        world_settle(&w);
+        assert_int_equal(has_written(WRITE_ERASED), writes[i]);
+        assert_int_equal(has_written(WRITE_ERASED) && w.last_write.search, searches[i]);
+        world_release(&w);
+    }
+}
+
+/* Redis went back, and took the erasure of another gateway before our opt-out came there again: it keeps nothing. The
+ * opt-out is not written, and the gate stays shut until its fingerprint is. */
+static void an_opt_out_that_redis_lost_stays(void **state)
+{
+    (void)state;
+    uint64_t at = 0, place = 0, gate = 0;
+    begin();
+    Assent__V1__OptOutRequest in = ASSENT__V1__OPT_OUT_REQUEST__INIT;
+    in.number = (char[]){"12025550147"};
+    in.program = (char[]){"login"};
+    in.source = (char[]){"call"};
+    engine_opt_out(w.engine, CLIENT_OPERATOR, 1, &in, w.now);
+    world_settle(&w);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_OPTED_OUT, &at), 1);
+    world_pass(&w, 2 * ERASED_EVERY_MS);
+    engine_on_store_down(w.engine, "away");
+    w.erased[0] = (struct erased_fact){.person = person_mark(PERSON),
+                                       .wall_ms = w.now.wall_ms,
+                                       .place = 3,
+                                       .places = 16,
+                                       .request = "r2"};
+    w.erased_count = 1;
+    w.written = 0;
+    engine_on_store_up(w.engine, 0);
+    for (unsigned i = 0; i < 4; i++)
+        world_pass(&w, 20);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED_RECORDS, &place), 1);
+    assert_true(count_of(ASSENT__V1__EVENT__BODY_GATE_STATE, &gate) > 0 && gate > place);
+    assert_true(gate_is_open(w.engine) && !has_written(WRITE_OPT_OUT));
+    assert_true(w.last_write.kind == WRITE_ERASED && w.last_write.erased.kept);
+    world_release(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +396,8 @@ int main(void)
         cmocka_unit_test(who_was_erased_elsewhere),
         cmocka_unit_test(who_is_joined_is_known_when_it_is_recorded),
         cmocka_unit_test(a_restart_goes_on),
+        cmocka_unit_test(an_older_redis_is_searched),
+        cmocka_unit_test(an_opt_out_that_redis_lost_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
