@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- An erasure in Redis: of a number, or, where that is known no more, of whoever has the fingerprint.
 -- KEYS: the erased, notices, scopes, the key of fingerprints.
 -- ARGV: fingerprint as a member of optout; time of the erasure; week, and how long its times stay; text for the
