@@ -108,8 +108,8 @@ struct consent_write {
     char name[NAME_OCTETS_MAX + 16]; /* WRITE_SCOPE */
     bool notice;                     /* WRITE_OPT_OUT: with a notice to the other gateways */
     struct erased_fact erased; /* WRITE_ERASE (the place follows from the number), WRITE_ERASED */
-    /* WRITE_ERASED: Redis may be older than the erasure. What stands there under whoever has the fingerprint goes, but a
-     * hold, and opt-outs and questions that are known to be newer; of any other opt-out the fingerprint stays. */
+    /* WRITE_ERASED: Redis may be older than the erasure. What stands there under whoever has the fingerprint goes, but
+     * registers, and what is known to be newer, of holds also what may be; of any opt-out that goes the fingerprint stays. */
     bool search;
 };
 

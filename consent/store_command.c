@@ -379,7 +379,8 @@ static void put_lift(struct writer *w, const struct consent_write *write, uint32
     put_members(w, write->number, write->scopes, write->scope_count);
 }
 
-static_assert(CAP_PLACES_MAX == 32 && SCOPES_RESERVED == 16 && SCOPE_HOLD == 1 && SCOPE_ERASED == 4,
+static_assert(CAP_PLACES_MAX == 32 && SCOPES_RESERVED == 16 && SCOPE_HOLD == 1 &&
+                  SCOPE_DO_NOT_CALL == 2 && SCOPE_REASSIGNED == 3 && SCOPE_ERASED == 4,
               "as store_erase.lua has them");
 
 /* Of a fingerprint, in every bucket that the place may be now, where their count is another than it was then. */

@@ -10,7 +10,7 @@
 #include "proto/base/hash.h"
 
 /* Room that no command below exceeds (names and passwords are bounded by their owners). */
-#define COMMAND_OCTETS_MAX 8192
+#define COMMAND_OCTETS_MAX 12288
 
 static inline uint32_t store_bucket(uint64_t number, uint32_t buckets)
 {

@@ -104,13 +104,18 @@ local function is_later(stops, member)
     return false
 end
 
+local function has_time(stops, member)
+    return redis.call('ZSCORE', stops[1], member) or redis.call('ZSCORE', stops[2], member)
+end
+
 local function is_asked_later(pending)
     local asked = search and string.match(redis.call('GET', pending) or '', '^%d+ (%d+) ')
     return asked and tonumber(asked) > at
 end
 
--- A hold stays, and what other gateways have of the person then. Of what happened once, confirmations stay for their
--- five minutes. Gives whether an opt-out stood, and whether a hold does.
+-- A hold stays, and what other gateways have of the person then; where it was searched for, what a register says of the
+-- number, which may be newer. Of what happened once, confirmations stay for their five minutes. Gives whether an opt-out
+-- stood, and whether a hold does.
 local function erase(number, bucket)
     local stood, scopes = false, redis.call('HKEYS', KEYS[3])
     local tag, outs, ins, days, stops = keys_of(bucket)
@@ -118,7 +123,11 @@ local function erase(number, bucket)
     for _, name in ipairs(scopes) do
         local scope = tonumber(name)
         local member = member_of(scope, number)
-        if scope ~= 1 and scope ~= 4 then
+        local register = scope == 2 or scope == 3
+        if scope == 1 and search and ARGV[5] ~= '' and has_time(stops, member) and not is_later(stops, member) then
+            redis.call('SREM', outs, member) -- released since: with a hold nobody is erased
+            for _, times in ipairs(stops) do redis.call('ZREM', times, member) end
+        elseif scope ~= 1 and scope ~= 4 and not (search and register) then
             if not is_later(stops, member) then
                 local was = redis.call('SREM', outs, member) == 1
                 stood = stood or was and (scope == 0 or scope > 15)

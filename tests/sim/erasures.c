@@ -190,6 +190,22 @@ static bool stands_under(const struct set *set, uint64_t number)
     return false;
 }
 
+bool erasures_may_leave(const struct world *w, uint64_t key)
+{
+    uint32_t number = people_find_number(w, key & NUMBER_MASK);
+    return w->oracle.redis_lost_us != 0 && number != NONE && w->people.to_be_erased[number] &&
+           (key >> 50 == SCOPE_DO_NOT_CALL || key >> 50 == SCOPE_REASSIGNED);
+}
+
+static bool is_opted_out(const struct world *w, uint64_t number)
+{
+    const struct set *set = &w->server.now.opt_out;
+    for (size_t i = 0; i < set->count; i++)
+        if (key_is_of(set->members[i], number) && !erasures_may_leave(w, set->members[i]))
+            return true;
+    return false;
+}
+
 /* An older copy has come back, and the record that has this one's fingerprint has not come there again. */
 static bool is_behind(const struct world *w, uint64_t erasure)
 {
@@ -208,13 +224,14 @@ static bool is_behind(const struct world *w, uint64_t erasure)
 static void check_redis(struct world *w, uint64_t erasure, uint64_t number)
 {
     const struct redis_data *d = &w->server.now;
-    bool stands = stands_under(&d->opt_out, number) || stands_under(&d->opt_in, number);
+    bool stands = is_opted_out(w, number) || stands_under(&d->opt_in, number);
     for (size_t i = 0; i < d->pending_count; i++)
         stands = stands || key_is_of(d->pending[i].key, number);
     for (size_t i = 0; i < d->stop_time_count; i++)
         stands = stands || key_is_of(d->stop_times[i].key, number);
     for (size_t i = 0; i < d->days.count; i++)
-        stands = stands || key_is_of(d->days.days[i].key, number);
+        stands = stands || (key_is_of(d->days.days[i].key, number) &&
+                            !erasures_may_leave(w, d->days.days[i].key));
     for (uint32_t g = 0; g < w->plan.gateways; g++)
         stands = stands && knows(&w->gateways[g].disk, &w->gw->disk.records[erasure].fact);
     if (stands && !came_again(w, erasure, number) && !is_behind(w, erasure) &&

@@ -1207,7 +1207,8 @@ void oracle_searched(struct world *w, const struct consent_write *write, uint64_
     uint64_t kept = consent_member(SCOPE_ERASED, number);
     for (size_t i = 0; i < w->oracle.move_count; i++) {
         struct moved *m = &w->oracle.moves[i];
-        if (key_is_of(m->key, number) && m->at_us <= at_us)
+        bool of_register = m->key >> 50 == SCOPE_DO_NOT_CALL || m->key >> 50 == SCOPE_REASSIGNED;
+        if (key_is_of(m->key, number) && !of_register && m->at_us <= at_us)
             *m = (struct moved){m->key, at_us, false};
     }
     if (set_has(&w->server.now.opt_out, kept))
@@ -1490,7 +1491,7 @@ static void check_nothing_made_up(struct world *w)
     for (size_t i = 0; i < w->server.now.opt_out.count; i++) {
         uint64_t key = w->server.now.opt_out.members[i];
         if (!set_has(&opt_outs, key) && !facts_deny(w, &w->oracle.other_gateways, key) &&
-            !erasures_say_kept(w, key))
+            !erasures_say_kept(w, key) && !erasures_may_leave(w, key))
             world_fail(w, "P3", "Redis holds an opt-out that no ledger says: %llx",
                        (unsigned long long)key);
     }

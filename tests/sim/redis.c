@@ -331,29 +331,38 @@ static void add_erased(struct redis_data *d, const struct erased_fact *fact)
     d->erased_count++;
 }
 
-/* What stands under the number goes, but opt-outs and questions of which it is known that they came after `since`.
- * True: some opt-out went. */
+/* What stands under the number goes; where it was searched for, not what is known to have come after `since`, nor what
+ * registers say. True: some opt-out went. */
 static bool erase_number(struct redis_data *d, uint64_t number, uint64_t since)
 {
-    struct set later = {0};
+    bool searched = since != UINT64_MAX;
+    uint32_t reassigned_day = days_get(&d->days, consent_key(SCOPE_REASSIGNED, number));
+    struct set stays = {0};
     for (size_t i = d->stop_time_count; i-- > 0;) {
         const struct stop_time *at = &d->stop_times[i];
         if (!key_is_of(at->key, number))
             continue;
-        if (at->wall_ms > since && set_remove(&d->opt_out, at->key))
-            set_add(&later, at->key);
+        if (at->wall_ms > since && set_has(&d->opt_out, at->key))
+            set_add(&stays, at->key);
         else
             d->stop_times[i] = d->stop_times[--d->stop_time_count];
     }
+    for (uint16_t scope = SCOPE_DO_NOT_CALL; scope <= SCOPE_REASSIGNED && searched; scope++)
+        if (set_has(&d->opt_out, consent_key(scope, number)))
+            set_add(&stays, consent_key(scope, number));
+    for (size_t i = 0; i < stays.count; i++)
+        set_remove(&d->opt_out, stays.members[i]);
     bool stood = set_erase(&d->opt_out, number);
-    for (size_t i = 0; i < later.count; i++)
-        set_add(&d->opt_out, later.members[i]);
-    free(later.members);
+    for (size_t i = 0; i < stays.count; i++)
+        set_add(&d->opt_out, stays.members[i]);
+    free(stays.members);
     set_erase(&d->opt_in, number);
     for (size_t i = d->pending_count; i-- > 0;)
         if (key_is_of(d->pending[i].key, number) && d->pending[i].asked_wall_ms <= since)
             d->pending[i] = d->pending[--d->pending_count];
     days_erase(&d->days, number);
+    if (searched && reassigned_day != 0)
+        days_put(&d->days, consent_key(SCOPE_REASSIGNED, number), reassigned_day);
     places_erase(&d->places, number);
     return stood;
 }
@@ -373,6 +382,17 @@ static void execute_erase(struct redis_data *d, const struct consent_write *writ
         add_erased(d, &fact);
     if (erase_number(d, write->number, UINT64_MAX))
         keep_fingerprint(d, write);
+}
+
+/* One from before: it was released, since with a hold nobody is erased; the others are told then. */
+static void end_hold(struct redis_data *d, uint64_t number, const struct erased_fact *fact)
+{
+    uint64_t hold = consent_key(SCOPE_HOLD, number);
+    struct stop_time *at = find_stop_time(d, hold);
+    if (at == NULL || at->wall_ms > fact->wall_ms || fact->request[0] == '\0')
+        return;
+    set_remove(&d->opt_out, hold);
+    *at = d->stop_times[--d->stop_time_count];
 }
 
 /* Those who have the fingerprint, as a script finds them that knows no list of numbers. */
@@ -409,8 +429,10 @@ static void execute_erased_place(struct world *w, const struct consent_write *wr
     bool stood = number != 0 && erase_number(d, number, write->erased.wall_ms);
     if (stood || write->erased.kept)
         keep_fingerprint(d, write);
-    if (number != 0)
-        oracle_searched(w, write, number);
+    if (number == 0)
+        return;
+    end_hold(d, number, &write->erased);
+    oracle_searched(w, write, number);
 }
 
 static void execute_write(struct world *w, struct command *c)

@@ -240,11 +240,30 @@ static void what_is_newer_stays(void **state)
     opt_in(PERSON, SCOPE_LAST);
     opt_out(PERSON, SCOPE, ERASED_MS + 1);
     opt_out(PERSON, SCOPE_HOLD, 0);
+    opt_out(PERSON, SCOPE_REASSIGNED, 0);
     ask(PERSON, ERASED_MS + 1);
     put(erased(PERSON, BUCKETS));
     assert_true(has("optout", SCOPE, PERSON) && has("optout", SCOPE_HOLD, PERSON));
+    assert_true(has("optout", SCOPE_REASSIGNED, PERSON)); /* a list's; it may be */
     assert_true(has_question(PERSON));
     assert_false(has_fingerprint(PERSON) || has("optin", SCOPE_LAST, PERSON));
+}
+
+/* With a hold nobody is erased: it had been released. Unless it came at the same moment: then the others are not told. */
+static void an_older_hold_is_over(void **state)
+{
+    (void)state;
+    struct consent_write write = erased(PERSON, BUCKETS);
+    opt_in(PERSON, SCOPE);
+    opt_out(PERSON, SCOPE_HOLD, ERASED_MS);
+    write.erased.request[0] = '\0';
+    put(write);
+    assert_true(has("optout", SCOPE_HOLD, PERSON));
+    put(erased(PERSON, BUCKETS));
+    assert_false(has("optout", SCOPE_HOLD, PERSON) || has_fingerprint(PERSON));
+    opt_out(PERSON, SCOPE_HOLD, ERASED_MS + 1);
+    put(erased(PERSON, BUCKETS));
+    assert_true(has("optout", SCOPE_HOLD, PERSON));
 }
 
 static void in_every_bucket_that_it_may_be_in(void **state)
@@ -307,6 +326,7 @@ int main(void)
         IN_WORLD(who_has_the_fingerprint_is_found),
         IN_WORLD(of_an_older_opt_out_the_fingerprint_stays),
         IN_WORLD(what_is_newer_stays),
+        IN_WORLD(an_older_hold_is_over),
         IN_WORLD(in_every_bucket_that_it_may_be_in),
         IN_WORLD(nobody_is_looked_for_unasked),
         IN_WORLD(what_is_no_member_harms_nothing),
