@@ -152,7 +152,8 @@ static struct consent_write erased(uint64_t number, uint32_t places)
                                   .search = true};
 }
 
-static bool says(const char *expected, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static bool says(const char *expected, const char *format,
+                                                       ...)
 {
     char command[256];
     va_list arguments;
