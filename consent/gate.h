@@ -21,6 +21,12 @@ enum reserved_scope {
                               fingerprint (consent/person.h). Denies as everything does, and START lifts it */
 };
 
+/* Of a list, about the number and not about a consent. */
+static inline bool scope_is_register(uint64_t scope)
+{
+    return scope == SCOPE_DO_NOT_CALL || scope == SCOPE_REASSIGNED;
+}
+
 enum cap_mode {
     CAP_TAKE,  /* it is not this message's yet */
     CAP_LOOK,  /* it may be, from when it was asked before */
@@ -109,7 +115,8 @@ struct consent_write {
     bool notice;                     /* WRITE_OPT_OUT: with a notice to the other gateways */
     struct erased_fact erased; /* WRITE_ERASE (the place follows from the number), WRITE_ERASED */
     /* WRITE_ERASED: Redis may be older than the erasure. What stands there under whoever has the fingerprint goes, but
-     * registers, and what is known to be newer, of holds also what may be; of any opt-out that goes the fingerprint stays. */
+     * registers; opt-outs and questions that are known to be newer; and a hold, unless it is known to be older. Of any
+     * opt-out that goes the fingerprint stays. */
     bool search;
 };
 

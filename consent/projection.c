@@ -59,11 +59,6 @@ static uint16_t day_of_consent(const Assent__V1__Event *event, uint32_t recorded
     return (uint16_t)(wall_ms / DAY_MS);
 }
 
-static bool is_register(uint32_t scope)
-{
-    return scope == SCOPE_DO_NOT_CALL || scope == SCOPE_REASSIGNED;
-}
-
 /* From when on an opt-out stands, whatever older date its row has: no START from before it lifts it. 0: Redis
  * keeps no time of it, since no START lifts it, or since a long import would fill it. A hold has its time always: a
  * complaint's release must not lift the later one of a list. */
@@ -71,7 +66,7 @@ static uint64_t taken(const Assent__V1__Event *event)
 {
     const Assent__V1__OptedOut *body = event->opted_out;
     bool hold = body->n_scopes > 0 && body->scopes[0] == SCOPE_HOLD;
-    if (body->n_scopes > 0 && is_register(body->scopes[0]))
+    if (body->n_scopes > 0 && scope_is_register(body->scopes[0]))
         return 0;
     return body->import != 0 && body->row > IMPORT_TIMED_ROWS && !hold ? 0 : event->wall_ms;
 }

@@ -123,7 +123,7 @@ local function erase(number, bucket)
     for _, name in ipairs(scopes) do
         local scope = tonumber(name)
         local member = member_of(scope, number)
-        local register = scope == 2 or scope == 3
+        local register = scope == 2 or scope == 3 -- scope_is_register()
         if scope == 1 and search and ARGV[5] ~= '' and has_time(stops, member) and not is_later(stops, member) then
             redis.call('SREM', outs, member) -- released since: with a hold nobody is erased
             for _, times in ipairs(stops) do redis.call('ZREM', times, member) end

@@ -194,7 +194,7 @@ bool erasures_may_leave(const struct world *w, uint64_t key)
 {
     uint32_t number = people_find_number(w, key & NUMBER_MASK);
     return w->oracle.redis_lost_us != 0 && number != NONE && w->people.to_be_erased[number] &&
-           (key >> 50 == SCOPE_DO_NOT_CALL || key >> 50 == SCOPE_REASSIGNED);
+           scope_is_register(key >> 50);
 }
 
 static bool is_opted_out(const struct world *w, uint64_t number)

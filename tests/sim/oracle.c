@@ -1207,8 +1207,7 @@ void oracle_searched(struct world *w, const struct consent_write *write, uint64_
     uint64_t kept = consent_member(SCOPE_ERASED, number);
     for (size_t i = 0; i < w->oracle.move_count; i++) {
         struct moved *m = &w->oracle.moves[i];
-        bool of_register = m->key >> 50 == SCOPE_DO_NOT_CALL || m->key >> 50 == SCOPE_REASSIGNED;
-        if (key_is_of(m->key, number) && !of_register && m->at_us <= at_us)
+        if (key_is_of(m->key, number) && !scope_is_register(m->key >> 50) && m->at_us <= at_us)
             *m = (struct moved){m->key, at_us, false};
     }
     if (set_has(&w->server.now.opt_out, kept))

@@ -178,6 +178,18 @@ static void from_the_call_to_the_end(void **state)
     world_release(&w);
 }
 
+/* Now: Redis tells of it, and whether an opt-out's fingerprint stands there. */
+static void erased_elsewhere(bool kept)
+{
+    w.erased[0] = (struct erased_fact){.person = person_mark(PERSON),
+                                       .wall_ms = w.now.wall_ms,
+                                       .place = 3,
+                                       .places = 16,
+                                       .kept = kept,
+                                       .request = "r2"};
+    w.erased_count = 1;
+}
+
 static uint64_t asked_wall_ms(uint64_t sequence)
 {
     Assent__V1__Event *event = event_at(sequence);
@@ -199,13 +211,7 @@ static void who_was_erased_elsewhere(void **state)
     assert_int_equal(world_submit(&w, 0, &message).code, ASSENT__V1__CODE__CODE_OK);
     world_settle(&w);
     uint64_t asked_ms = w.now.wall_ms;
-    w.erased[0] = (struct erased_fact){.person = person_mark(PERSON),
-                                       .wall_ms = asked_ms,
-                                       .place = 3,
-                                       .places = 16,
-                                       .kept = true,
-                                       .request = "r2"};
-    w.erased_count = 1;
+    erased_elsewhere(true);
     world_pass(&w, ERASED_EVERY_MS + 20);
     world_pass(&w, 20);
     assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ENDED, &at), 1);
@@ -266,12 +272,7 @@ static void who_is_joined_is_known_when_it_is_recorded(void **state)
     assert_int_equal(world_submit(&w, 0, &message).code, ASSENT__V1__CODE__CODE_OK);
     world_settle(&w);
     assert_int_equal(w.submit_count, 1);
-    w.erased[0] = (struct erased_fact){.person = person_mark(PERSON),
-                                       .wall_ms = w.now.wall_ms,
-                                       .place = 3,
-                                       .places = 16,
-                                       .request = "r2"};
-    w.erased_count = 1;
+    erased_elsewhere(false);
     world_pass(&w, 2 * ERASED_EVERY_MS);
     assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, &at), 0);
     assert_false(snapshot_knows_people());
@@ -370,12 +371,7 @@ static void an_opt_out_that_redis_lost_stays(void **state)
     assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_OPTED_OUT, &at), 1);
     world_pass(&w, 2 * ERASED_EVERY_MS);
     engine_on_store_down(w.engine, "away");
-    w.erased[0] = (struct erased_fact){.person = person_mark(PERSON),
-                                       .wall_ms = w.now.wall_ms,
-                                       .place = 3,
-                                       .places = 16,
-                                       .request = "r2"};
-    w.erased_count = 1;
+    erased_elsewhere(false);
     w.written = 0;
     engine_on_store_up(w.engine, 0);
     for (unsigned i = 0; i < 4; i++)

@@ -26,8 +26,7 @@
 static struct redis_server redis;
 static struct event_base *base;
 static struct store *store;
-static size_t ups, downs;
-static uint64_t sequence, written;
+static uint64_t ups, downs, sequence, written;
 
 static bool on_keyed(void *context, const uint8_t key[PERSON_KEY_SIZE])
 {
@@ -197,9 +196,9 @@ static void who_has_the_fingerprint_is_found(void **state)
         uint64_t least = 10000;
         for (unsigned digits = 5; digits < 5 + i / 4; digits++)
             least *= 10;
-        at = i % 4 == 0 || i == COUNT - 4 ? least : at + 1;
-        if (i >= COUNT - 4) /* the last ones of all */
-            at = 999999999999999ull - (COUNT - 1 - i) * 1000;
+        at = i % 4 == 0 ? least : at + 1;
+        if (i >= COUNT - 4) /* nearly the last ones of all */
+            at = 999999999999999ull - (COUNT - i) * 1000;
         while (store_bucket(at, BUCKETS) != 7)
             at++;
         numbers[i] = at;
