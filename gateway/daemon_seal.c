@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Full segments of the ledger are sealed by a process of their own: this program again, with the least
- * claim to the processor, on the files alone. It is not a copy of the daemon, whose memory would then be
+/* Full segments of the ledger are sealed by a process of their own: this program again, on what the
+ * processors have left over, on the files alone. It is not a copy of the daemon, whose memory would then be
  * copied page by page as the loop writes it. It may end at any instruction: consent/ledger_seal.h says why.
  * One at a time; it goes on until nothing is left to seal.
  *
@@ -9,6 +9,7 @@
  * it is durable the next such process does it. So whatever a crash has left half done, the next start finishes. */
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -133,11 +134,19 @@ static bool tell_plans(const char *data_dir, uint64_t age_ms, uint64_t below)
     return fflush(stdout) == 0;
 }
 
+/* Nobody waits for it. With SCHED_IDLE, beyond what nice(2) does, a processor that runs nothing else counts as free, and
+ * the loop, the ledger's writer and Redis wake up there instead of behind one another: sched(7). */
+static void take_what_is_left(void)
+{
+    struct sched_param none = {0};
+    if (sched_setscheduler(0, SCHED_IDLE, &none) < 0 && nice(19) < 0)
+        errno = 0; /* then it competes with the loop: slower, not wrong */
+}
+
 int daemon_seal_all(const char *data_dir, const char *age, const char *below)
 {
     uint64_t age_ms, below_record;
-    if (nice(19) < 0)
-        errno = 0; /* then it competes with the loop: slower, not wrong */
+    take_what_is_left();
     bool good = seal_full(data_dir);
     good = cut_recorded(data_dir) && good;
     if (age != NULL)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/base/pool.h"
 
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -11,6 +15,7 @@
 #define HEAD_SIZE   64u
 #define COLOURS     64u
 #define SMALL_SLABS 8
+#define AHEAD       2 /* huge slabs that are ready before they are wanted */
 
 /* Stands in one of the first COLOURS lines of its slab, as the slab's address says: were it always the
  * first, all heads would want the same few places of a cache. */
@@ -73,16 +78,6 @@ static void drop_slab(struct pool *pool, struct pool_slab *slab)
     CHECK(munmap(start_of(slab), SLAB_SIZE) == 0);
 }
 
-void pool_release(struct pool *pool)
-{
-    for (size_t i = 0; i < POOL_SIZE_MAX / POOL_STEP; i++)
-        while (!TAILQ_EMPTY(&pool->with_room[i])) {
-            CHECK(TAILQ_FIRST(&pool->with_room[i])->live == 0);
-            drop_slab(pool, TAILQ_FIRST(&pool->with_room[i]));
-        }
-    CHECK(pool->slabs == 0);
-}
-
 /* SLAB_SIZE octets at a multiple of it. */
 static void *map_aligned(void)
 {
@@ -96,13 +91,106 @@ static void *map_aligned(void)
     return memory + before;
 }
 
-/* The first slabs are touched page by page, so that a small gateway stays small; where there are many,
- * huge pages spare the processor most of its searching for pages. */
-static struct pool_slab *add_slab(struct pool *pool, uint32_t size)
+static void *map_huge(void)
 {
     void *memory = map_aligned();
-    if (pool->slabs >= SMALL_SLABS)
-        (void)madvise(memory, SLAB_SIZE, MADV_HUGEPAGE);
+    (void)madvise(memory, SLAB_SIZE, MADV_HUGEPAGE);
+    return memory;
+}
+
+/* The first touch of a huge page clears it: milliseconds where the host of a virtual machine has to find the memory
+ * first. So a thread does it before the slab is wanted. In a process that was forked the thread is not
+ * there: what was ready is used, and then what is touched here. */
+struct pool_ahead {
+    pthread_t thread;
+    sem_t wanted;
+    atomic_bool over;
+    _Atomic(void *) ready[AHEAD];
+};
+
+static void *have_ready(void *context)
+{
+    struct pool_ahead *ahead = context;
+    for (;;) {
+        while (sem_wait(&ahead->wanted) != 0)
+            ;
+        if (atomic_load(&ahead->over))
+            return NULL;
+        size_t i = 0;
+        while (atomic_load(&ahead->ready[i]) != NULL)
+            i++; /* as many are wanted as places are free, and only this thread fills them */
+        void *memory = map_huge();
+        *(volatile char *)memory = 0;
+        atomic_store(&ahead->ready[i], memory);
+    }
+}
+
+static void start_ahead(struct pool *pool)
+{
+    struct pool_ahead *ahead = pool->ahead = check_calloc(1, sizeof *ahead);
+    sigset_t all, before;
+    CHECK(sem_init(&ahead->wanted, 0, AHEAD) == 0);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    CHECK(pthread_create(&ahead->thread, NULL, have_ready, ahead) == 0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* NULL when none is ready. */
+static void *take_ahead(struct pool_ahead *ahead)
+{
+    for (size_t i = 0; i < AHEAD; i++) {
+        void *memory = atomic_exchange(&ahead->ready[i], NULL);
+        if (memory == NULL)
+            continue;
+        sem_post(&ahead->wanted);
+        return memory;
+    }
+    return NULL;
+}
+
+static void stop_ahead(struct pool *pool)
+{
+    struct pool_ahead *ahead = pool->ahead;
+    if (ahead == NULL)
+        return;
+    atomic_store(&ahead->over, true);
+    sem_post(&ahead->wanted);
+    CHECK(pthread_join(ahead->thread, NULL) == 0);
+    for (size_t i = 0; i < AHEAD; i++)
+        if (ahead->ready[i] != NULL)
+            CHECK(munmap(ahead->ready[i], SLAB_SIZE) == 0);
+    sem_destroy(&ahead->wanted);
+    free(ahead);
+    pool->ahead = NULL;
+}
+
+void pool_release(struct pool *pool)
+{
+    stop_ahead(pool);
+    for (size_t i = 0; i < POOL_SIZE_MAX / POOL_STEP; i++)
+        while (!TAILQ_EMPTY(&pool->with_room[i])) {
+            CHECK(TAILQ_FIRST(&pool->with_room[i])->live == 0);
+            drop_slab(pool, TAILQ_FIRST(&pool->with_room[i]));
+        }
+    CHECK(pool->slabs == 0);
+}
+
+/* The first slabs are touched page by page, so that a small gateway stays small; where there are many,
+ * huge pages spare the processor most of its searching for pages. */
+static void *new_slab(struct pool *pool)
+{
+    if (pool->slabs < SMALL_SLABS)
+        return map_aligned();
+    if (pool->ahead == NULL)
+        start_ahead(pool);
+    void *memory = take_ahead(pool->ahead);
+    return memory != NULL ? memory : map_huge();
+}
+
+static struct pool_slab *add_slab(struct pool *pool, uint32_t size)
+{
+    void *memory = new_slab(pool);
     struct pool_slab *slab = slab_of(memory);
     *slab = (struct pool_slab){.size = size, .fresh = COLOURS * HEAD_SIZE};
     TAILQ_INSERT_TAIL(slabs_of(pool, size), slab, link);

@@ -17,11 +17,13 @@
 #define POOL_SIZE_MAX 1024u /* what is larger comes from malloc() */
 
 struct pool_slab;
+struct pool_ahead;
 TAILQ_HEAD(pool_slabs, pool_slab);
 
 struct pool {
     struct pool_slabs with_room[POOL_SIZE_MAX / POOL_STEP]; /* by size; the first is used */
     size_t slabs;
+    struct pool_ahead *ahead; /* a thread that has the next slab ready; NULL while there are few */
 };
 
 void pool_init(struct pool *pool);
