@@ -557,6 +557,8 @@ static void wire_one(struct engine *e, struct message *m)
 void wire_turn(struct engine *e)
 {
     struct message *m;
-    while ((m = TAILQ_FIRST(&e->messages.lists[MESSAGE_CLEARED])) != NULL)
+    while ((m = TAILQ_FIRST(&e->messages.lists[MESSAGE_CLEARED])) != NULL) {
+        message_prefetch_text(TAILQ_NEXT(m, link));
         wire_one(e, m);
+    }
 }

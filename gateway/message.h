@@ -127,6 +127,13 @@ static inline void message_prefetch(const struct message *message)
         __builtin_prefetch((const char *)message + at, 1);
 }
 
+/* Has the processor fetch its text, when the message itself is at hand. */
+static inline void message_prefetch_text(const struct message *message)
+{
+    for (size_t at = 0; message != NULL && at < message->text_length; at += CACHE_LINE)
+        __builtin_prefetch(message->text + at);
+}
+
 /* Has the processor fetch what a change of its state and its end will touch: its neighbours in lists and
  * its places in tables. The message itself must be at hand. */
 void message_prefetch_around(const struct message_store *store, const struct message *message);
