@@ -207,6 +207,9 @@ void message_request_ended(struct engine *e, uint64_t cookie, enum request_end e
     uint16_t bit = (uint16_t)(1u << (cookie & ((1u << PART_BITS) - 1)));
     if (m == NULL || (m->flying & bit) == 0)
         return;
+    const struct message *next = TAILQ_NEXT(m, link);
+    if (next != NULL) /* most often the next one answered */
+        message_prefetch_place(&e->messages, next->id);
     m->flying &= (uint16_t)~bit;
     switch (end) {
     case REQUEST_ANSWERED:

@@ -16,6 +16,7 @@
 #define ASK_LIMIT_MIN    128
 #define ASK_LIMIT_MAX    512
 #define OPT_OUTS_COME_US (100 * US_PER_MS) /* others are taken to follow one for so long */
+#define FETCHED_AHEAD    4   /* answers of Redis whose messages are looked for before their turn */
 #define QUIET_A_TURN     500 /* messages of a lane that one turn puts aside for quiet hours */
 
 /* ---- dispatch: tokens, slots, intent ---- */
@@ -359,9 +360,14 @@ static void adapt_ask_limit(struct engine *e, uint64_t took_us, size_t answers)
         e->ask_limit = ASK_LIMIT_MAX;
 }
 
+static uint64_t message_of(const struct check_result *result)
+{
+    return result->cookie >> 8;
+}
+
 static void checked(struct engine *e, struct check_result result)
 {
-    struct message *m = message_find(&e->messages, result.cookie >> 8);
+    struct message *m = message_find(&e->messages, message_of(&result));
     if (m == NULL || m->state != MESSAGE_ASKED || m->generation != (uint8_t)result.cookie)
         return; /* cancelled or held meanwhile */
     histogram_add(&e->metrics.timings[TIME_CHECK], e->now.mono_us - m->verdict_us);
@@ -395,11 +401,14 @@ void engine_on_checked(struct engine *e, const struct check_result *results, siz
     const struct message *oldest = TAILQ_FIRST(&e->messages.lists[MESSAGE_ASKED]);
     if (oldest != NULL)
         adapt_ask_limit(e, now.mono_us - oldest->verdict_us, count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (i + FETCHED_AHEAD < count)
+            message_prefetch_place(&e->messages, message_of(&results[i + FETCHED_AHEAD]));
         if (results[i].cookie & PREFLIGHT_COOKIE)
             preflight_checked(e, &results[i]);
         else
             checked(e, results[i]);
+    }
 }
 
 /* ---- wire ---- */

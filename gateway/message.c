@@ -88,6 +88,17 @@ struct message *message_first_of_number(const struct message_store *store, uint6
     return table_find_pointer(&store->by_number, number);
 }
 
+void message_prefetch_place(const struct message_store *store, uint64_t id)
+{
+    table_prefetch(&store->by_id, id);
+}
+
+void message_prefetch_places(const struct message_store *store, uint64_t id, uint64_t number)
+{
+    table_prefetch(&store->by_id, id);
+    table_prefetch(&store->by_number, number);
+}
+
 static void prefetch(const void *at)
 {
     if (at != NULL)

@@ -187,7 +187,10 @@ void queue_take(struct queue *queue, struct message *message, unsigned parts)
 {
     struct flow *flow = message->flow;
     struct lane *lane = lane_of(queue, message);
-    message_prefetch(TAILQ_NEXT(message, link)); /* most often the next one taken */
+    struct message *next =
+        TAILQ_NEXT(message, link); /* at hand, fetched when the one before was taken */
+    if (next != NULL)
+        message_prefetch(TAILQ_NEXT(next, link));
     queue_remove(queue, message);
     flow->credit -= (int32_t)parts;
     if (flow->credit > 0 || flow->waiting == 0)

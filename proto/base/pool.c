@@ -213,6 +213,9 @@ void *pool_take(struct pool *pool, size_t size)
     void *thing = slab->free;
     if (thing != NULL) {
         slab->free = *(void **)thing;
+        if (slab->free != NULL)
+            for (uint32_t at = 0; at < slab->size; at += 64)
+                __builtin_prefetch((char *)slab->free + at, 1);
     } else {
         thing = (char *)start_of(slab) + slab->fresh;
         slab->fresh += slab->size;
