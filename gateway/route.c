@@ -153,27 +153,27 @@ static void order_add(struct order *order, uint16_t carrier)
     order->carriers[order->count++] = carrier;
 }
 
-/* Routes of equal priority and cost: each draw takes one away, the number decides which. */
+/* Routes of equal priority and cost: each draw takes one away, the number decides which. What a draw leaves of the
+ * random number, the part behind the point, is as random for the next one. */
 static void draw(struct order *order, const struct route **tier, unsigned count, uint64_t number)
 {
-    uint64_t total = 0;
-    if (count == 1) {
-        order_add(order, tier[0]->carrier);
-        return;
-    }
+    uint64_t total = 0, random = hash_mix(number);
     for (unsigned i = 0; i < count; i++)
         total += tier[i]->config->weight;
-    for (unsigned round = 0; count > 0; round++) {
-        uint64_t random = hash_mix(number + round * 0x9e3779b97f4a7c15ull);
-        uint64_t point = (uint64_t)(((unsigned __int128)random * total) >> 64);
+    for (; count > 1; count--) {
+        unsigned __int128 point_and_rest = (unsigned __int128)random * total;
+        uint64_t point = (uint64_t)(point_and_rest >> 64);
+        random = (uint64_t)point_and_rest;
         unsigned i = 0;
         while (point >= tier[i]->config->weight)
             point -= tier[i++]->config->weight;
         order_add(order, tier[i]->carrier);
         total -= tier[i]->config->weight;
-        for (count--; i < count; i++)
+        for (; i + 1 < count; i++)
             tier[i] = tier[i + 1];
     }
+    if (count == 1)
+        order_add(order, tier[0]->carrier);
 }
 
 static bool in_tier(const struct route *a, const struct route *b)

@@ -149,13 +149,14 @@ static void test_a_carrier_stands_there_once(void **state)
     assert_string_equal(order_of(12025550123, ACME, OTP), "0");
 }
 
-/* Shares by weight, the same answer for the same number, and every carrier in the end. */
+/* Shares by weight, in the second place too among those that are left, the same answer for the same number, and
+ * every carrier in the end. */
 static void test_weights_share_and_a_recipient_keeps_its_carrier(void **state)
 {
     (void)state;
     enum { NUMBERS = 20000 };
     static const unsigned weights[CARRIERS] = {1, 2, 5, 12};
-    unsigned first[CARRIERS] = {0};
+    unsigned first[CARRIERS] = {0}, second[CARRIERS] = {0}; /* behind the heaviest */
     for (int c = 0; c < CARRIERS; c++)
         route(c, "1")->weight = (uint16_t)weights[c];
     for (uint64_t n = 0; n < NUMBERS; n++) {
@@ -164,10 +165,16 @@ static void test_weights_share_and_a_recipient_keeps_its_carrier(void **state)
         assert_int_equal(strlen(order), CARRIERS);
         assert_string_equal(order_of(12025550000 + n, LOGIN, MARKETING), order);
         first[order[0] - '0']++;
+        if (order[0] == '3')
+            second[order[1] - '0']++;
     }
     for (int c = 0; c < CARRIERS; c++) {
         unsigned expected = NUMBERS * weights[c] / 20;
         assert_in_range(first[c], expected * 93 / 100, expected * 107 / 100);
+    }
+    for (int c = 0; c < 3; c++) {
+        unsigned expected = first[3] * weights[c] / 8;
+        assert_in_range(second[c], expected * 93 / 100, expected * 107 / 100);
     }
 }
 
