@@ -7,6 +7,32 @@
 #include "consent/record_peek.h"
 #include "proto/event.pb-c.h"
 
+/* What goes. No record that moves where a recipient stands, and none that a start without a snapshot needs, may
+ * stand here. */
+const uint32_t retention_kinds[RETENTION_KINDS] = {
+    ASSENT__V1__EVENT__BODY_ACCEPTED,
+    ASSENT__V1__EVENT__BODY_ATTEMPT,
+    ASSENT__V1__EVENT__BODY_SENT,
+    ASSENT__V1__EVENT__BODY_HELD,
+    ASSENT__V1__EVENT__BODY_DEFERRED,
+    ASSENT__V1__EVENT__BODY_ENDED,
+    ASSENT__V1__EVENT__BODY_RECEIPT,
+    ASSENT__V1__EVENT__BODY_INBOUND, /* replies that said no keyword */
+    ASSENT__V1__EVENT__BODY_CARRIER_STATE,
+    ASSENT__V1__EVENT__BODY_SENDER_DAY, /* of one day */
+};
+
+bool retention_takes(struct span public_part)
+{
+    struct record_peek peek;
+    if (!record_peek(public_part, &peek))
+        return false;
+    for (size_t i = 0; i < RETENTION_KINDS; i++)
+        if (retention_kinds[i] == peek.body)
+            return true;
+    return false;
+}
+
 static bool is_sane(const Assent__V1__RecordsCut *body)
 {
     return body->first > 0 && segment_first_of(body->first) == body->first &&

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ledger's own word that records go by age: a RecordsCut, read. */
+/* Which records go by age, and the ledger's own word of it: a RecordsCut, read. A table in the .c has the kinds of
+ * events that go: the lives of messages, and what was only told. All else stays for ever: consent, the people who
+ * complained or were erased, imports, keys, and whatever this program does not know. */
 #ifndef CONSENT_CUT_RECORD_H
 #define CONSENT_CUT_RECORD_H
 
 #include "consent/digest.h"
+
+#define RETENTION_KINDS 10
+extern const uint32_t retention_kinds[RETENTION_KINDS];
+
+/* Whether a record with this public part goes when it is old. Pure. */
+bool retention_takes(struct span public_part);
 
 struct cut_record {
     uint64_t sequence, wall_ms; /* its own */

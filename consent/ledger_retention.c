@@ -15,33 +15,6 @@
 #include "proto/base/check.h"
 #include "proto/event.pb-c.h"
 
-/* What goes. No record that moves where a recipient stands, and none that a start without a snapshot needs, may
- * stand here. */
-static const uint32_t kinds[] = {
-    ASSENT__V1__EVENT__BODY_ACCEPTED,
-    ASSENT__V1__EVENT__BODY_ATTEMPT,
-    ASSENT__V1__EVENT__BODY_SENT,
-    ASSENT__V1__EVENT__BODY_HELD,
-    ASSENT__V1__EVENT__BODY_DEFERRED,
-    ASSENT__V1__EVENT__BODY_ENDED,
-    ASSENT__V1__EVENT__BODY_RECEIPT,
-    ASSENT__V1__EVENT__BODY_INBOUND, /* replies that said no keyword */
-    ASSENT__V1__EVENT__BODY_CARRIER_STATE,
-    ASSENT__V1__EVENT__BODY_SENDER_DAY, /* of one day */
-};
-#define KINDS (sizeof kinds / sizeof kinds[0])
-
-bool retention_takes(struct span public_part)
-{
-    struct record_peek peek;
-    if (!record_peek(public_part, &peek))
-        return false;
-    for (size_t i = 0; i < KINDS; i++)
-        if (kinds[i] == peek.body)
-            return true;
-    return false;
-}
-
 /* Planning ------------------------------------------------------------------------------------ */
 
 /* Checkpoints that are kept end there: a key may have taken over in one. */
@@ -100,8 +73,8 @@ static enum err holds_some(struct ledger_file *file, bool *ret_some)
 {
     uint8_t set[SEALED_BLOCKS_MAX] = {0};
     enum err err = ERR_OK;
-    for (size_t i = 0; i < KINDS && err == ERR_OK; i++)
-        err = sealed_find(file->sealed, INDEX_EVENTS, kinds[i], set);
+    for (size_t i = 0; i < RETENTION_KINDS && err == ERR_OK; i++)
+        err = sealed_find(file->sealed, INDEX_EVENTS, retention_kinds[i], set);
     *ret_some = memchr(set, 1, sizeof set) != NULL;
     return err;
 }

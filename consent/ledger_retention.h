@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Retention by age, of whole sealed segments: which records go, and taking them away. The table in the .c says
- * which kinds of events do: the lives of messages, and what was only told. All else stays for ever: consent, the
- * people who complained or were erased, imports, keys, and whatever this program does not know.
+/* Retention by age, of whole sealed segments: which records go (consent/cut_record.h), and taking them away.
  *
  * The order of it, which each step can be taken up in again: a plan is made (retention_next), its RecordsCut is
  * recorded and durable, the records are taken (retention_cut). So nothing is ever missing that no record
@@ -13,9 +11,6 @@
 
 #include "consent/cut_record.h"
 #include "consent/ledger_seal.h"
-
-/* Whether a record with this public part goes when it is old. Pure. */
-bool retention_takes(struct span public_part);
 
 struct retention_plan {
     uint64_t first;       /* of the segment */

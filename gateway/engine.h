@@ -352,6 +352,8 @@ enum plant {
     PLANT_ERASED_OPT_OUT_LOST, /* P3: a Redis that lost everything does not get an erased opt-out back */
     PLANT_ERASURE_NOT_RESUMED, /* a restart forgets the erasures that are under way */
     PLANT_ERASED_REMEMBERED,   /* who was erased stays in memory, and in the next snapshot */
+    PLANT_CONSENT_RETIRED,     /* old records of consent go too */
+    PLANT_RETAINED_TOO_LITTLE, /* records go that a start needs */
     PLANT_OLDER_NOT_SEARCHED,  /* an older Redis keeps who was erased since */
     PLANT_ERASURES_NOT_JOINED, /* whom other gateways erased, or a newer copy of the ledger, stays */
     PLANT_PAUSE_NOT_KEPT,      /* a sender is paused for its reputation, and goes on */

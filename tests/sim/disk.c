@@ -33,6 +33,7 @@ void disk_release(struct disk *d)
         free(d->records[i].octets);
     free(d->records);
     free(d->erasing);
+    free(d->cuts);
     snapshot_release(&d->snapshots[0]);
     snapshot_release(&d->snapshots[1]);
 }
@@ -213,6 +214,7 @@ void disk_crash(struct world *w)
     d->durable = d->flushed = keep;
     d->syncing = 0;
     d->life++;
+    retention_crash(d);
     crash_keys(w);
     for (unsigned i = 0; i < 2; i++)
         if (!d->snapshots[i].published)
@@ -273,6 +275,8 @@ static bool is_persons(struct world *w, const struct erase_reach *reach, uint64_
 {
     const struct person_mark *person = &reach->person;
     const struct record *of = disk_accepted(w, r->fact.message);
+    if (of != NULL && of->gone)
+        of = NULL;
     uint64_t number = record_number(r), of_message = of != NULL ? record_number(of) : 0;
     if (r->personal_length == 0)
         return false;
@@ -385,6 +389,12 @@ static const struct snapshot *newest_snapshot(const struct disk *d)
     return d->snapshots[0].published ? &d->snapshots[0] : NULL;
 }
 
+uint64_t disk_start(const struct disk *d)
+{
+    const struct snapshot *s = newest_snapshot(d);
+    return s != NULL ? s->sequence : 1;
+}
+
 static bool replay(struct world *w, uint64_t sequence, const struct record *r)
 {
     const char *why = "";
@@ -405,8 +415,8 @@ void disk_recover(struct world *w)
     for (size_t i = 0; s != NULL && i < s->count; i++)
         if (!replay(w, 0, &s->records[i]))
             return;
-    for (uint64_t i = s ? s->sequence : 1; i <= d->durable; i++)
-        if (!replay(w, i, &d->records[i]))
+    for (uint64_t i = disk_start(d); i <= d->durable; i++)
+        if (!d->records[i].gone && !replay(w, i, &d->records[i]))
             return;
 }
 
@@ -422,7 +432,8 @@ uint64_t disk_scan(struct world *w, uint64_t from, uint64_t until, uint32_t max_
         until = d->durable + 1;
     uint64_t at = from;
     for (; at < until && max_records > 0; at++, max_records--)
-        each(engine, at, record_public(&d->records[at]), record_personal(&d->records[at]));
+        if (!d->records[at].gone)
+            each(engine, at, record_public(&d->records[at]), record_personal(&d->records[at]));
     return at;
 }
 

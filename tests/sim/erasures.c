@@ -323,7 +323,8 @@ void erasures_end(struct world *w)
                 is_done(d, i))
                 check_redis(w, i, r->fact.number); /* an older copy may have come back since */
             bool place = r->fact.body == ASSENT__V1__EVENT__BODY_ERASED_RECORDS;
-            if (r->personal_length != r->personal_recorded && !place && !was_erased(w, d, i))
+            if (!r->gone && r->personal_length != r->personal_recorded && !place &&
+                !was_erased(w, d, i))
                 world_fail(w, "erased", "record %llu is nobody's who was erased, and destroyed",
                            (unsigned long long)i);
         }

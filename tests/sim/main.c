@@ -91,6 +91,8 @@ static const struct {
     [PLANT_ERASED_REMEMBERED] = {"erased_remembered", "erased", false},
     [PLANT_OLDER_NOT_SEARCHED] = {"older_not_searched", "P1 P3 erased", false},
     [PLANT_ERASURES_NOT_JOINED] = {"erasures_not_joined", "P5", true},
+    [PLANT_CONSENT_RETIRED] = {"consent_retired", "P1 P2 P3", false},
+    [PLANT_RETAINED_TOO_LITTLE] = {"retained_too_little", "P5 P6", false},
     [PLANT_PAUSE_NOT_KEPT] = {"pause_not_kept", "reputation", false},
     [PLANT_PAUSE_FORGOTTEN] = {"pause_forgotten", "reputation", false},
     [PLANT_OPT_OUTS_UNCOUNTED] = {"opt_outs_uncounted", "reputation", false},

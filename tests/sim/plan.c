@@ -268,6 +268,14 @@ static void draw_reputation(struct plan *p, uint64_t seed)
         p->reputation_texts = between(&rng, 3, 12);
 }
 
+/* Drawn by itself, likewise. */
+static void draw_retention(struct plan *p, uint64_t seed)
+{
+    struct rng rng = {seed * 0x9e3779b97f4a7c15ull + 11};
+    if (plan_is_chaos(p) && rng_chance(&rng, 400000))
+        p->retain_us = between(&rng, 1, 15) * SECOND;
+}
+
 /* Drawn by itself: other seeds stay what they were. */
 static void draw_register(struct plan *p, uint64_t seed)
 {
@@ -314,4 +322,5 @@ void plan_draw(struct plan *plan, uint64_t seed, int forced_kind)
         break;
     }
     draw_reputation(plan, seed);
+    draw_retention(plan, seed);
 }

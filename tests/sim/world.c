@@ -396,6 +396,15 @@ static void take_snapshot(struct world *w, struct event *e)
         world_at(w, spread(&w->rng, 20 * US_PER_S), take_snapshot, 0, 0, 0);
 }
 
+static void retain(struct world *w, struct event *e)
+{
+    (void)e;
+    if (process_runs(w) && w->gw->drain_since_us == 0)
+        retention_turn(w);
+    if (!w->healing)
+        world_at(w, spread(&w->retain_rng, w->plan.retain_us), retain, 0, 0, 0);
+}
+
 static void begin_process_faults(struct world *w)
 {
     const struct plan *p = &w->plan;
@@ -406,6 +415,8 @@ static void begin_process_faults(struct world *w)
     if (p->disk_full_us)
         world_at(w, spread(&w->rng, p->disk_full_us), fault_disk, 0, 0, 0);
     world_at(w, spread(&w->rng, 20 * US_PER_S), take_snapshot, 0, 0, 0);
+    if (p->retain_us)
+        world_at(w, spread(&w->retain_rng, p->retain_us), retain, 0, 0, 0);
 }
 
 static void begin_faults(struct world *w)
@@ -750,6 +761,7 @@ static struct world *world_new(uint64_t seed, int forced_kind, enum plant plant,
     w->disk_rng.state = rng_next(&seeds);
     w->people_rng.state = rng_next(&seeds);
     w->secret_rng.state = rng_next(&seeds);
+    w->retain_rng.state = rng_next(&seeds);
     schedule_init(&w->schedule);
     fill_config(w);
     ports_fill(w);

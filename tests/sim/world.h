@@ -7,6 +7,7 @@
  *     world.c    the clock, the engine's life: start, turns, crashes, recovery, healing, the end
  *     ports.c    what the engine may do to this world; also where a crash strikes between two calls
  *     disk.c     the ledger: what is appended, flushed, durable, and what a crash leaves; snapshots
+ *     retention.c  old records go from it, when it says so itself
  *     redis.c    the consent store: a connection of each gateway, in order, slow, lost, restarted
  *                empty or old; redis_facts.c: places under caps, and days
  *     carrier.c  server-role sessions over pipes that delay and split; answers, receipts, replies
@@ -116,6 +117,7 @@ struct plan {
     bool brand_late;            /* with content_at_us: the brand is asked for from then on */
     uint32_t files, foresights; /* imports; dry runs */
     uint32_t erase;             /* a submission: somebody asks to be erased, at all gateways */
+    uint64_t retain_us;         /* mean time between cuts of old records; 0: all stay */
     uint32_t reputation_texts;  /* so many say something of a sender; 0: nothing is paused */
     bool registers;     /* marketing needs a do-not-call register; the first file is a copy of it */
     bool registry_ends; /* with that night, what one sender is registered for but marketing */
@@ -184,6 +186,13 @@ struct record {
     struct progress progress;
     uint64_t appended_us;
     uint64_t executed_us; /* its write was first executed by Redis; 0: not yet */
+    bool gone;            /* by its age: nobody but the oracle can read it */
+};
+
+/* A segment whose old records go as soon as the RecordsCut that says so is durable. */
+struct disk_cut {
+    uint64_t first, sequence;
+    bool done;
 };
 
 struct snapshot {
@@ -213,6 +222,8 @@ struct disk {
     uint64_t erasing_snapshot; /* the one that takes the place of the others; 0: not begun */
     struct disk_key keys[SECRET_KEYS_MAX];
     uint32_t last_key;
+    struct disk_cut *cuts; /* ascending */
+    size_t cut_count;
 };
 
 void disk_init(struct disk *disk);
@@ -231,6 +242,8 @@ uint64_t disk_scan(struct world *world, uint64_t from, uint64_t until, uint32_t 
                    void (*each)(void *engine, uint64_t sequence, struct span public_part,
                                 struct span personal_part),
                    void *engine);
+/* What a start goes on from: records below are not needed for it; 1: all are. */
+uint64_t disk_start(const struct disk *disk);
 bool disk_erasure_find(struct world *world, const struct erase_reach *reach);
 bool disk_erasure_destroy(struct world *world, const uint64_t *records, size_t count);
 struct span record_public(const struct record *record);
@@ -238,6 +251,12 @@ struct span record_personal(const struct record *record);
 uint64_t record_number(const struct record *record); /* in its personal part; 0: none */
 /* The record of an `accepted`, or NULL. */
 struct record *disk_accepted(struct world *world, uint64_t id);
+
+/* retention.c */
+
+/* Does what records say is to be done, and plans more. The process runs. */
+void retention_turn(struct world *world);
+void retention_crash(struct disk *disk); /* what the ledger does not say is not planned */
 
 /* redis.c */
 
@@ -814,7 +833,7 @@ struct world {
     struct plan plan;
     struct schedule schedule;
     uint64_t now_us, end_us;
-    struct rng rng, wire_rng, redis_rng, disk_rng, people_rng, secret_rng;
+    struct rng rng, wire_rng, redis_rng, disk_rng, people_rng, secret_rng, retain_rng;
     struct config config;
     struct route_config routes[SIM_CARRIERS_MAX][2];
     struct ports ports;
