@@ -10,9 +10,8 @@
 #include "smpp/receipt.h"
 #include "smpp/status.h"
 
-#define REFUSED_BACKOFF 5  /* a refused bind waits so many times the shortest back-off */
-#define RUN_SHARE       2  /* messages in a row on one session: its window by this, */
-#define RUN_MAX         64 /* at most */
+#define REFUSED_BACKOFF 5   /* a refused bind waits so many times the shortest back-off */
+#define RUN_MAX         512 /* messages in a row on one session, at most */
 #define BIND_STABLE_US  (10 * US_PER_S) /* a bind that lasted is no reason to wait longer */
 
 /* ---- what a session reports ---- */
@@ -484,12 +483,12 @@ uint32_t link_room(struct engine *e, struct carrier *c, struct carrier_link *lin
     return paced < room ? paced : room;
 }
 
-/* Messages in a row on one session, so that they share a write, and their answers a read: half of its window, so
- * that sessions of small windows still take turns. */
+/* Messages in a row on one session: its window, so that they share a write, and their answers a read. Where windows are
+ * small, sessions still take turns. */
 static uint32_t run_length(const struct carrier *c)
 {
-    uint32_t run = c->pacing.window.value / RUN_SHARE;
-    return run < 1 ? 1 : run < RUN_MAX ? run : RUN_MAX;
+    uint32_t window = c->pacing.window.value;
+    return window < RUN_MAX ? window : RUN_MAX;
 }
 
 static void go_on_after(struct carrier *c, const struct carrier_link *link)
