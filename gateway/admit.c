@@ -366,7 +366,7 @@ static bool resolve(struct engine *e, uint16_t client, const Assent__V1__Message
         return false;
     if (number_parse(span_from_string(in->number), &s->number) != ERR_OK)
         return invalid(v, "number: not E.164 (5 to 15 digits with country code, + optional)");
-    message_prefetch_places(&e->messages, e->ports->ledger_next(e->ports->context), s->number);
+    message_prefetch_new(&e->messages, e->ports->ledger_next(e->ports->context), s->number);
     const char *why = erasure_refuses(e, s->number);
     if (why != NULL)
         return refuse(v, ASSENT__V1__CODE__CODE_UNAVAILABLE, why);

@@ -93,7 +93,7 @@ void message_prefetch_place(const struct message_store *store, uint64_t id)
     table_prefetch(&store->by_id, id);
 }
 
-void message_prefetch_places(const struct message_store *store, uint64_t id, uint64_t number)
+void message_prefetch_new(const struct message_store *store, uint64_t id, uint64_t number)
 {
     table_prefetch(&store->by_id, id);
     table_prefetch(&store->by_number, number);

@@ -138,7 +138,7 @@ static inline void message_prefetch_text(const struct message *message)
 void message_prefetch_place(const struct message_store *store, uint64_t id);
 
 /* Has the processor fetch where a new message of this number will be entered, when it gets this id. */
-void message_prefetch_places(const struct message_store *store, uint64_t id, uint64_t number);
+void message_prefetch_new(const struct message_store *store, uint64_t id, uint64_t number);
 
 /* Has the processor fetch what a change of its state and its end will touch: its neighbours in lists and
  * its places in tables. The message itself must be at hand. */

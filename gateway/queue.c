@@ -187,8 +187,8 @@ void queue_take(struct queue *queue, struct message *message, unsigned parts)
 {
     struct flow *flow = message->flow;
     struct lane *lane = lane_of(queue, message);
-    struct message *next =
-        TAILQ_NEXT(message, link); /* at hand, fetched when the one before was taken */
+    /* At hand: it was fetched when the one before was taken. */
+    const struct message *next = TAILQ_NEXT(message, link);
     if (next != NULL)
         message_prefetch(TAILQ_NEXT(next, link));
     queue_remove(queue, message);
