@@ -242,14 +242,15 @@ static void note_move(struct world *w, uint64_t key, uint64_t at_us, bool denied
         *m = (struct moved){key, at_us, denied};
 }
 
-/* Redis has the opt-out, or had it, and nothing newer lifted it. */
+/* Redis has the opt-out, or had it, and nothing newer lifted it. A fingerprint of which no record says that it was kept
+ * stood for opt-outs from after the erasure, which was written again: they are in the ledger themselves. */
 static bool denies(struct world *w, uint16_t scope, uint32_t program, struct verdict_seen *seen)
 {
     uint64_t key = consent_member(scope, w->people.numbers[seen->number]);
     if (set_has(&w->server.now.opt_out, key))
         return true;
     const struct moved *m = find_move(&w->oracle, key);
-    if (m == NULL || !m->denied)
+    if (m == NULL || !m->denied || (scope == SCOPE_ERASED && !erasures_say_kept(w, key)))
         return false;
     seen->forgotten |= 1u << program;
     return true;
