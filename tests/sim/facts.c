@@ -491,6 +491,7 @@ void oracle_recovered(struct world *w)
     for (uint64_t i = 1; i < w->gw->disk.next; i++)
         fold(w, i, true);
     move_oldest(w);
+    oracle_stops_recovered(w);
 }
 
 /* ---- consent ---- */

@@ -1011,6 +1011,14 @@ static bool leaves_news(struct world *w, uint32_t number, const struct stop_scop
     return false;
 }
 
+static bool is_heard(const struct subscriber *sub, const struct world *w, uint16_t scope)
+{
+    for (uint32_t g = 0; g < w->plan.gateways; g++)
+        if (set_has(&sub->at[g].opted_out, scope))
+            return true;
+    return false;
+}
+
 /* It says something new; or it does when Redis hears of it before it hears of a wider one, which was read at
  * another gateway and then says something new too. */
 static bool is_news(struct world *w, uint32_t number, const struct stop_scopes *stop)
@@ -1018,10 +1026,7 @@ static bool is_news(struct world *w, uint32_t number, const struct stop_scopes *
     const struct subscriber *sub = &w->oracle.subscribers[number];
     bool known = true;
     for (uint8_t i = 0; i < stop->count; i++) {
-        bool heard = false;
-        for (uint32_t g = 0; g < w->plan.gateways; g++)
-            heard = heard || set_has(&sub->at[g].opted_out, stop->scopes[i]);
-        if (!heard)
+        if (!is_heard(sub, w, stop->scopes[i]))
             return true;
         known = known && (set_has(&told(w, number)->opted_out, stop->scopes[i]) ||
                           redis_knows(w, number, stop->scopes[i]));
@@ -1030,7 +1035,7 @@ static bool is_news(struct world *w, uint32_t number, const struct stop_scopes *
 }
 
 /* A STOP that says something new is owed a confirmation. */
-static void note_stop(struct world *w, const struct mo *mo)
+static void note_stop(struct world *w, struct mo *mo)
 {
     struct subscriber *sub = &w->oracle.subscribers[mo->number];
     struct told *here = told(w, mo->number);
@@ -1042,6 +1047,42 @@ static void note_stop(struct world *w, const struct mo *mo)
     here->owed = here->owed || news;
     sub->last_stop_us = w->now_us;
     sub->confirmations_due += news;
+    mo->news = mo->news || news;
+}
+
+/* What a crash has taken out of the ledger this gateway has not heard. */
+static void forget_lost(struct world *w, uint32_t number)
+{
+    struct set kept = {0}, *heard = &told(w, number)->opted_out;
+    facts_opt_outs(w, w->gw->disk.durable, w->people.numbers[number], &kept);
+    for (size_t i = heard->count; i-- > 0;) {
+        uint64_t scope = heard->members[i];
+        if (!facts_deny(w, &kept, consent_key((uint16_t)scope, w->people.numbers[number])))
+            set_remove(heard, scope);
+    }
+    free(kept.members);
+}
+
+/* A STOP that comes again says something new then, or another one has said it before. */
+static void take_back(struct world *w, struct mo *mo)
+{
+    struct subscriber *sub = &w->oracle.subscribers[mo->number];
+    struct stop_scopes stop;
+    if (!mo->news || mo->done || mo->handed_us <= sub->last_start_us ||
+        mo->handed_us <= sub->last_erased_us)
+        return;
+    mo_scopes(w, mo, &stop);
+    for (uint8_t i = 0; i < stop.count && mo->news; i++)
+        mo->news = is_heard(sub, w, stop.scopes[i]);
+    sub->confirmations_due -= !mo->news;
+}
+
+void oracle_stops_recovered(struct world *w)
+{
+    for (uint32_t n = 0; n < w->plan.numbers; n++)
+        forget_lost(w, n);
+    for (size_t i = 0; i < w->wire.mo_count; i++)
+        take_back(w, &w->wire.mos[i]);
 }
 
 /* The same person's STOP at another gateway came to Redis first, and had the one confirmation for both. */

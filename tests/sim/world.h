@@ -421,6 +421,7 @@ struct mo {
     uint8_t part;
     uint64_t first_us; /* handed first */
     bool acknowledged, judged;
+    bool news; /* a STOP for which a confirmation is due */
     char text[200];
 };
 
@@ -720,6 +721,7 @@ void oracle_release(struct oracle *oracle);
 void witness_release(struct witness *witness);
 void oracle_appended(struct world *world, uint64_t sequence);
 void oracle_recovered(struct world *world);
+void oracle_stops_recovered(struct world *world); /* a part of it */
 /* consents.c: a record has been appended; a text of marketing leaves. */
 void consents_appended(struct world *world, uint64_t sequence);
 uint32_t consents_day(const struct world *world, uint64_t number, uint32_t program);
