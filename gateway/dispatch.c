@@ -189,12 +189,24 @@ static void dispatch_carrier(struct engine *e, struct carrier *c)
         c->paused |= PAUSE_REPUTATION;
 }
 
+/* Carriers take turns where the pipeline is too small for all: whoever filled it comes last the next time. So what one
+ * turn takes is mostly one carrier's, and finds its windows empty: few and long writes. */
 void dispatch_turn(struct engine *e)
 {
     if (e->projection.queue_count + e->projection.sent_count > 0)
         e->opt_outs_until_us = e->now.mono_us + OPT_OUTS_COME_US;
-    for (uint16_t i = 0; i < e->config->carrier_count; i++)
-        dispatch_carrier(e, &e->carriers[i]);
+    uint16_t count = e->config->carrier_count, first = e->first_carrier;
+    bool filled = false;
+    for (uint16_t i = 0; i < count; i++) {
+        uint16_t at = (uint16_t)((first + i) % count);
+        uint64_t before = e->messages.counts[MESSAGE_INTENT];
+        dispatch_carrier(e, &e->carriers[at]);
+        if (filled || (e->carriers[at].paused & PAUSE_GATE_BUSY) == 0)
+            continue;
+        filled = true;
+        bool took = e->messages.counts[MESSAGE_INTENT] > before;
+        e->first_carrier = (uint16_t)((at + took) % count);
+    }
 }
 
 /* When the first of the sessions has room by its own rate. */

@@ -362,7 +362,8 @@ struct engine {
     struct {
         uint64_t sequence, at_us; /* 0: none on its way */
     } durable_sample;
-    uint64_t ask_limit; /* bulk before Redis; see adapt_ask_limit() */
+    uint16_t first_carrier; /* whose bulk dispatch_turn() begins with */
+    uint64_t ask_limit;     /* bulk before Redis; see adapt_ask_limit() */
     uint64_t ask_shortest_us;
     uint64_t opt_outs_until_us; /* until then they are taken to come: see pipeline_is_full() */
     uint64_t snapshot_at;       /* sequence at which the last snapshot began */

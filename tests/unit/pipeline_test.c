@@ -8,11 +8,16 @@
 
 static struct world w;
 
-static void submit(const char *program, Assent__V1__Class message_class)
+static void submit_to(const char *number, const char *program, Assent__V1__Class message_class)
 {
     Assent__V1__Message message =
-        world_message(program, message_class, "13035550100", "Acme: hello. Reply STOP to end");
+        world_message(program, message_class, number, "Acme: hello. Reply STOP to end");
     assert_int_equal(world_submit(&w, 0, &message).code, ASSENT__V1__CODE__CODE_OK);
+}
+
+static void submit(const char *program, Assent__V1__Class message_class)
+{
+    submit_to("13035550100", program, message_class);
 }
 
 /* One turn and no more: Redis does not answer. */
@@ -87,11 +92,42 @@ static void an_opt_out_keeps_batches_small(void **state)
     world_release(&w);
 }
 
+/* One that has much to send, and windows for it, leaves the other its turn. */
+static void carriers_fill_it_by_turns(void **state)
+{
+    (void)state;
+    enum { EACH = PIPELINE + PIPELINE / 2 };
+    world_init(&w);
+    w.config.carrier_count = 2;
+    snprintf(w.carriers[1].name, sizeof w.carriers[1].name, "beta");
+    snprintf(w.carriers[1].system_id, sizeof w.carriers[1].system_id, "acme");
+    w.carriers[0].window = w.carriers[1].window = 4 * PIPELINE;
+    w.carriers[0].rate = w.carriers[1].rate = 100000;
+    route_defaults(&w.routes[1]);
+    snprintf(w.routes[1].prefix, sizeof w.routes[1].prefix, "1720");
+    w.carriers[1].routes = &w.routes[1];
+    w.carriers[1].route_count = 1;
+    world_start(&w);
+    world_pass(&w, 2000);
+    for (int i = 0; i < 2 * EACH; i++)
+        submit_to(i % 2 ? "17205550100" : "13035550100", "offers", ASSENT__V1__CLASS__MARKETING);
+    world_settle(&w);
+    assert_int_equal(w.submit_count, 2 * EACH);
+    size_t row = 0;
+    for (size_t i = 0, sent[2] = {0}; sent[0] < EACH && sent[1] < EACH; i++) {
+        row = i > 0 && w.submits[i].link == w.submits[i - 1].link ? row + 1 : 1;
+        assert_true(row <= PIPELINE);
+        sent[w.submits[i].link / WORLD_LINKS]++;
+    }
+    world_release(&w);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_waits_for_the_disk_than_redis_is_asked),
         cmocka_unit_test(an_opt_out_keeps_batches_small),
+        cmocka_unit_test(carriers_fill_it_by_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
