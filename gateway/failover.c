@@ -61,10 +61,11 @@ static void count_failover(struct carrier *from, bool by_status)
 int route_find(struct engine *e, const struct route_query *query)
 {
     uint16_t order[CARRIERS_MAX];
-    uint16_t count = route_order(e->routes, query, order);
+    uint64_t over = passed_over(e, query->message_class);
+    uint16_t count = route_order(e->routes, query, over ? CARRIERS_MAX : 1, order);
     if (count == 0)
         return -1;
-    int found = first_without(order, count, passed_over(e, query->message_class));
+    int found = first_without(order, count, over);
     if (found < 0 || found == order[0])
         return order[0];
     count_failover(&e->carriers[order[0]], false);
@@ -108,7 +109,7 @@ static bool move_to_best(struct engine *e, struct message *m, uint64_t over)
 {
     uint16_t order[CARRIERS_MAX];
     struct route_query query = query_of(e, m);
-    uint16_t count = route_order(e->routes, &query, order);
+    uint16_t count = route_order(e->routes, &query, CARRIERS_MAX, order);
     int to;
     while ((to = first_without(order, count, over | m->avoid)) >= 0 && to != m->carrier)
         if (move(e, m, (uint16_t)to))
@@ -212,7 +213,7 @@ static void visit(void *context, struct message *m)
     uint16_t order[CARRIERS_MAX];
     struct route_query query = query_of(e, m);
     uint64_t over = passed_over(e, query.message_class) | m->avoid;
-    int best = first_without(order, route_order(e->routes, &query, order), over);
+    int best = first_without(order, route_order(e->routes, &query, CARRIERS_MAX, order), over);
     if (best < 0 || best == m->carrier || !may_move(m))
         return;
     queue_remove(&message_carrier(e, m)->queue, m);

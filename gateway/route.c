@@ -142,7 +142,7 @@ bool route_leads_anywhere(const struct config *config, const char *sender,
 
 struct order {
     uint16_t *carriers;
-    uint16_t count;
+    uint16_t count, wanted;
 };
 
 static void order_add(struct order *order, uint16_t carrier)
@@ -160,7 +160,7 @@ static void draw(struct order *order, const struct route **tier, unsigned count,
     uint64_t total = 0, random = hash_mix(number);
     for (unsigned i = 0; i < count; i++)
         total += tier[i]->config->weight;
-    for (; count > 1; count--) {
+    for (; count > 0 && order->count < order->wanted; count--) {
         unsigned __int128 point_and_rest = (unsigned __int128)random * total;
         uint64_t point = (uint64_t)(point_and_rest >> 64);
         random = (uint64_t)point_and_rest;
@@ -172,8 +172,6 @@ static void draw(struct order *order, const struct route **tier, unsigned count,
         for (; i + 1 < count; i++)
             tier[i] = tier[i + 1];
     }
-    if (count == 1)
-        order_add(order, tier[0]->carrier);
 }
 
 static bool in_tier(const struct route *a, const struct route *b)
@@ -207,10 +205,10 @@ static uint16_t order_group(const struct route_table *t, uint64_t place,
     return order->count;
 }
 
-uint16_t route_order(const struct route_table *t, const struct route_query *q,
+uint16_t route_order(const struct route_table *t, const struct route_query *q, uint16_t wanted,
                      uint16_t ret_carriers[CARRIERS_MAX])
 {
-    struct order order = {.carriers = ret_carriers};
+    struct order order = {.carriers = ret_carriers, .wanted = wanted};
     unsigned digits = 1;
     while (digits < NUMBER_DIGITS_MAX && power_of_ten[digits] <= q->number)
         digits++;

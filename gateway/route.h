@@ -28,9 +28,9 @@ struct route_table;
 struct route_table *route_table_new(const struct config *config);
 void route_table_free(struct route_table *table);
 
-/* Indices of the carriers that may take it, each once, the best first. Gives their count. */
+/* Indices of the carriers that may take it, each once, the best first, `wanted` of them at most. Gives their count. */
 uint16_t route_order(const struct route_table *table, const struct route_query *query,
-                     uint16_t ret_carriers[CARRIERS_MAX]);
+                     uint16_t wanted, uint16_t ret_carriers[CARRIERS_MAX]);
 
 /* True when some number could be reached from this sender in this class. */
 bool route_leads_anywhere(const struct config *config, const char *sender,
