@@ -198,35 +198,17 @@ bool frame_append(struct buffer *out, const Assent__V1__Frame *frame)
     return true;
 }
 
-static uint8_t *put_varint(uint8_t *at, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        *at++ = (uint8_t)(value | 0x80);
-    *at++ = (uint8_t)value;
-    return at;
-}
-
 static uint8_t *put_tag(uint8_t *at, uint32_t number, enum wire_type type)
 {
-    return put_varint(at, (uint64_t)number << 3 | type);
+    return varint_write(at, (uint64_t)number << 3 | type);
 }
 
 static uint8_t *put_octets(uint8_t *at, uint32_t number, struct span octets)
 {
     at = put_tag(at, number, WIRE_OCTETS);
-    at = put_varint(at, octets.length);
+    at = varint_write(at, octets.length);
     memcpy(at, octets.data, octets.length);
     return at + octets.length;
-}
-
-static size_t varint_length(uint64_t value)
-{
-    size_t length = 1;
-    while (value >= 0x80) {
-        value >>= 7;
-        length++;
-    }
-    return length;
 }
 
 static size_t octets_length(struct span octets)
@@ -246,11 +228,11 @@ bool frame_append_watch_event(struct buffer *out, uint64_t call, uint64_t sequen
     size_t inner = 1 + varint_length(sequence) + octets_length(event) +
                    (personal.length > 0 ? octets_length(personal) : 0);
     uint8_t *at = put_tag(start + FRAME_HEADER, 1, WIRE_VARINT);
-    at = put_varint(at, call);
+    at = varint_write(at, call);
     at = put_tag(at, ASSENT__V1__FRAME__BODY_WATCH_EVENT, WIRE_OCTETS);
-    at = put_varint(at, inner);
+    at = varint_write(at, inner);
     at = put_tag(at, 1, WIRE_VARINT);
-    at = put_varint(at, sequence);
+    at = varint_write(at, sequence);
     at = put_octets(at, 2, event);
     if (personal.length > 0)
         at = put_octets(at, 3, personal);

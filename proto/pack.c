@@ -10,29 +10,28 @@ struct packer {
     bool full;
 };
 
-static void put_octets(struct packer *p, const void *octets, size_t length)
+/* Where so many octets go; NULL when there is no room. */
+static uint8_t *take_room(struct packer *p, size_t length)
 {
     if ((size_t)(p->at - p->start) < length) {
         p->full = true;
-        return;
+        return NULL;
     }
-    p->at -= length;
-    if (length > 0)
-        memcpy(p->at, octets, length);
+    return p->at -= length;
+}
+
+static void put_octets(struct packer *p, const void *octets, size_t length)
+{
+    uint8_t *at = take_room(p, length);
+    if (at != NULL && length > 0)
+        memcpy(at, octets, length);
 }
 
 static void put_varint(struct packer *p, uint64_t value)
 {
-    if (value < 0x80 && p->at > p->start) {
-        *--p->at = (uint8_t)value;
-        return;
-    }
-    uint8_t octets[VARINT_MAX];
-    size_t length = 0;
-    for (; value >= 0x80; value >>= 7)
-        octets[length++] = (uint8_t)(value | 0x80);
-    octets[length++] = (uint8_t)value;
-    put_octets(p, octets, length);
+    uint8_t *at = take_room(p, varint_length(value));
+    if (at != NULL)
+        (void)varint_write(at, value);
 }
 
 static void put_tag(struct packer *p, uint32_t number, enum wire_type type)
@@ -172,21 +171,31 @@ static bool is_one_of(const ProtobufCFieldDescriptor *field)
     return (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
 }
 
-/* Of the fields of a oneof, which follow each other and end before `i`, the chosen one. Gives where they
- * begin. */
-static unsigned put_one_of(struct packer *p, const ProtobufCMessageDescriptor *type, unsigned i,
+/* The first field of the oneof of which `last` is one; they follow each other. By halves: an event has many. */
+static unsigned one_of_begins(const ProtobufCMessageDescriptor *type, unsigned last)
+{
+    unsigned offset = type->fields[last].quantifier_offset, first = 0;
+    while (first < last) {
+        unsigned middle = (first + last) / 2;
+        const ProtobufCFieldDescriptor *field = &type->fields[middle];
+        if (is_one_of(field) && field->quantifier_offset == offset)
+            last = middle;
+        else
+            first = middle + 1;
+    }
+    return first;
+}
+
+/* Of the oneof that ends with the field `last` the one that is chosen. Gives where it begins. */
+static unsigned put_one_of(struct packer *p, const ProtobufCMessageDescriptor *type, unsigned last,
                            const uint8_t *message)
 {
-    unsigned offset = type->fields[i - 1].quantifier_offset;
-    uint32_t chosen = *(const uint32_t *)(const void *)(message + offset);
-    for (; i > 0; i--) {
-        const ProtobufCFieldDescriptor *field = &type->fields[i - 1];
-        if (!is_one_of(field) || field->quantifier_offset != offset)
-            break;
-        if (field->id == chosen)
-            put_value(p, field, message + field->offset, true);
-    }
-    return i;
+    uint32_t chosen =
+        *(const uint32_t *)(const void *)(message + type->fields[last].quantifier_offset);
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(type, chosen);
+    if (field != NULL)
+        put_value(p, field, message + field->offset, true);
+    return one_of_begins(type, last);
 }
 
 static void put_fields(struct packer *p, const ProtobufCMessage *message)
@@ -195,7 +204,7 @@ static void put_fields(struct packer *p, const ProtobufCMessage *message)
     const uint8_t *octets = (const uint8_t *)message;
     for (unsigned i = type->n_fields; i > 0;) {
         if (is_one_of(&type->fields[i - 1]))
-            i = put_one_of(p, type, i, octets);
+            i = put_one_of(p, type, i - 1, octets);
         else
             put_field(p, &type->fields[--i], octets);
     }
