@@ -3,6 +3,7 @@
 
 Sizes are (full, quick). A run that is repeated gives every run and the median.
 """
+import contextlib
 import json
 import time
 
@@ -80,26 +81,29 @@ def measure_assent(new_lab, quick):
 
 
 def measure_carriers(new_lab, quick):
-    """One session to one carrier against four to each of four, by turns: rates and processor time. Either gateway
-    has a Redis and a carrier of its own; the ratios are medians of pairs."""
-    messages, rounds = pick(quick, (300_000, 9), (50_000, 1))
-    runs = {1: [], 4: []}
-    with new_lab() as one, new_lab() as many:
-        labs = {1: one, 4: many}
-        for each, lab in labs.items():
-            lab.start_redis()
-            lab.start_carrier("--subscribers", "none")
-            lab.start_gateway(sessions=each, carriers=each, window=2 * WINDOW // each // each)
-            lab.record_opt_ins(messages)
+    """One session to one carrier against four to each of four, by turns: once with windows that are as large
+    together, once with those of one session in the main run. Each gateway has a Redis and a carrier of its own; the
+    ratios, of rates and of processor time, are medians of rounds."""
+    messages, rounds = pick(quick, (300_000, 12), (50_000, 1))
+    ways = {"one": (1, 2 * WINDOW), "same_total": (4, 2 * WINDOW // 16), "same_window": (4, WINDOW)}
+    runs = {name: [] for name in ways}
+    with contextlib.ExitStack() as stack:
+        labs = {name: stack.enter_context(new_lab()) for name in ways}
+        for name, (each, window) in ways.items():
+            labs[name].start_redis()
+            labs[name].start_carrier("--subscribers", "none")
+            labs[name].start_gateway(sessions=each, carriers=each, window=window)
+            labs[name].record_opt_ins(messages)
         for _ in range(rounds):
-            for each, lab in labs.items():
-                runs[each].append(assent_run(lab, messages))
-    pairs = list(zip(runs[4], runs[1]))
-    result = {"one": by_median(runs[1]), "four_by_four": by_median(runs[4]),
-              "ratio": median([many["per_second"] / one["per_second"] for many, one in pairs]),
-              "cpu_ratio": median([many["cpu_us"]["assentd"] / one["cpu_us"]["assentd"] for many, one in pairs])}
-    say(f"4 sessions to each of 4 carriers: {result['ratio']:.1%} of the rate of one, "
-        f"{result['cpu_ratio']:.1%} of its processor time a message")
+            for name, lab in labs.items():
+                runs[name].append(assent_run(lab, messages))
+    result = {name: by_median(of) for name, of in runs.items()}
+    for name in ("same_total", "same_window"):
+        pairs = list(zip(runs[name], runs["one"]))
+        result[name]["ratio"] = median([many["per_second"] / one["per_second"] for many, one in pairs])
+        result[name]["cpu_ratio"] = median([many["cpu_us"]["assentd"] / one["cpu_us"]["assentd"] for many, one in pairs])
+        say(f"4 sessions to each of 4 carriers, windows of {ways[name][1]}: {result[name]['ratio']:.1%} of the rate of "
+            f"one of {2 * WINDOW}, {result[name]['cpu_ratio']:.1%} of its processor time a message")
     return result
 
 
