@@ -377,6 +377,7 @@ static void configure(struct bench *b)
     strcpy(b->carrier.system_id, "acme");
     b->carrier.rate = 1000000;
     b->carrier.window = WINDOW_MAX;
+    route_defaults(&b->route);
     b->carrier.routes = &b->route;
     b->carrier.route_count = 1;
     b->config.programs = &b->program;

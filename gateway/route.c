@@ -83,6 +83,8 @@ struct route_table *route_table_new(const struct config *config)
     for (uint16_t c = 0; c < config->carrier_count; c++)
         for (uint16_t r = 0; r < config->carriers[c].route_count; r++)
             *next++ = (struct route){.config = &config->carriers[c].routes[r], .carrier = c};
+    for (size_t i = 0; i < t->count; i++)
+        CHECK(t->routes[i].config->weight > 0);
     qsort(t->routes, t->count, sizeof *t->routes, in_order);
     table_init(&t->by_prefix);
     for (size_t first = 0, end; first < t->count; first = end) {

@@ -1066,10 +1066,11 @@ static void forget_lost(struct world *w, uint32_t number)
 /* A STOP that comes again says something new then, or another one has said it before. */
 static void take_back(struct world *w, struct mo *mo)
 {
-    struct subscriber *sub = &w->oracle.subscribers[mo->number];
     struct stop_scopes stop;
-    if (!mo->news || mo->done || mo->handed_us <= sub->last_start_us ||
-        mo->handed_us <= sub->last_erased_us)
+    if (!mo->news || mo->done)
+        return;
+    struct subscriber *sub = &w->oracle.subscribers[mo->number];
+    if (mo->handed_us <= sub->last_start_us || mo->handed_us <= sub->last_erased_us)
         return;
     mo_scopes(w, mo, &stop);
     for (uint8_t i = 0; i < stop.count && mo->news; i++)
