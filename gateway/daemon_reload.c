@@ -26,6 +26,7 @@ static bool take(struct daemon *daemon, FILE *errors)
     struct config *fresh;
     if (config_load(daemon->path, errors, &fresh) != ERR_OK)
         return false;
+    engine_before_reconfigure(daemon->engine, clock_now());
     if (config_take_hours(fresh, daemon->path, errors) &&
         config_merge(daemon->config, fresh, errors))
         return true;

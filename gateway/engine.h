@@ -46,7 +46,9 @@ uint64_t engine_turn(struct engine *engine, struct instant now);
  * To be called after every engine_turn() that took time. */
 void engine_flushed(struct engine *engine, struct instant now);
 
-/* The configuration has been changed in place: to be called before anything else then. */
+/* The configuration is about to be changed in place, and its lists freed: what was read is looked at by the old one. */
+void engine_before_reconfigure(struct engine *engine, struct instant now);
+/* It has been changed: to be called before anything else then. */
 void engine_reconfigure(struct engine *engine, struct instant now);
 
 /* Stops taking submissions, unbinds when nothing is on its way any more (or `by_us` has come). */

@@ -3,6 +3,7 @@
  * was: messages keep their places, sessions stay bound. New carriers are opened; sessions made of other
  * settings end when nothing is unanswered on them (gateway/carrier.c) and are made anew. */
 #include "gateway/engine_state.h"
+#include "proto/base/check.h"
 
 static void record_loaded(struct engine *e)
 {
@@ -46,10 +47,16 @@ static void add_carrier(struct engine *e, uint16_t index)
         c->links[i].open_at_us = e->now.mono_us;
 }
 
+void engine_before_reconfigure(struct engine *e, struct instant now)
+{
+    e->now = now;
+    receipts_take(e);
+}
+
 void engine_reconfigure(struct engine *e, struct instant now)
 {
     e->now = now;
-    receipts_take(e); /* as their ids are spelled until now */
+    CHECK(e->gathered_count == 0);
     for (uint16_t i = 0; i < e->carrier_count; i++)
         take_carrier(e, i);
     while (e->carrier_count < e->config->carrier_count)

@@ -294,6 +294,24 @@ static void fault_link(struct world *w, struct event *e)
 
 /* ---- new configurations ---- */
 
+/* The carriers of the next one, to be changed; those of the one before are gone, as with config_merge(). */
+static struct carrier_config *new_carriers(struct world *w)
+{
+    size_t octets = SIM_CARRIERS_MAX * sizeof *w->config.carriers;
+    struct carrier_config *old = w->config.carriers;
+    w->config.carriers = check_malloc(octets);
+    memcpy(w->config.carriers, old, octets);
+    for (uint32_t i = 0; i < w->plan.gateways; i++) {
+        world_turn_to(w, i);
+        if (w->gw->engine != NULL)
+            engine_before_reconfigure(w->gw->engine, world_instant(w));
+        w->gw->config.carriers = w->config.carriers;
+    }
+    memset(old, 0xa5, octets);
+    free(old);
+    return w->config.carriers;
+}
+
 static void reconfigure(struct world *w)
 {
     for (uint32_t i = 0; i < w->plan.gateways; i++) {
@@ -308,7 +326,7 @@ static void reconfigure(struct world *w)
 /* The second carrier leaves the configuration, or is there again. */
 static void retire(struct world *w, bool retired)
 {
-    struct carrier_config *c = &w->config.carriers[1];
+    struct carrier_config *c = &new_carriers(w)[1];
     TRACE(w, "config", "carrier 1 %s", retired ? "is gone" : "is there again");
     c->retired = retired;
     c->route_count = retired ? 0 : route_count(w);
@@ -337,7 +355,7 @@ static void reload(struct world *w, struct event *e)
         retire(w, !w->config.carriers[1].retired);
     } else if (!standing) {
         TRACE(w, "config", "other settings of carrier %u", carrier);
-        w->config.carriers[carrier].made++;
+        new_carriers(w)[carrier].made++;
         reconfigure(w);
     }
     world_at(w, spread(&w->rng, w->plan.reload_us), reload, 0, 0, 0);

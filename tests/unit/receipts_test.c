@@ -61,12 +61,18 @@ static void deliver_on(uint16_t link, const char *number, uint8_t esm_class, con
     world_settle(&w);
 }
 
-static void receipt(const char *number, const char *carrier_id, const char *state)
+static void write_receipt(const char *number, const char *carrier_id, const char *state)
 {
     char text[128];
     snprintf(text, sizeof text, "id:%s sub:001 dlvrd:001 stat:%s err:000 text:x", carrier_id,
              state);
-    deliver_on(0, number, ESM_TYPE_RECEIPT, text);
+    write_on(0, number, ESM_TYPE_RECEIPT, text);
+}
+
+static void receipt(const char *number, const char *carrier_id, const char *state)
+{
+    write_receipt(number, carrier_id, state);
+    world_settle(&w);
 }
 
 static void begin(enum id_form submit_id, enum id_form receipt_id)
@@ -685,6 +691,28 @@ static void test_new_id_settings_hold_for_messages_sent_before(void **state)
     world_release(&w);
 }
 
+/* SIGHUP comes between a read and the turn that looks at it; what held until then is freed. */
+static void test_what_was_read_before_a_new_configuration_is_spelled_by_the_old(void **state)
+{
+    (void)state;
+    begin(ID_HEX, ID_DEC);
+    uint64_t id = sent(NUMBER, "1F");
+    write_receipt(NUMBER, "31", "DELIVRD");
+    struct buffer *written = session_output(w.peers[0]);
+    engine_on_link_octets(w.engine, 0, 0, buffer_span(written), w.now);
+    buffer_consume(written, buffer_length(written));
+    struct carrier_config *fresh = malloc(sizeof *fresh);
+    *fresh = w.carrier;
+    fresh->submit_id = fresh->receipt_id = ID_RAW;
+    engine_before_reconfigure(w.engine, w.now);
+    memset(&w.carrier, 0xa5, sizeof w.carrier);
+    w.config.carriers = fresh;
+    engine_reconfigure(w.engine, w.now);
+    assert_int_equal(outcome_of(id), DELIVERED);
+    world_release(&w);
+    free(fresh);
+}
+
 /* Hints ------------------------------------------------------------------------------------------ */
 
 static const char *hint(void)
@@ -864,6 +892,7 @@ int main(void)
         cmocka_unit_test(test_submit_sm_resp_without_id_expects_no_receipt),
         cmocka_unit_test(test_receipts_are_matched_after_a_restart),
         cmocka_unit_test(test_new_id_settings_hold_for_messages_sent_before),
+        cmocka_unit_test(test_what_was_read_before_a_new_configuration_is_spelled_by_the_old),
         cmocka_unit_test(test_hint_names_the_setting_that_would_match),
         cmocka_unit_test(test_hint_costs_a_bounded_amount_of_work),
         cmocka_unit_test(test_reply_or_receipt_that_cannot_be_stored_is_refused),
