@@ -7,6 +7,7 @@
 #include "consent/crc32c.h"
 #include "proto/base/bytes.h"
 #include "proto/base/check.h"
+#include "proto/pack.h"
 
 #define LEVEL         3 /* 9 and 19 take four and forty times as long for 2 octets a message */
 #define LENGTHS_MAX   (BLOCK_RECORDS * 6)
@@ -52,11 +53,7 @@ static void room_add(struct room *room, struct span octets)
 static void add_varint(struct room *room, uint32_t value)
 {
     uint8_t octets[VARINT_OCTETS];
-    size_t length = 0;
-    for (; value > 0x7f; value >>= 7)
-        octets[length++] = (uint8_t)(value | 0x80);
-    octets[length++] = (uint8_t)value;
-    room_add(room, span_of(octets, length));
+    room_add(room, span_of(octets, (size_t)(varint_write(octets, value) - octets)));
 }
 
 /* A reader that has failed gives 0. */

@@ -7,6 +7,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/check.h"
 #include "proto/base/hash.h"
+#include "proto/pack.h"
 
 #define NUMBER_BITS 24
 
@@ -72,13 +73,10 @@ static uint32_t chunk_checksum(uint64_t first, const uint8_t *octets, size_t len
 
 size_t index_chunk_encode(const uint64_t *keys, size_t count, uint8_t out[INDEX_CHUNK_OCTETS])
 {
-    size_t length = 0;
-    for (size_t i = 1; i < count; i++) {
-        uint64_t distance = keys[i] - keys[i - 1];
-        for (; distance > 0x7f; distance >>= 7)
-            out[length++] = (uint8_t)(distance | 0x80);
-        out[length++] = (uint8_t)distance;
-    }
+    uint8_t *at = out;
+    for (size_t i = 1; i < count; i++)
+        at = varint_write(at, keys[i] - keys[i - 1]);
+    size_t length = (size_t)(at - out);
     store_u32(out + length, chunk_checksum(keys[0], out, length));
     return length + 4;
 }

@@ -5,7 +5,8 @@
  * index for as long as the process lives: what is new stands behind, and what is gone stays, retired: a
  * retired client may do nothing, a retired program takes nothing new, a retired carrier has no routes
  * and sends what still waits for it. A name that comes back gets its old place. The struct stays where it
- * is and its lists move: whoever holds pointers into them must take them anew (engine_before_reconfigure(), engine_reconfigure()). */
+ * is and its lists move: whoever holds pointers into them finishes with them before (engine_before_reconfigure()), and
+ * takes them anew after (engine_reconfigure()). */
 #ifndef GATEWAY_CONFIG_MERGE_H
 #define GATEWAY_CONFIG_MERGE_H
 

@@ -189,8 +189,9 @@ static void dispatch_carrier(struct engine *e, struct carrier *c)
         c->paused |= PAUSE_REPUTATION;
 }
 
-/* Carriers take turns where the pipeline is too small for all: whoever filled it comes last the next time. So what one
- * turn takes is mostly one carrier's, and finds its windows empty: few and long writes. */
+/* Carriers take turns where the pipeline is too small for all: whoever filled it comes last the next time, whoever
+ * found it full comes first. So what one turn takes is mostly one carrier's, and finds its windows empty: few and long
+ * writes. */
 void dispatch_turn(struct engine *e)
 {
     if (e->projection.queue_count + e->projection.sent_count > 0)

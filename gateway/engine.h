@@ -46,9 +46,9 @@ uint64_t engine_turn(struct engine *engine, struct instant now);
  * To be called after every engine_turn() that took time. */
 void engine_flushed(struct engine *engine, struct instant now);
 
-/* The configuration is about to be changed in place, and its lists freed: what was read is looked at by the old one. */
+/* The configuration is about to change in place, its lists to be freed: what was read is looked at by this one. */
 void engine_before_reconfigure(struct engine *engine, struct instant now);
-/* It has been changed: to be called before anything else then. */
+/* It has changed: to be called before anything else then, and with nothing read since the call above or the last turn. */
 void engine_reconfigure(struct engine *engine, struct instant now);
 
 /* Stops taking submissions, unbinds when nothing is on its way any more (or `by_us` has come). */

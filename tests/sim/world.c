@@ -294,8 +294,9 @@ static void fault_link(struct world *w, struct event *e)
 
 /* ---- new configurations ---- */
 
-/* The carriers of the next one, to be changed; those of the one before are gone, as with config_merge(). */
-static struct carrier_config *new_carriers(struct world *w)
+/* To be called before anything of it changes. As with config_merge() the carriers move, and where they were is
+ * nothing any more. */
+static void before_reconfigure(struct world *w)
 {
     size_t octets = SIM_CARRIERS_MAX * sizeof *w->config.carriers;
     struct carrier_config *old = w->config.carriers;
@@ -309,7 +310,6 @@ static struct carrier_config *new_carriers(struct world *w)
     }
     memset(old, 0xa5, octets);
     free(old);
-    return w->config.carriers;
 }
 
 static void reconfigure(struct world *w)
@@ -326,7 +326,8 @@ static void reconfigure(struct world *w)
 /* The second carrier leaves the configuration, or is there again. */
 static void retire(struct world *w, bool retired)
 {
-    struct carrier_config *c = &new_carriers(w)[1];
+    before_reconfigure(w);
+    struct carrier_config *c = &w->config.carriers[1];
     TRACE(w, "config", "carrier 1 %s", retired ? "is gone" : "is there again");
     c->retired = retired;
     c->route_count = retired ? 0 : route_count(w);
@@ -355,7 +356,8 @@ static void reload(struct world *w, struct event *e)
         retire(w, !w->config.carriers[1].retired);
     } else if (!standing) {
         TRACE(w, "config", "other settings of carrier %u", carrier);
-        new_carriers(w)[carrier].made++;
+        before_reconfigure(w);
+        w->config.carriers[carrier].made++;
         reconfigure(w);
     }
     world_at(w, spread(&w->rng, w->plan.reload_us), reload, 0, 0, 0);
@@ -370,6 +372,7 @@ static void end_links(struct world *w, struct event *e)
         return;
     }
     TRACE(w, "config", "no more links of shorteners");
+    before_reconfigure(w);
     for (unsigned i = 0; i < SIM_PROGRAMS; i++) {
         w->config.programs[i].link_shorteners = SHORTENERS_REFUSED;
         w->config.programs[i].brand_named = BRAND_ADD;
