@@ -1092,6 +1092,8 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
 /* A write of this kind for number and scope is on its way into Redis, and no erasure behind it. */
 bool projection_pending(const struct engine *e, enum consent_write_kind kind, uint64_t number,
                         uint16_t scope);
+/* The gate is open, and a write of a record up to this one is on its way to Redis. */
+bool projection_owes(const struct engine *e, uint64_t sequence);
 bool projection_done(const struct engine *e, uint64_t sequence);
 /* This record has been looked at again, since Redis came (back), or need not be. */
 bool projection_passed(const struct engine *e, uint64_t sequence);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Erasure of a person on request. In this order, so that each step can be done again after a crash:
  *
- *   ASKED      Redis is asked whether a hold stands, which would have to be released first
+ *   ASKED      Redis is asked whether a hold stands, which would have to be released first; as soon as it has all that
+ *              was recorded before
  *   ENDING     what waits for the number is cancelled; what is on the wire gets its answer first. Nothing new
  *              is taken for it meanwhile
  *   RECORDED   Erased is in the ledger: from here on nothing takes it back. Redis drops all that stands under
@@ -51,6 +52,8 @@ struct erasure {
     char request[ERASURE_REQUEST_MAX + 1];
     uint64_t call; /* to be answered when it is recorded */
     bool has_call;
+    uint64_t asked_behind; /* ASKED: the consent record that Redis is to have first */
+    bool asking;           /*   it has it, and is asked */
     bool kept, kept_known; /* an opt-out's fingerprint stays */
     uint64_t kept_at;      /* the record that says so, and that Redis needs; 0: none */
     bool lifted;           /* a START came since */
@@ -292,6 +295,18 @@ static bool look_up(struct engine *e, const struct erasure *x)
     return false;
 }
 
+/* A hold of the last moments, of an import or a complaint, counts too. */
+static void ask_for_hold(struct engine *e, struct erasure *x)
+{
+    if (x->asking || projection_owes(e, x->asked_behind))
+        return;
+    x->asking = look_up(e, x);
+    if (x->asking)
+        return;
+    refuse(e, x->call, ASSENT__V1__CODE__CODE_UNAVAILABLE, "the consent store is away: ask again");
+    drop_open(e, x);
+}
+
 void engine_erase(struct engine *e, uint16_t client, uint64_t call,
                   const Assent__V1__EraseRequest *in, struct instant now)
 {
@@ -311,10 +326,8 @@ void engine_erase(struct engine *e, uint16_t client, uint64_t call,
     struct erasure *x = add(e, &person, number, in->request);
     x->call = call;
     x->has_call = true;
-    if (look_up(e, x))
-        return;
-    refuse(e, call, ASSENT__V1__CODE__CODE_UNAVAILABLE, "the consent store is away: ask again");
-    drop_open(e, x);
+    x->asked_behind = e->projection.last_consent;
+    ask_for_hold(e, x);
 }
 
 static void hold_looked_up(struct engine *e, struct erasure *x, bool ok, bool stands)
@@ -591,6 +604,9 @@ static bool find_records(struct engine *e, const struct erasure *x)
 static void step(struct engine *e, struct erasure *x)
 {
     switch (x->phase) {
+    case ERASURE_ASKED:
+        ask_for_hold(e, x);
+        return;
     case ERASURE_ENDING:
         finish_ending(e, x);
         return;
@@ -610,7 +626,6 @@ static void step(struct engine *e, struct erasure *x)
             e->ports->erasure_destroy(e->ports->context, x->records, x->count))
             x->phase = ERASURE_DESTROYING;
         return;
-    case ERASURE_ASKED:
     case ERASURE_LOOKING:
     case ERASURE_FINDING:
     case ERASURE_DESTROYING:
@@ -621,10 +636,11 @@ static void step(struct engine *e, struct erasure *x)
 
 void erasures_turn(struct engine *e)
 {
-    struct erasure *x;
-    if (e->erasures->open_count > 0)
-        TAILQ_FOREACH (x, &e->erasures->open, link)
-            step(e, x);
+    struct erasure *x, *next;
+    for (x = TAILQ_FIRST(&e->erasures->open); x != NULL; x = next) {
+        next = TAILQ_NEXT(x, link);
+        step(e, x);
+    }
 }
 
 uint64_t erasures_next_us(const struct engine *e)

@@ -181,6 +181,15 @@ bool engine_consent_busy(const struct engine *e)
     return e->projection.queue_count >= WRITES_QUEUED;
 }
 
+bool projection_owes(const struct engine *e, uint64_t sequence)
+{
+    const struct projection *p = &e->projection;
+    const struct projection_entry *first = TAILQ_FIRST(&p->sent);
+    if (first == NULL)
+        first = TAILQ_FIRST(&p->queue);
+    return p->phase == STORE_LIVE && first != NULL && first->write.sequence <= sequence;
+}
+
 bool projection_done(const struct engine *e, uint64_t sequence)
 {
     return e->projection.applied >= sequence;

@@ -178,13 +178,17 @@ static bool is_consent_to(const struct fact *f, uint64_t number, uint32_t progra
            f->number == number && f->program == program;
 }
 
-static uint32_t newest_between(const struct disk *d, uint64_t from, uint64_t until, uint64_t number,
-                               uint32_t program)
+/* Another gateway's erasure is for what is older than it, and for consents that came to Redis before it. */
+static uint32_t newest_spared(const struct disk *d, uint64_t erasure, uint32_t program)
 {
+    const struct fact *erased = &d->records[erasure].fact;
     uint32_t newest = 0;
-    for (uint64_t i = from; i < until; i++)
-        if (is_consent_to(&d->records[i].fact, number, program) && d->records[i].fact.day > newest)
-            newest = d->records[i].fact.day;
+    for (uint64_t i = 1; i < erasure && erased->asked_ms != 0; i++) {
+        const struct fact *f = &d->records[i].fact;
+        bool spared = i >= erased->consent_until || f->wall_ms > erased->asked_ms;
+        if (spared && is_consent_to(f, erased->number, program) && f->day > newest)
+            newest = f->day;
+    }
     return newest;
 }
 
@@ -194,7 +198,7 @@ static uint32_t newest_at(const struct disk *d, uint64_t number, uint32_t progra
     for (uint64_t i = 1; i <= d->durable; i++) {
         const struct fact *f = &d->records[i].fact;
         if (f->body == ASSENT__V1__EVENT__BODY_ERASED && f->executed && f->number == number)
-            newest = f->asked_ms == 0 ? 0 : newest_between(d, f->consent_until, i, number, program);
+            newest = newest_spared(d, i, program);
         if (is_consent_to(f, number, program) && f->day > newest)
             newest = f->day;
     }

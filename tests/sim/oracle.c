@@ -1533,7 +1533,8 @@ static void check_nothing_made_up(struct world *w)
     for (size_t i = 0; i < w->server.now.opt_out.count; i++) {
         uint64_t key = w->server.now.opt_out.members[i];
         if (!set_has(&opt_outs, key) && !facts_deny(w, &w->oracle.other_gateways, key) &&
-            !erasures_say_kept(w, key) && !erasures_may_leave(w, key))
+            !erasures_say_kept(w, key) && !erasures_met_later(w, key) &&
+            !erasures_may_leave(w, key))
             world_fail(w, "P3", "Redis holds an opt-out that no ledger says: %llx",
                        (unsigned long long)key);
     }
