@@ -90,7 +90,7 @@ static struct cost bare_cost(const char *path, uint64_t checks)
         struct writer w = writer_over(commands, sizeof commands);
         for (uint64_t i = 0; i < BATCH; i++) {
             struct check check = make_check(done + i);
-            command_check(&w, &check, NODE, BUCKETS);
+            command_check(&w, &check, BUCKETS);
         }
         send_all(fd, commands, writer_length(&w));
         for (size_t lines = 0; lines < (size_t)LINES_EACH * BATCH;) {

@@ -27,18 +27,11 @@ static inline bool scope_is_register(uint64_t scope)
     return scope == SCOPE_DO_NOT_CALL || scope == SCOPE_REASSIGNED;
 }
 
-enum cap_mode {
-    CAP_TAKE,  /* it is not this message's yet */
-    CAP_LOOK,  /* it may be, from when it was asked before */
-    CAP_RENEW, /* it is: it counts from now on */
-    CAP_READ,  /* a dry run: all places are looked at, and none is taken */
-};
-
 enum cap_answer {
-    CAP_OTHERS, /* another message has the place: the next may be free */
-    CAP_TAKEN,  /* it is this message's from now on */
-    CAP_HELD,   /* it has been this message's since it was asked before */
-    CAP_FREE,   /* CAP_READ: there is one that is nobody's */
+    CAP_NOT_ASKED,
+    CAP_OPEN, /* not known yet: the adapter's alone */
+    CAP_FULL, /* all places are other messages' */
+    CAP_ROOM, /* one is this message's, from now on for a window; to a dry run: one is free */
 };
 
 /* What is asked about a number right before a text is written to it: one pipelined round. */
@@ -48,12 +41,15 @@ struct check {
     uint16_t scopes[CHECK_SCOPES_MAX]; /* of opt-outs and registers */
     uint8_t scope_count;
     bool need_opt_in;
-    bool need_days;
+    bool
+        need_age; /* of an opt-in that needs to be young: its day alone, which says that there is one */
+    bool need_days;        /* all that is known: the opt-in, its day, the register's */
     uint16_t opt_in_scope; /* the program's scope */
-    /* A place under the frequency cap of number and program; 0 places: it is not asked for. */
+    /* A place under the frequency cap of number and program; 0 places: it is not asked for. Exact over all
+     * gateways, and one a message however often it is asked. */
     uint8_t cap_places;
-    uint8_t cap_place; /* the one that is tried */
-    enum cap_mode cap_mode;
+    bool
+        cap_looks; /* a dry run: none is taken, and what other gateways took may be NOTICE_EVERY_MS old */
     uint64_t cap_window_ms;
     uint64_t message; /* whose place it is */
 };
@@ -63,9 +59,9 @@ struct check_result {
     uint64_t cookie;
     bool known;     /* false: error, timeout, or not understood; nothing else counts then */
     uint8_t denied; /* bits in the order of the scopes asked */
-    bool opted_in;  /* where it was asked */
+    bool opted_in;  /* where it was asked; with `need_age` alone, where its day is known */
     enum cap_answer cap;
-    uint64_t cap_free_ms; /* CAP_READ, and none is free: the first is in so long; 0: not known */
+    uint64_t cap_free_ms; /* to a dry run, CAP_FULL: the first is free in so long */
     uint32_t consent_day,
         reassigned_day; /* where they were asked: since 1970; 0 for not recorded */
 };

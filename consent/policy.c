@@ -82,7 +82,7 @@ static enum gate_answer pass_if(bool passes)
 
 static enum gate_answer consent_age(const struct gate_facts *f)
 {
-    if (!f->days_known || f->today == 0)
+    if (f->today == 0)
         return ANSWER_UNKNOWN;
     return pass_if(f->consent_day != 0 && f->consent_day + f->consent_days_max >= f->today);
 }

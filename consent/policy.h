@@ -84,10 +84,10 @@ struct gate_facts {
     bool opted_in;
     uint32_t today;
     uint32_t consent_days_max; /* a consent older than this is too old */
-    bool days_known;           /* the next two have been asked for: 0 is then "never recorded" */
-    uint32_t consent_day;      /* with PURPOSE_QUESTION: of the wish to be asked */
-    uint32_t reassigned_day;
-    uint32_t register_day;        /* when the copy of the do-not-call register was made */
+    uint32_t consent_day;    /* 0: none recorded; with PURPOSE_QUESTION: of the wish to be asked */
+    bool days_known;         /* of the register's entry and the consent before or after it */
+    uint32_t reassigned_day; /* 0: none recorded */
+    uint32_t register_day;   /* when the copy of the do-not-call register was made */
     uint64_t quiet_until_wall_ms; /* 0: it may go now */
     bool capped;
     uint64_t capped_until_wall_ms; /* when there is room again; 0 where that is not known */

@@ -79,6 +79,7 @@ static void free_store(struct store *store)
         event_free(store->retry_timer);
     if (store->found != NULL)
         freeaddrinfo(store->found);
+    store_caps_release(store);
     buffer_release(&store->in);
     buffer_release(&store->out);
     free(store->ring);
@@ -108,6 +109,7 @@ struct store *store_new(struct event_base *base, const struct store_config *conf
     }
     store->password = config->password ? check_strdup(config->password) : NULL;
     store->node = check_strdup(config->node);
+    store_caps_init(store);
     buffer_init(&store->in, STORE_REPLY_MAX + STORE_READ_CHUNK);
     buffer_init(&store->out, STORE_OUTPUT_MAX);
     store->ring = check_calloc(STORE_REQUESTS_MAX, sizeof *store->ring);
@@ -135,32 +137,32 @@ void store_free(struct store *store)
 
 /* ---- What the owner asks ---- */
 
-static unsigned replies_about_cap(const struct check *check)
-{
-    if (check->cap_places == 0)
-        return 0;
-    return check->cap_mode == CAP_READ ? check->cap_places : 1 + (check->cap_mode == CAP_LOOK);
-}
-
 bool store_check(struct store *store, const struct check *check)
 {
     CHECK(check->scope_count >= 1 && check->scope_count <= CHECK_SCOPES_MAX);
-    CHECK(check->cap_places <= CAP_PLACES_MAX);
+    CHECK(check->cap_places <= CAP_PLACES_MAX && !(check->need_age && check->need_days));
+    bool takes_place = check->cap_places > 0 && !check->cap_looks;
     if (store->state != STORE_UP || store->checks == STORE_CHECKS_MAX ||
-        store->marks == STORE_MARKS_MAX || !store_output_has_room(store))
+        store->marks == STORE_MARKS_MAX || !store_output_has_room(store) ||
+        (takes_place && !store_caps_have_room(store)))
         return false;
     struct writer w = store_check_room(store);
-    command_check(&w, check, store->node, store->buckets);
+    command_check(&w, check, store->buckets);
     store_command_done(store, &w);
     struct request *request = store_push(store, REQUEST_CHECK);
     request->cookie = check->cookie;
     request->count = check->scope_count;
-    request->need_opt_in = check->need_opt_in;
+    request->need_opt_in = check->need_opt_in && !check->need_age;
+    request->need_age = check->need_age;
     request->need_days = check->need_days;
-    request->cap_mode = (uint8_t)check->cap_mode;
-    request->replies =
-        (uint8_t)(1 + check->need_opt_in + check->need_days + replies_about_cap(check));
-    request->message = check->message;
+    request->replies = (uint8_t)(1 + request->need_opt_in + request->need_age + request->need_days);
+    request->takes_place = takes_place;
+    if (check->cap_places > 0 && check->cap_looks) {
+        request->cap_looks = check->cap_places;
+        request->cap_key = cap_key(check->opt_in_scope, check->number);
+    }
+    if (takes_place)
+        store_ask_cap(store, check);
     if (++store->unmarked == STORE_MARKED_CHECKS)
         store_mark(store);
     return true;

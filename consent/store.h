@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The consent sets in Redis. One connection, pipelined, so that replies come in the order of what
- * was asked: when a write is acknowledged, every check asked before it has been answered.
+ * was asked: when a write is acknowledged, every check asked before it has been answered, but those that wait for a
+ * place under a cap, which may be a reading later: the deny set outlasts them (DENY_GRACE_MS).
  *
  * Invariants
  * - Every check asked is answered exactly once, by a reply or as not known.
@@ -29,7 +30,6 @@
  *                           number; "0 ASKED EXPIRES declined" after a NO, which no replay of its
  *                           question takes away; kept a week longer than it may be answered. One that was asked earlier
  *                           never takes its place, nor does the answer to one
- *   cap:{B}:PLACE:KEY       "NODE:MESSAGE" that has this place under a frequency cap, for the window
  *   once:{B}:KIND:KEY       the node that was first, with a time-to-live
  *   stops:{B}:WEEK          sorted set: scope << 50 | number by the time of its newest opt-out, of those written
  *                           in that week (imports have none), kept for another: a late START lifts nothing
@@ -42,6 +42,9 @@
  *   assent:person-key       the key of fingerprints, 32 hex digits; whoever comes first writes its own
  *   assent:notices          stream: NODE -> "SEQUENCE NUMBER SCOPE ...", its newest opt-outs; gone
  *                           NOTICE_KEPT_MS after the last (consent/notice.h)
+ *
+ *   assent:caps             stream: NODE -> places under frequency caps that its texts ask for, in the order in
+ *                           which all gateways count them (consent/caps.h); as long as the longest window
  *
  * Thread: the loop's. */
 #ifndef CONSENT_STORE_H
@@ -64,7 +67,8 @@ struct store_config {
     const char *password; /* NULL for none */
     const char *node;
     uint32_t buckets; /* a power of two */
-    /* PERSON_KEY_SIZE octets, or NULL: not told, and `keyed` not called. This gateway's key of fingerprints. */
+    /* PERSON_KEY_SIZE octets, or NULL: not told, `keyed` not called, and no place under a cap asked for. This
+     * gateway's key of fingerprints. */
     const uint8_t *person_key;
 };
 
@@ -119,7 +123,8 @@ MUST_CHECK bool store_resolve_scope(struct store *store, uint64_t cookie, const 
 /* Whether this is the first time in `ttl_ms`, over all gateways; from now on it is not. */
 MUST_CHECK bool store_once(struct store *store, const struct once *once);
 MUST_CHECK bool store_beat(struct store *store, const struct beat *beat);
-/* Reads at most NOTICES_READ notices that came since the last time; on a new connection, all. */
+/* Reads at most NOTICES_READ notices that came since the last time; on a new connection, all. And what places
+ * under caps other gateways have taken. */
 MUST_CHECK bool store_notices(struct store *store);
 /* Reads at most ERASED_READ of those who were erased, from this rank on. */
 MUST_CHECK bool store_erased(struct store *store, uint64_t from);

@@ -9,8 +9,6 @@
 #include "consent/pending.h"
 #include "proto/base/check.h"
 
-#define NOT_UNDERSTOOD "Redis gave an answer that was not understood"
-
 /* Errors that concern the command alone: its request is answered "unknown", the connection stays.
  * All others (LOADING, NOAUTH, READONLY, MASTERDOWN, ...) say that this Redis cannot be asked. */
 static bool concerns_command_only(struct span error)
@@ -38,8 +36,7 @@ static bool is_bits(const struct resp_reply *reply, size_t count)
     return true;
 }
 
-/* True when the reply is an error, which has then been dealt with. */
-static bool took_error(struct store *store, const struct resp_reply *reply)
+bool store_took_error(struct store *store, const struct resp_reply *reply)
 {
     if (reply->values[0].type != RESP_ERROR)
         return false;
@@ -87,6 +84,14 @@ static bool read_opt_in(struct check_result *facts, const struct resp_reply *rep
     return is_bit(&reply->values[0]);
 }
 
+/* The day of a consent is there while the opt-in is. */
+static bool read_age(struct check_result *facts, const struct resp_reply *reply)
+{
+    bool good = read_day(&reply->values[0], &facts->consent_day);
+    facts->opted_in = facts->consent_day != 0;
+    return good;
+}
+
 static bool read_days(struct check_result *facts, const struct resp_reply *reply)
 {
     return reply->values[0].type == RESP_ARRAY && reply->count == 3 &&
@@ -94,73 +99,29 @@ static bool read_days(struct check_result *facts, const struct resp_reply *reply
            read_day(&reply->values[2], &facts->reassigned_day);
 }
 
-/* Whose place it is: "NODE:MESSAGE". */
-static bool is_own(const struct store *store, const struct request *request, struct span value)
-{
-    char own[NAME_OCTETS_MAX + 1 + 20 + 1];
-    int length =
-        snprintf(own, sizeof own, "%s:%llu", store->node, (unsigned long long)request->message);
-    return value.length == (size_t)length && memcmp(value.data, own, value.length) == 0;
-}
-
-/* GET or GETEX: who has the place. */
-static bool read_place(const struct store *store, struct answer *a, const struct request *request,
-                       const struct resp_value *value)
-{
-    bool own = value->type == RESP_STRING && is_own(store, request, value->text);
-    if (own)
-        a->facts.cap = request->cap_mode == CAP_RENEW ? CAP_TAKEN : CAP_HELD;
-    return value->type == RESP_STRING || value->type == RESP_NIL;
-}
-
-static bool read_taking(struct answer *a, const struct resp_value *value)
-{
-    bool taken = value->type == RESP_STATUS && resp_text_is(value, "OK");
-    if (taken)
-        a->facts.cap = CAP_TAKEN;
-    return taken || value->type == RESP_NIL;
-}
-
-/* PTTL: below 0 there is none, and only -2 says that the key is not there. */
-static bool read_room(struct answer *a, const struct resp_value *value)
-{
-    if (value->type != RESP_INTEGER || value->integer < -2)
-        return false;
-    uint64_t left_ms = value->integer > 0 ? (uint64_t)value->integer : 1;
-    if (value->integer == -2)
-        a->facts.cap = CAP_FREE;
-    else if (value->integer >= 0 && (a->facts.cap_free_ms == 0 || left_ms < a->facts.cap_free_ms))
-        a->facts.cap_free_ms = left_ms;
-    return true;
-}
-
 /* The replies of a check come in the order in which command_check() asks. */
-static bool read_check(const struct store *store, struct answer *a, const struct request *request,
+static bool read_check(struct answer *a, const struct request *request,
                        const struct resp_reply *reply)
 {
     unsigned step = a->step;
     if (step-- == 0)
         return read_denials(&a->facts, request, reply);
+    if (request->need_age)
+        return read_age(&a->facts, reply);
     if (request->need_opt_in && step-- == 0)
         return read_opt_in(&a->facts, reply);
-    if (request->need_days && step-- == 0)
-        return read_days(&a->facts, reply);
-    if (request->cap_mode == CAP_READ)
-        return read_room(a, &reply->values[0]);
-    if (request->cap_mode != CAP_TAKE && step-- == 0)
-        return read_place(store, a, request, &reply->values[0]);
-    return read_taking(a, &reply->values[0]);
+    return read_days(&a->facts, reply);
 }
 
 static void take_check(struct store *store, const struct request *request,
                        const struct resp_reply *reply)
 {
     struct answer *a = &store->answer;
-    if (took_error(store, reply)) {
+    if (store_took_error(store, reply)) {
         if (store->state == STORE_AWAY)
             return;
-    } else if (!read_check(store, a, request, reply)) {
-        store_lose(store, NOT_UNDERSTOOD);
+    } else if (!read_check(a, request, reply)) {
+        store_lose(store, STORE_NOT_UNDERSTOOD);
         return;
     }
     if (++a->step < request->replies)
@@ -169,6 +130,10 @@ static void take_check(struct store *store, const struct request *request,
     struct check_result *facts = a->unknown ? &nothing : &a->facts;
     facts->known = !a->unknown;
     facts->cookie = request->cookie;
+    if (request->takes_place)
+        facts->cap = CAP_OPEN;
+    else if (request->cap_looks > 0)
+        store_look_at_cap(store, request, facts);
     store_result(store, facts);
     store_pop(store);
 }
@@ -211,14 +176,14 @@ static void take_write(struct store *store, const struct request *request,
     if (a->step <= commands) {
         const char *word = a->step == 0 ? "OK" : "QUEUED";
         if (reply->values[0].type != RESP_STATUS || !resp_text_is(&reply->values[0], word))
-            store_lose(store, NOT_UNDERSTOOD);
+            store_lose(store, STORE_NOT_UNDERSTOOD);
         else
             a->step++;
         return;
     }
     if (reply->values[0].type != RESP_ARRAY || reply->count != 1u + commands ||
         !counts_are_there(batch, reply)) {
-        store_lose(store, NOT_UNDERSTOOD);
+        store_lose(store, STORE_NOT_UNDERSTOOD);
         return;
     }
     if (!store_mark_stands(store, &reply->values[commands])) {
@@ -256,7 +221,7 @@ static void take_lookup(struct store *store, const struct request *request,
                         const struct resp_reply *reply)
 {
     struct answer *a = &store->answer;
-    if (took_error(store, reply)) {
+    if (store_took_error(store, reply)) {
         if (store->state == STORE_AWAY)
             return;
     } else if (a->step == 3) {
@@ -265,7 +230,7 @@ static void take_lookup(struct store *store, const struct request *request,
             return;
         }
     } else if (!read_lookup(a, request, reply)) {
-        store_lose(store, NOT_UNDERSTOOD);
+        store_lose(store, STORE_NOT_UNDERSTOOD);
         return;
     }
     if (++a->step < 4)
@@ -304,7 +269,7 @@ static void take_resolve(struct store *store, const struct request *request,
         return;
     }
     if (store->answer.step == 0 ? !is_bit(value) : value->type != RESP_STRING) {
-        store_lose(store, NOT_UNDERSTOOD);
+        store_lose(store, STORE_NOT_UNDERSTOOD);
         return;
     }
     if (store->answer.step++ == 0)
@@ -351,6 +316,9 @@ void store_take(struct store *store, const struct resp_reply *reply)
         return;
     case REQUEST_NOTICES:
         store_take_notices(store, reply);
+        return;
+    case REQUEST_CAPS:
+        store_take_caps(store, reply);
         return;
     case REQUEST_ERASED:
         store_take_erased(store, reply);

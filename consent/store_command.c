@@ -144,66 +144,20 @@ void command_words(struct writer *w, const char *const *words)
         put_text(w, words[i]);
 }
 
-/* A cap of N texts in a window is N keys that live as long as the window: a text takes one that is free,
- * and the key's end is the moment when the text leaves the sliding window, by Redis' clock. So the cap is
- * exact over all gateways, without a script (which costs five times as much). A text that is asked again
- * looks whether the place is its own, and then makes it last a window from now. */
-static void put_cap(struct writer *w, const struct check *check, const char *node, uint32_t bucket)
-{
-    char place[DECIMAL_MAX + 1], value[NAME_OCTETS_MAX + 1 + DECIMAL_MAX], digits[DECIMAL_MAX];
-    char *at = decimal(check->cap_place, digits);
-    size_t length = (size_t)(digits + DECIMAL_MAX - at);
-    memcpy(place, at, length);
-    place[length] = '\0';
-    uint64_t key = consent_key(check->opt_in_scope, check->number);
-    struct writer text = writer_over(value, sizeof value);
-    write_octets(&text, node, strlen(node));
-    LITERAL(&text, ":");
-    at = decimal(check->message, digits);
-    write_octets(&text, at, (size_t)(digits + DECIMAL_MAX - at));
-    if (check->cap_mode == CAP_LOOK) {
-        LITERAL(w, "*2\r\n$3\r\nGET\r\n");
-        put_number_key(w, "cap", bucket, place, key);
-    } else if (check->cap_mode == CAP_RENEW) {
-        LITERAL(w, "*4\r\n$5\r\nGETEX\r\n");
-        put_number_key(w, "cap", bucket, place, key);
-        LITERAL(w, "$2\r\nPX\r\n");
-        put_decimal(w, check->cap_window_ms);
-        return;
-    }
-    LITERAL(w, "*6\r\n$3\r\nSET\r\n");
-    put_number_key(w, "cap", bucket, place, key);
-    put_octets(w, value, writer_length(&text));
-    LITERAL(w, "$2\r\nNX\r\n$2\r\nPX\r\n");
-    put_decimal(w, check->cap_window_ms);
-}
-
-/* When each place is free again: nothing is written. */
-static void put_cap_reading(struct writer *w, const struct check *check, uint32_t bucket)
-{
-    uint64_t key = consent_key(check->opt_in_scope, check->number);
-    for (unsigned i = 0; i < check->cap_places; i++) {
-        char place[4];
-        snprintf(place, sizeof place, "%u", i % (CAP_PLACES_MAX + 1));
-        LITERAL(w, "*2\r\n$4\r\nPTTL\r\n");
-        put_number_key(w, "cap", bucket, place, key);
-    }
-}
-
-void command_check(struct writer *w, const struct check *check, const char *node, uint32_t buckets)
+void command_check(struct writer *w, const struct check *check, uint32_t buckets)
 {
     uint32_t bucket = store_bucket(check->number, buckets);
     put_set_command(w, "SMISMEMBER", "optout", bucket, check->number, check->scopes,
                     check->scope_count);
-    if (check->need_opt_in)
-        put_set_command(w, "SISMEMBER", "optin", bucket, check->number, &check->opt_in_scope, 1);
     uint16_t scopes[] = {check->opt_in_scope, SCOPE_REASSIGNED};
+    if (check->need_age) {
+        put_set_command(w, "HGET", "days", bucket, check->number, scopes, 1);
+        return;
+    }
+    if (check->need_opt_in)
+        put_set_command(w, "SISMEMBER", "optin", bucket, check->number, scopes, 1);
     if (check->need_days)
         put_set_command(w, "HMGET", "days", bucket, check->number, scopes, 2);
-    if (check->cap_places > 0 && check->cap_mode == CAP_READ)
-        put_cap_reading(w, check, bucket);
-    else if (check->cap_places > 0)
-        put_cap(w, check, node, bucket);
 }
 
 void command_lookup(struct writer *w, uint64_t number, const uint16_t *scopes, uint8_t scope_count,
@@ -379,8 +333,8 @@ static void put_lift(struct writer *w, const struct consent_write *write, uint32
     put_members(w, write->number, write->scopes, write->scope_count);
 }
 
-static_assert(CAP_PLACES_MAX == 32 && SCOPES_RESERVED == 16 && SCOPE_HOLD == 1 &&
-                  SCOPE_DO_NOT_CALL == 2 && SCOPE_REASSIGNED == 3 && SCOPE_ERASED == 4,
+static_assert(SCOPES_RESERVED == 16 && SCOPE_HOLD == 1 && SCOPE_DO_NOT_CALL == 2 &&
+                  SCOPE_REASSIGNED == 3 && SCOPE_ERASED == 4,
               "as store_erase.lua has them");
 
 /* Of a fingerprint, in every bucket that the place may be now, where their count is another than it was then. */
@@ -580,15 +534,43 @@ unsigned command_notices_end(struct writer *w)
     return 1;
 }
 
-void command_notices(struct writer *w, const char *after)
+/* What is older than `from_ms` may go, by whole nodes of the stream; all goes `kept_ms` after the last entry. */
+void command_add_caps(struct writer *w, const char *node, struct span batch, uint64_t from_ms,
+                      uint64_t kept_ms)
+{
+    LITERAL(w, "*8\r\n$4\r\nXADD\r\n");
+    put_text(w, CAPS_KEY);
+    LITERAL(w, "$5\r\nMINID\r\n$1\r\n~\r\n");
+    put_decimal(w, from_ms);
+    LITERAL(w, "$1\r\n*\r\n");
+    put_text(w, node);
+    put_octets(w, batch.data, batch.length);
+    LITERAL(w, "*3\r\n$7\r\nPEXPIRE\r\n");
+    put_text(w, CAPS_KEY);
+    put_decimal(w, kept_ms);
+}
+
+/* XRANGE KEY (AFTER + COUNT MOST */
+static void put_range(struct writer *w, const char *key, const char *after, bool itself,
+                      uint64_t most)
 {
     LITERAL(w, "*6\r\n$6\r\nXRANGE\r\n");
-    put_text(w, NOTICES_KEY);
-    put_header(w, '$', 1 + strlen(after));
-    LITERAL(w, "(");
+    put_text(w, key);
+    put_header(w, '$', !itself + strlen(after));
+    write_octets(w, "(", !itself);
     write_octets(w, after, strlen(after));
     LITERAL(w, "\r\n$1\r\n+\r\n$5\r\nCOUNT\r\n");
-    put_decimal(w, NOTICES_READ);
+    put_decimal(w, most);
+}
+
+void command_notices(struct writer *w, const char *after)
+{
+    put_range(w, NOTICES_KEY, after, false, NOTICES_READ);
+}
+
+void command_read_caps(struct writer *w, const char *after, bool itself)
+{
+    put_range(w, CAPS_KEY, after, itself, CAPS_READ);
 }
 
 void command_resolve(struct writer *w, uint16_t scope, const char *name)

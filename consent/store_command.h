@@ -20,8 +20,8 @@ static inline uint32_t store_bucket(uint64_t number, uint32_t buckets)
 /* Any command of constant words and short strings, ended by NULL. */
 void command_words(struct writer *w, const char *const *words);
 
-/* SMISMEMBER and, where an opt-in is needed, SISMEMBER. */
-void command_check(struct writer *w, const struct check *check, const char *node, uint32_t buckets);
+/* SMISMEMBER, and what else is needed: SISMEMBER of the opt-in or HGET of its day; HMGET of days. */
+void command_check(struct writer *w, const struct check *check, uint32_t buckets);
 
 /* SMISMEMBER, SISMEMBER, GET pending. */
 void command_lookup(struct writer *w, uint64_t number, const uint16_t *scopes, uint8_t scope_count,
@@ -45,6 +45,12 @@ void command_once(struct writer *w, const struct once *once, const char *node, u
  * a batch that has some, PEXPIRE. */
 unsigned command_notice(struct writer *w, const struct consent_write *write, const char *node);
 unsigned command_notices_end(struct writer *w);
+/* XADD and PEXPIRE: a batch of consent/caps.h. XRANGE: from this entry on, with it or behind it. */
+#define CAPS_KEY "assent:caps"
+void command_add_caps(struct writer *w, const char *node, struct span batch, uint64_t from_ms,
+                      uint64_t kept_ms);
+void command_read_caps(struct writer *w, const char *after, bool itself);
+
 /* XRANGE: those behind this one. */
 void command_notices(struct writer *w, const char *after);
 

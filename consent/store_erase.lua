@@ -138,7 +138,6 @@ local function erase(number, bucket)
             local gone = {'once:' .. tag .. ':help:' .. member, 'once:' .. tag .. ':question:' .. member}
             local pending = 'pending:' .. tag .. ':' .. member
             if not is_asked_later(pending) then gone[#gone + 1] = pending end
-            for place = 0, 32 do gone[#gone + 1] = 'cap:' .. tag .. ':' .. place .. ':' .. member end
             redis.call('DEL', unpack(gone))
         end
     end

@@ -440,7 +440,7 @@ static void ask_next(struct store *store)
         store_flush(store);
         return;
     }
-    store_become_up(store);
+    store_caps_greet(store);
 }
 
 void store_greet(struct store *store)

@@ -2,7 +2,7 @@
 /* What the files of the Redis adapter share: store.c (the owner's side), store_link.c (the connection
  * and the order of things), store_command.c (what is asked, as octets), store_answer.c (what replies
  * mean), store_handshake.c (what is asked before the first check), store_mark.c (that it is still the
- * same data).
+ * same data), store_caps.c (places under caps).
  * Nobody else includes this.
  *
  * Requests wait in a ring in the order asked. A reply belongs to the oldest one, and only when that
@@ -15,20 +15,23 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "consent/caps.h"
 #include "consent/store.h"
 #include "consent/store_command.h"
 #include "consent/store_reply.h"
 #include "proto/base/bytes.h"
 #include "proto/base/rng.h"
 
-#define STORE_REQUESTS_MAX   (STORE_CHECKS_MAX + STORE_MARKS_MAX + STORE_OTHERS_MAX)
+#define STORE_REQUESTS_MAX                                                                         \
+    (STORE_CHECKS_MAX + STORE_MARKS_MAX + STORE_OTHERS_MAX + 1) /* a reading of places */
 #define STORE_PLAIN_MEMBERS  64 /* of opt-outs that share a command: well below COMMAND_OCTETS_MAX */
-#define STORE_RESULTS_MAX    1024 /* answers to checks gathered for one call of the owner */
-#define STORE_MARKED_CHECKS  256  /* so many at most share a mark */
+#define STORE_RESULTS_MAX    1024       /* answers to checks gathered for one call of the owner */
+#define STORE_MARKED_CHECKS  CAPS_BATCH /* so many at most share a mark */
 #define STORE_EMPTIED        "Redis has been emptied or restored while it ran"
+#define STORE_NOT_UNDERSTOOD "Redis gave an answer that was not understood"
 #define STORE_WHY_SIZE       256
 #define STORE_READ_CHUNK     (64u << 10)
-#define STORE_NOTICE_ID_SIZE 42 /* two numbers of 64 bits, a dash and the NUL */
+#define STORE_ENTRY_ID_SIZE  42 /* two numbers of 64 bits, a dash and the NUL */
 #define STORE_MARK_SIZE      33
 
 enum store_state {
@@ -47,6 +50,7 @@ enum request_kind {
     REQUEST_ONCE,
     REQUEST_BEAT,
     REQUEST_NOTICES,
+    REQUEST_CAPS,
     REQUEST_ERASED,
     REQUEST_GREETING,
 };
@@ -79,19 +83,53 @@ struct request {
         struct write_batch *batch; /* write; owned */
         struct resolve *resolve;   /* owned */
     };
-    uint64_t wire_end;         /* octets of this connection up to its end */
-    uint32_t asked_ms;         /* low bits of the monotonic clock */
-    uint8_t kind;              /* enum request_kind */
-    uint8_t count;             /* check, lookup: opt-out scopes; beat: commands inside MULTI */
-    uint8_t replies, cap_mode; /* check */
-    bool need_opt_in, need_days;
-    uint64_t message; /* check: whose place under a cap is asked for */
+    uint64_t wire_end; /* octets of this connection up to its end */
+    uint32_t asked_ms; /* low bits of the monotonic clock */
+    uint8_t kind;      /* enum request_kind */
+    uint8_t replies;   /* check */
+    uint16_t
+        count; /* check, lookup: opt-out scopes; beat: commands inside MULTI; mark: places asked for */
+    bool need_opt_in, need_age, need_days;
+    bool takes_place;
+    uint8_t cap_looks; /* check: the places that there are, where they are looked at */
+    uint64_t cap_key;  /* with it */
+};
+
+/* An entry of a stream: its time, and its place in it. */
+struct entry_id {
+    uint64_t ms, order;
+};
+
+/* What a batch asked for, until the log has been read up to it. */
+struct cap_batch {
+    struct entry_id id;
+    uint16_t count;
+    bool refused; /* it is not in the log */
+};
+
+/* store_caps.c */
+struct store_caps {
+    struct caps *table; /* NULL: this store asks for none */
+    uint8_t asked[CAPS_BATCH * CAP_OCTETS];
+    uint16_t asked_count; /* since the last mark */
+    struct cap_batch *batches;
+    size_t batch_head, batch_count;
+    struct check_result *waiting; /* of the batches, in their order */
+    size_t waiting_head, waiting_count;
+    size_t open;                /* places asked for and not decided */
+    struct entry_id known;      /* the log is applied up to here */
+    unsigned readings;          /* under way */
+    bool behind;                /* there may be more than they read */
+    bool resumes;               /* the one under way begins with `known` itself */
+    uint64_t longest_ms;        /* window seen */
+    char mark[STORE_MARK_SIZE]; /* of the data that the log belongs to */
 };
 
 /* How far the oldest request has been answered. */
 struct answer {
     uint16_t step;
-    bool unknown; /* an error that concerns this request alone */
+    bool unknown;       /* an error that concerns this request alone */
+    struct entry_id id; /* mark: of the batch's places */
     struct check_result facts;
     struct consent_state state;
     bool added; /* once: the key was set now */
@@ -141,11 +179,12 @@ struct store {
 
     size_t greeting; /* step of the handshake */
     bool buckets_known;
-    uint64_t applied;                     /* at the handshake; then the newest write acknowledged */
-    uint64_t instance;                    /* this server, in this life and role */
-    uint64_t history;                     /* stands for the server and the mark */
-    char mark[STORE_MARK_SIZE];           /* as this connection found it; "" before */
-    char notice_id[STORE_NOTICE_ID_SIZE]; /* of the last one read on this connection */
+    uint64_t applied;                    /* at the handshake; then the newest write acknowledged */
+    uint64_t instance;                   /* this server, in this life and role */
+    uint64_t history;                    /* stands for the server and the mark */
+    char mark[STORE_MARK_SIZE];          /* as this connection found it; "" before */
+    char notice_id[STORE_ENTRY_ID_SIZE]; /* of the last one read on this connection */
+    struct store_caps caps;
     bool renew; /* it lost writes and looks as if it had not: the next handshake says otherwise */
     char warnings[768];
     char may_evict[32]; /* the policy by which it would; "" for none */
@@ -177,6 +216,8 @@ void store_on_deadline(evutil_socket_t fd, short what, void *store);
 
 /* store_answer.c: one reply for the oldest request. Not when the store has been lost by it. */
 void store_take(struct store *store, const struct resp_reply *reply);
+/* True when the reply is an error, which has then been dealt with. */
+bool store_took_error(struct store *store, const struct resp_reply *reply);
 void store_ask_scope(struct store *store, struct resolve *resolve);
 
 /* store_mark.c */
@@ -187,6 +228,22 @@ bool store_mark_stands(const struct store *store, const struct resp_value *value
 void store_put_mark(struct writer *w);
 void store_take_mark(struct store *store, const struct resp_reply *reply);
 
+/* store_caps.c */
+void store_caps_init(struct store *store);
+void store_caps_release(struct store *store);
+bool store_caps_have_room(const struct store *store);
+void store_ask_cap(struct store *store, const struct check *check);
+void store_look_at_cap(const struct store *store, const struct request *request,
+                       struct check_result *result);
+unsigned store_put_caps(struct store *store,
+                        struct writer *w); /* those asked since the last mark */
+bool store_take_caps_id(struct store *store, const struct resp_reply *reply);
+void store_caps_marked(struct store *store, const struct request *mark);
+void store_caps_greet(struct store *store); /* reads what there is, then it is up */
+void store_read_caps(struct store *store);  /* where there is reason to */
+void store_take_caps(struct store *store, const struct resp_reply *reply);
+void store_lose_caps(struct store *store); /* what is open is not known */
+
 /* store_once.c */
 void store_take_once(struct store *store, const struct request *request,
                      const struct resp_reply *reply);
@@ -195,7 +252,9 @@ void store_take_once(struct store *store, const struct request *request,
 void store_take_beat(struct store *store, const struct request *request,
                      const struct resp_reply *reply);
 
-/* store_notice.c */
+/* store_notice.c. An entry of a stream is [ID, [NODE, VALUE]], so five values behind each other. */
+#define STORE_ENTRY_VALUES 5
+bool store_is_entry(const struct resp_value *values);
 void store_take_notices(struct store *store, const struct resp_reply *reply);
 
 /* store_erased.c */

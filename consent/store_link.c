@@ -98,9 +98,10 @@ void store_mark(struct store *store)
         return;
     store->unmarked = 0;
     struct writer w = writer_of_command(store);
+    unsigned places = store_put_caps(store, &w);
     store_put_mark(&w);
     store_command_done(store, &w);
-    store_push(store, REQUEST_MARK);
+    store_push(store, REQUEST_MARK)->count = (uint16_t)places;
 }
 
 struct writer store_command_room(struct store *store)
@@ -261,6 +262,7 @@ static void doubt_results(struct store *store)
 static void fail_requests(struct store *store)
 {
     doubt_results(store);
+    store_lose_caps(store);
     while (store->count > 0) {
         struct request request = store->ring[store->head];
         store_pop(store);
@@ -292,6 +294,7 @@ static void fail_requests(struct store *store)
             break;
         case REQUEST_WRITE:
         case REQUEST_MARK:
+        case REQUEST_CAPS:
         case REQUEST_GREETING:
             break;
         }
@@ -478,6 +481,7 @@ void store_flush(struct store *store)
         return;
     close_batch(store);
     store_mark(store);
+    store_read_caps(store);
     if (buffer_length(&store->out) > 0)
         send_output(store);
     if (store->count > 0)

@@ -63,12 +63,19 @@ void store_put_mark(struct writer *w)
 
 void store_take_mark(struct store *store, const struct resp_reply *reply)
 {
-    if (reply->values[0].type == RESP_ERROR) {
+    const struct request *request = &store->ring[store->head];
+    bool is_mark = request->count == 0 || store->answer.step == 2; /* behind XADD and PEXPIRE */
+    if (!is_mark) {
+        if (!store_took_error(store, reply) && !store_take_caps_id(store, reply))
+            store_lose(store, STORE_NOT_UNDERSTOOD);
+        else if (store->state != STORE_AWAY)
+            store->answer.step++;
+    } else if (reply->values[0].type == RESP_ERROR) {
         store_lose_to_error(store, reply->values[0].text);
     } else if (!store_mark_stands(store, &reply->values[0])) {
         store_lose(store, STORE_EMPTIED);
     } else {
-        store->result_certain = store->result_count;
+        store_caps_marked(store, request);
         store_pop(store);
     }
 }

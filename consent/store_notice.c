@@ -14,16 +14,14 @@ bool store_notices(struct store *store)
     command_notices(&w, store->notice_id);
     store_command_done(store, &w);
     store_push(store, REQUEST_NOTICES);
+    store->caps.behind = true;
     return true;
 }
 
-/* An entry is [ID, [NODE, VALUE]], so five values behind each other. */
-#define ENTRY_VALUES 5
-
-static bool is_entry(const struct resp_value *v)
+bool store_is_entry(const struct resp_value *v)
 {
     return v[0].type == RESP_ARRAY && v[0].integer == 2 && v[1].type == RESP_STRING &&
-           v[1].text.length > 0 && v[1].text.length < STORE_NOTICE_ID_SIZE &&
+           v[1].text.length > 0 && v[1].text.length < STORE_ENTRY_ID_SIZE &&
            v[2].type == RESP_ARRAY && v[2].integer == 2 && v[3].type == RESP_STRING &&
            v[4].type == RESP_STRING;
 }
@@ -48,12 +46,12 @@ void store_take_notices(struct store *store, const struct resp_reply *reply)
         return;
     }
     bool well_formed = v->type == RESP_ARRAY && v->integer <= NOTICES_READ &&
-                       reply->count == 1 + (size_t)v->integer * ENTRY_VALUES;
+                       reply->count == 1 + (size_t)v->integer * STORE_ENTRY_VALUES;
     size_t entries = well_formed ? (size_t)v->integer : 0, count = 0;
     struct notice notices[NOTICES_READ];
     for (size_t i = 0; i < entries && well_formed; i++) {
-        const struct resp_value *entry = &v[1 + i * ENTRY_VALUES];
-        well_formed = is_entry(entry);
+        const struct resp_value *entry = &v[1 + i * STORE_ENTRY_VALUES];
+        well_formed = store_is_entry(entry);
         if (well_formed && take_notice(store, entry, &notices[count]))
             count++;
     }
@@ -62,7 +60,7 @@ void store_take_notices(struct store *store, const struct resp_reply *reply)
         return;
     }
     if (entries > 0) {
-        struct span id = v[2 + (entries - 1) * ENTRY_VALUES].text;
+        struct span id = v[2 + (entries - 1) * STORE_ENTRY_VALUES].text;
         memcpy(store->notice_id, id.data, id.length);
         store->notice_id[id.length] = '\0';
     }

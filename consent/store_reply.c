@@ -256,12 +256,26 @@ static bool is_short(const uint8_t *at, char type)
     return at[0] == type && at[1] >= '0' && at[1] <= '9' && at[2] == '\r' && at[3] == '\n';
 }
 
+/* A string of one digit's length. */
+static size_t take_short_string(struct resp_reply *reply, struct span octets)
+{
+    size_t length = octets.data[1] - (size_t)'0', whole = SHORT_LINE + length + 2;
+    if (octets.length < whole || octets.data[whole - 2] != '\r' || octets.data[whole - 1] != '\n')
+        return 0;
+    reply->count = 1;
+    reply->values[0] =
+        (struct resp_value){.type = RESP_STRING, .text = span_of(octets.data + SHORT_LINE, length)};
+    return whole;
+}
+
 /* Gives the octets of the reply; 0 when it is something else, or not whole. */
 static size_t take_short(struct resp_reply *reply, struct span octets)
 {
     const uint8_t *at = octets.data;
     size_t count = 1;
     reply->count = 0;
+    if (octets.length >= SHORT_LINE && is_short(at, '$'))
+        return take_short_string(reply, octets);
     if (octets.length >= SHORT_LINE && is_short(at, '*')) {
         count = at[1] - (size_t)'0';
         reply->values[reply->count++] =

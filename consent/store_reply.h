@@ -49,8 +49,8 @@ struct resp_reader;
 struct resp_reader *resp_reader_new(void);
 void resp_reader_free(struct resp_reader *reader);
 
-/* Reads the reply at the front of `octets`; *ret_length octets are done with. An integer of one digit and an
- * array of nine of them at most, which are nearly all replies, need no hiredis. */
+/* Reads the reply at the front of `octets`; *ret_length octets are done with. An integer of one digit, an
+ * array of nine of them at most and a string of nine octets, which are nearly all replies, need no hiredis. */
 MUST_CHECK enum resp resp_take(struct resp_reader *reader, struct span octets,
                                const struct resp_reply **ret_reply, size_t *ret_length,
                                const char **ret_why);

@@ -310,7 +310,6 @@ static void ask(struct engine *e, struct message *m)
     m->generation++;
     gates_check(e, m, &check);
     m->need_days = check.need_days;
-    m->cap_mode = CAP_LOOK; /* from here on the place may be its own */
     if (!gate_is_open(e) || !e->ports->store_check(e->ports->context, &check)) {
         message_hold(e, m, ASSENT__V1__REASON__GATE_AWAY);
         return;
@@ -395,11 +394,8 @@ static void checked(struct engine *e, struct check_result result)
     m->gates = d.answers;
     if (d.kind == DECISION_PASS || (d.kind == DECISION_WAIT && !waits(m, &d))) {
         message_set_state(&e->messages, m, MESSAGE_CLEARED);
-    } else if (d.kind == DECISION_REFUSE && d.gate == GATE_FREQUENCY &&
-               gates_try_place(m, &asked, &result)) {
-        message_set_state(&e->messages, m, MESSAGE_INTENT);
     } else if (d.kind == DECISION_UNKNOWN && result.known && !m->need_days) {
-        m->need_days = true; /* the number may have a new owner: since when? */
+        m->need_days = true; /* a new owner, since when? or a consent whose day is not known */
         message_set_state(&e->messages, m, MESSAGE_INTENT);
     } else {
         e->metrics.counters[COUNT_CHECKS_UNKNOWN] += !result.known;

@@ -337,9 +337,9 @@ enum plant {
     PLANT_POSITION_BELIEVED,       /* P3: Redis has lost a batch, and its position says otherwise */
     PLANT_COMPLAINT_WAITS,         /* P2: a complaint is opened, and its number not suppressed */
     PLANT_CAP_NOT_RENEWED, /* P1: a place under a cap counts from when it was taken, not when it is used */
-    PLANT_CAP_ANY_PLACE,   /* P1: after a crash a place of another message is taken for one's own */
-    PLANT_CONSENT_AGELESS, /* P1: a consent that is too old still counts */
-    PLANT_OWNER_ASSUMED,   /* P1: an older consent counts for a number that was reassigned */
+    PLANT_CAP_OWN_TEXTS,     /* P1: a gateway counts its own texts alone; planted in its adapter */
+    PLANT_CONSENT_AGELESS,   /* P1: a consent that is too old still counts */
+    PLANT_OWNER_ASSUMED,     /* P1: an older consent counts for a number that was reassigned */
     PLANT_START_LIFTS_HOLD,  /* P3: a handset takes a hold back */
     PLANT_RELEASE_LIFTS_ALL, /* P3: the operator's release takes back what the person ended too */
     PLANT_IMPORT_FORGOTTEN,  /* P5: after a crash an import begins anew */

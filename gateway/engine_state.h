@@ -592,10 +592,6 @@ void gates_own_facts(const struct engine *e, const struct message *m, struct gat
 void gates_check(const struct engine *e, const struct message *m, struct check *ret_check);
 void gates_add_answer(const struct engine *e, const struct message *m, const struct check *asked,
                       const struct check_result *result, struct gate_facts *facts);
-/* The place under the frequency cap is another message's, or this one's from before: true when another
- * question may get one. */
-bool gates_try_place(struct message *m, const struct check *asked,
-                     const struct check_result *result);
 /* The opt-out's scope that denied, for the record; 0 for none. */
 uint16_t gates_denied_scope(const struct check *asked, const struct check_result *result);
 /* What this gateway knows and Redis may not yet: an opt-out of the last moments. */

@@ -86,6 +86,11 @@ static uint32_t day_of_wish(const struct engine *e, const struct message *m)
     return (uint32_t)((e->now.wall_ms - ago_ms) / DAY_MS);
 }
 
+static bool is_planted_place(const struct engine *e, const struct message *m)
+{
+    return e->plant == PLANT_CAP_NOT_RENEWED && m->generation > 1;
+}
+
 void gates_add_answer(const struct engine *e, const struct message *m, const struct check *asked,
                       const struct check_result *result, struct gate_facts *facts)
 {
@@ -96,7 +101,8 @@ void gates_add_answer(const struct engine *e, const struct message *m, const str
             facts->denied_by |= denied_bit(e, m, asked->scopes[i]);
     facts->known |= GATE_BIT(GATE_HOLD) | GATE_BIT(GATE_OPT_OUT) | GATE_BIT(GATE_REASSIGNED);
     facts->opted_in = result->opted_in;
-    if (asked->need_opt_in)
+    bool has_age = asked->need_days || (asked->need_age && result->consent_day != 0);
+    if (asked->need_opt_in && (has_age || !asked->need_age))
         facts->known |= GATE_BIT(GATE_OPT_IN);
     facts->days_known = asked->need_days;
     facts->consent_day =
@@ -106,14 +112,11 @@ void gates_add_answer(const struct engine *e, const struct message *m, const str
         facts->consent_days_max = facts->today;
     if (e->plant == PLANT_OWNER_ASSUMED && asked->need_days)
         facts->denied_by &= (uint8_t)~DENIED_REASSIGNED;
-    if (asked->need_days)
+    if (has_age)
         facts->known |= GATE_BIT(GATE_CONSENT_AGE);
-    if (asked->cap_places > 0)
+    if (result->cap != CAP_NOT_ASKED || is_planted_place(e, m))
         facts->known |= GATE_BIT(GATE_FREQUENCY);
-    bool place = result->cap == CAP_TAKEN || result->cap == CAP_FREE ||
-                 (e->plant == PLANT_CAP_NOT_RENEWED && result->cap == CAP_HELD) ||
-                 (e->plant == PLANT_CAP_ANY_PLACE && m->cap_lost);
-    facts->capped = asked->cap_places > 0 && !place;
+    facts->capped = result->cap == CAP_FULL;
     if (facts->capped && result->cap_free_ms > 0)
         facts->capped_until_wall_ms = e->now.wall_ms + result->cap_free_ms;
     for (uint8_t i = 0; i < asked->scope_count; i++)
@@ -138,13 +141,14 @@ void gates_check(const struct engine *e, const struct message *m, struct check *
         policy_rule(GATE_DO_NOT_CALL, purpose) == RULE_MUST)
         ret->scopes[ret->scope_count++] = SCOPE_DO_NOT_CALL;
     ret->scopes[ret->scope_count++] = SCOPE_ERASED;
-    if (program->consent_max_age_ms > 0 && policy_rule(GATE_CONSENT_AGE, purpose) == RULE_MUST)
-        ret->need_days = true;
-    if (!is_capped(e, m))
+    bool ages =
+        program->consent_max_age_ms > 0 && policy_rule(GATE_CONSENT_AGE, purpose) == RULE_MUST;
+    ret->need_age = ages && ret->need_opt_in && !ret->need_days;
+    ret->need_days |= ages && !ret->need_age;
+    if (!is_capped(e, m) || is_planted_place(e, m))
         return;
     ret->cap_places = (uint8_t)program->frequency_cap.count;
-    ret->cap_place = (uint8_t)((m->id + m->cap_tries) % ret->cap_places);
-    ret->cap_mode = (enum cap_mode)m->cap_mode;
+    ret->cap_looks = m->foretold;
     ret->cap_window_ms = program->frequency_cap.window_ms;
     ret->message = m->id;
 }
@@ -182,15 +186,4 @@ uint16_t gates_denied_scope(const struct check *asked, const struct check_result
             return scope;
     }
     return 0;
-}
-
-bool gates_try_place(struct message *m, const struct check *asked,
-                     const struct check_result *result)
-{
-    if (result->cap == CAP_HELD) {
-        m->cap_mode = CAP_RENEW;
-        return true;
-    }
-    m->cap_mode = m->cap_lost ? CAP_LOOK : CAP_TAKE;
-    return ++m->cap_tries < asked->cap_places;
 }

@@ -83,9 +83,7 @@ struct message {
     bool quiet;             /* waits for the end of quiet hours, until due_us */
     bool replanned;         /* its form is not the accepted one */
     bool need_days;         /* its check asks for days too */
-    bool cap_lost;          /* recovered: which place it has under the cap is not known */
-    uint8_t cap_tries;      /* places that were other messages' */
-    uint8_t cap_mode;       /* enum cap_mode of the next question */
+    bool foretold;          /* of a dry run: nothing is taken for it */
     uint8_t content_faults; /* consent/policy.h, as found in the configuration of `content_round` */
     uint16_t content_round; /* 0: not looked at yet */
     uint8_t epoch;  /* of the key of its text (secret.c); 0: the text is kept, or needed no more */

@@ -241,7 +241,7 @@ static void begin(struct engine *e, uint16_t client, const Assent__V1__Message *
     item->message = admit_preview(e, client, in, &item->verdict);
     if (item->message == NULL)
         return;
-    item->message->cap_mode = e->plant == PLANT_FORESIGHT_TAKES ? CAP_TAKE : CAP_READ;
+    item->message->foretold = e->plant != PLANT_FORESIGHT_TAKES;
     item->message->need_days = true; /* a new owner, and since when, in one round */
 }
 

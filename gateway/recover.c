@@ -78,8 +78,6 @@ static void replay_accepted(struct engine *e, uint64_t sequence, const Assent__V
     m->encoding = (uint8_t)body->encoding;
     m->parts = (uint8_t)body->parts;
     m->todo = all_parts(m);
-    m->cap_lost = true;
-    m->cap_mode = CAP_LOOK;
     if (body->form != NULL)
         replay_form(m, body->form);
     m->accepted_us = event->wall_ms * US_PER_MS;

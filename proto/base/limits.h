@@ -89,7 +89,7 @@
 #define ERASED_PEOPLE_MAX      1048576 /* that a gateway knows; above it asks for no more */
 #define ERASED_STEPS_MAX       4096    /* records that one erased_records names */
 #define ERASURE_RETRY_MS       10000   /* after a file could not be read or written */
-#define CAP_PLACES_MAX         32 /* texts in the window of a frequency cap: a key in Redis each */
+#define CAP_PLACES_MAX         32      /* texts in the window of a frequency cap */
 #define CAP_WINDOW_MS_MIN      1000u
 #define CAP_WINDOW_MS_MAX      (90ull * 24 * 3600 * 1000)
 #define CONSENT_AGE_MS_MIN     (24ull * 3600 * 1000)
@@ -138,6 +138,10 @@
 #define STORE_OUTPUT_MAX       (32u << 20)  /* octets of commands not yet taken by the socket */
 #define STORE_BACKOFF_MIN_MS   10
 #define STORE_BACKOFF_MAX_MS   1000
+#define CAPS_PLACES_MAX                                                                            \
+    (1u << 27) /* under frequency caps, over all gateways on one Redis; above it texts wait */
+#define CAPS_BATCH             256  /* that are asked for in one entry of the log */
+#define CAPS_READ              40   /* entries at a time */
 #define STORE_INTSET_MIN       512  /* set-max-intset-entries below this costs memory: warned */
 #define KEYWORD_TEXT_MAX       1600 /* octets of a reply; longer ones are ordinary replies */
 #define PURPOSE_OCTETS_MAX     64   /* of a program's purpose and frequency, in our texts */
@@ -224,6 +228,9 @@
 static_assert(1000000000000000ull < (1ull << 50), "a number must fit 50 bits");
 static_assert(STORE_BATCH_WRITES * 4 + 3 <= STORE_REPLY_ELEMENTS, "EXEC answers each command");
 static_assert(NOTICES_READ * 5 + 1 <= STORE_REPLY_VALUES, "a reading is one reply");
+static_assert(CAPS_READ * 5 + 1 <= STORE_REPLY_VALUES &&
+                  CAPS_READ * (CAPS_BATCH * 22 + 128) <= STORE_REPLY_MAX,
+              "a reading is one reply");
 static_assert(LEDGER_RETAIN_MS_MIN >=
                       SCHEDULE_AHEAD_MS + QUIET_AHEAD_DAYS * 24ull * 3600 * 1000 + 2 * TTL_MS_MAX &&
                   LEDGER_RETAIN_MS_MIN >= CAP_WINDOW_MS_MAX &&

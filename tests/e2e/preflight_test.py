@@ -37,7 +37,8 @@ REFUSED = {"opt_out": "opted_out", "opt_in": "no_opt_in", "hold": "global_hold",
 
 def redis_state(world):
     """The number of keys, and a digest of them all but the gateways' own signs of life."""
-    read = {"set": ["SMEMBERS"], "hash": ["HGETALL"], "string": ["GET"], "zset": ["ZRANGE"]}
+    read = {"set": ["SMEMBERS"], "hash": ["HGETALL"], "string": ["GET"], "zset": ["ZRANGE"],
+            "stream": ["XLEN"]}
     digest = hashlib.sha256()
     for key in sorted(world.redis_cli("--scan").split()):
         if key == "assent:nodes":

@@ -267,14 +267,9 @@ void erasures_appended(struct world *w, uint64_t sequence)
         check_done(w, f->erasure);
 }
 
-/* Their places under caps go too. */
 void erasures_executed(struct world *w, uint64_t number)
 {
-    uint32_t index = people_find_number(w, number);
-    oracle_forgets(w, index);
-    for (uint32_t i = 0; i < w->people.text_count; i++)
-        if (w->people.texts[i].number == index)
-            w->people.texts[i].capped_us = 0;
+    oracle_forgets(w, people_find_number(w, number));
 }
 
 /* ---- the end ---- */

@@ -74,7 +74,7 @@ bool foresight_is(const struct check *check)
 void foresight_asked(struct world *w, const struct check *check, const struct verdict_seen *seen)
 {
     struct foresight *f = &w->people.foresights[w->gw->index];
-    if (check->cap_places > 0 && check->cap_mode != CAP_READ)
+    if (check->cap_places > 0 && !check->cap_looks)
         world_fail(w, "P1", "a dry run takes a place under a cap");
     f->asked = true;
     f->seen = *seen;

@@ -74,7 +74,7 @@ static const struct {
     [PLANT_TEXT_IN_CLEAR] = {"text_in_clear", "texts", false},
     [PLANT_POSITION_BELIEVED] = {"position_believed", "P1 P2 P3", false},
     [PLANT_CAP_NOT_RENEWED] = {"cap_not_renewed", "P1", false},
-    [PLANT_CAP_ANY_PLACE] = {"cap_any_place", "P1", false},
+    [PLANT_CAP_OWN_TEXTS] = {"cap_own_texts", "P1", true},
     [PLANT_CONSENT_AGELESS] = {"consent_ageless", "P1", false},
     [PLANT_OWNER_ASSUMED] = {"owner_assumed", "P1", false},
     [PLANT_START_LIFTS_HOLD] = {"start_lifts_hold", "P3", false},

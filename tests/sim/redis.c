@@ -219,12 +219,17 @@ static void execute_check(struct world *w, struct command *c)
             c->result.denied |= (uint8_t)(1u << i);
     c->result.opted_in =
         check->need_opt_in && set_has(&d->opt_in, consent_key(check->opt_in_scope, check->number));
+    if (check->need_age) {
+        c->result.consent_day = days_get(&d->days, consent_key(check->opt_in_scope, check->number));
+        c->result.opted_in = c->result.consent_day != 0;
+    }
     if (check->need_days) {
         c->result.consent_day = days_get(&d->days, consent_key(check->opt_in_scope, check->number));
         c->result.reassigned_day = days_get(&d->days, consent_key(SCOPE_REASSIGNED, check->number));
     }
     if (check->cap_places > 0)
-        places_ask(&w->server.now.places, check, w->gw->index, world_wall_ms(w), &c->result);
+        places_ask(&w->server.now.places, check, w->gw->index, w->plant == PLANT_CAP_OWN_TEXTS,
+                   world_wall_ms(w), &c->result);
     oracle_executed_check(w, check, &c->seen);
     if (foresight_is(check))
         foresight_asked(w, check, &c->seen);
@@ -363,7 +368,6 @@ static bool erase_number(struct redis_data *d, uint64_t number, uint64_t since)
     days_erase(&d->days, number);
     if (searched && reassigned_day != 0)
         days_put(&d->days, consent_key(SCOPE_REASSIGNED, number), reassigned_day);
-    places_erase(&d->places, number);
     return stood;
 }
 
@@ -650,6 +654,38 @@ static void trace_check(struct world *w, const struct command *c)
           r->known ? "known" : "not known", r->denied, r->opted_in ? ", opted in" : "");
 }
 
+static void tell_check(struct world *w, const struct command *c)
+{
+    trace_check(w, c);
+    if (passes(c) && !foresight_is(&c->check))
+        oracle_told_verdict(w, &c->seen);
+    engine_on_checked(w->gw->engine, &c->result, 1, world_instant(w));
+}
+
+/* The oldest of those that wait. */
+static void tell_waiting(struct world *w, struct event *e)
+{
+    struct redis *r = &w->gw->redis;
+    if (e->a != r->connection || !world_may_enter(w, e))
+        return;
+    CHECK(r->waiting_count > 0);
+    struct command oldest = r->waiting[0];
+    memmove(r->waiting, r->waiting + 1, --r->waiting_count * sizeof oldest);
+    tell_check(w, &oldest);
+    world_entered(w);
+}
+
+static void wait_for_log(struct world *w, const struct command *c)
+{
+    struct redis *r = &w->gw->redis;
+    if (r->waiting_count == r->waiting_size) {
+        r->waiting_size = r->waiting_size ? r->waiting_size * 2 : 16;
+        r->waiting = check_realloc(r->waiting, r->waiting_size * sizeof *r->waiting);
+    }
+    r->waiting[r->waiting_count++] = *c;
+    world_at(w, spread(&w->redis_rng, w->plan.redis_us), tell_waiting, r->connection, 0, 0);
+}
+
 /* A copy is told: the engine may ask again, and the queue move, before it returns. */
 static void tell(struct world *w, struct command command)
 {
@@ -657,10 +693,10 @@ static void tell(struct world *w, struct command command)
     struct instant now = world_instant(w);
     switch (c->kind) {
     case COMMAND_CHECK:
-        trace_check(w, c);
-        if (passes(c) && !foresight_is(&c->check))
-            oracle_told_verdict(w, &c->seen);
-        engine_on_checked(w->gw->engine, &c->result, 1, now);
+        if (c->check.cap_places > 0 && !c->check.cap_looks)
+            wait_for_log(w, c);
+        else
+            tell_check(w, c);
         break;
     case COMMAND_WRITE:
         TRACE(w, "redis", "has consent record %llu", (unsigned long long)c->write.sequence);
@@ -742,6 +778,8 @@ static void lose(struct world *w, const char *why)
     size_t end = r->asked;
     abandon(w);
     TRACE(w, "redis", "connection lost: %s", why);
+    for (; r->waiting_count > 0 && !w->gw->crashed; r->waiting_count--)
+        fail_command(w, &r->waiting[r->waiting_count - 1]);
     for (size_t i = r->replied; i < end && !w->gw->crashed; i++)
         fail_command(w, &r->commands[i]);
     empty_queue(r);
@@ -787,6 +825,7 @@ void server_release(struct redis_server *server)
 void redis_release(struct redis *r)
 {
     free(r->commands);
+    free(r->waiting);
 }
 
 void redis_connect(struct world *w)
@@ -836,6 +875,7 @@ void redis_crash(struct world *w)
 {
     abandon(w);
     empty_queue(&w->gw->redis);
+    w->gw->redis.waiting_count = 0;
     w->gw->redis.last_execute_us = w->gw->redis.last_reply_us = 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Places under frequency caps and days of consents, as Redis keeps them: a place is a key that lives as long as
- * its window (SET NX PX, GET, GETEX PX, PTTL), a day a field of a hash. */
+/* Places under frequency caps and days of consents, as Redis keeps them: a place is a message's for a window from when
+ * it asked last, by the log's order; a day is a field of a hash. */
 #include "proto/base/check.h"
 #include "tests/sim/world.h"
 
@@ -34,68 +34,74 @@ uint32_t days_get(const struct redis_days *d, uint64_t key)
 
 /* ---- places ---- */
 
-static size_t find_place(struct redis_places *p, uint64_t key, uint32_t place)
-{
-    size_t i = 0;
-    while (i < p->count && (p->places[i].key != key || p->places[i].place != place))
-        i++;
-    if (i == p->count) {
-        CHECK(i < sizeof p->places / sizeof p->places[0]);
-        p->count++;
-        p->places[i].key = key;
-        p->places[i].place = place;
-        p->places[i].until_ms = 0;
-    }
-    return i;
-}
-
-void places_erase(struct redis_places *p, uint64_t number)
+/* What is over goes first. */
+static void end_places(struct redis_places *p, uint64_t now_ms)
 {
     for (size_t i = p->count; i-- > 0;)
-        if ((p->places[i].key & NUMBER_MASK) == number)
+        if (p->places[i].until_ms <= now_ms)
             p->places[i] = p->places[--p->count];
 }
 
-/* A dry run: how long until the first is free. */
-static void read_places(struct redis_places *p, uint64_t key, uint32_t count, uint64_t now_ms,
-                        struct check_result *ret)
+static uint32_t taken_under(const struct redis_places *p, uint64_t key, uint64_t now_ms,
+                            uint64_t *ret_first_ms)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t until_ms = p->places[find_place(p, key, i)].until_ms;
-        if (until_ms <= now_ms)
-            ret->cap = CAP_FREE;
-        else if (ret->cap_free_ms == 0 || until_ms - now_ms < ret->cap_free_ms)
-            ret->cap_free_ms = until_ms - now_ms;
+    uint32_t taken = 0;
+    *ret_first_ms = UINT64_MAX;
+    for (size_t i = 0; i < p->count; i++) {
+        uint64_t until_ms = p->places[i].until_ms;
+        if (p->places[i].key != key || until_ms <= now_ms)
+            continue;
+        taken++;
+        *ret_first_ms = until_ms < *ret_first_ms ? until_ms : *ret_first_ms;
     }
+    return taken;
 }
 
 uint32_t places_free(const struct redis_places *p, uint64_t key, uint32_t count, uint64_t now_ms)
 {
-    uint32_t taken = 0;
-    for (size_t i = 0; i < p->count; i++)
-        taken += p->places[i].key == key && p->places[i].until_ms > now_ms;
+    uint64_t first_ms;
+    uint32_t taken = taken_under(p, key, now_ms, &first_ms);
     return taken < count ? count - taken : 0;
 }
 
-void places_ask(struct redis_places *p, const struct check *check, uint32_t gateway,
+static struct redis_place *place_of(struct redis_places *p, uint64_t key, uint64_t message,
+                                    uint32_t gateway)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->places[i].key == key && p->places[i].message == message &&
+            p->places[i].gateway == gateway)
+            return &p->places[i];
+    return NULL;
+}
+
+static uint32_t of_others(const struct redis_places *p, uint64_t key, uint32_t gateway)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < p->count; i++)
+        count += p->places[i].key == key && p->places[i].gateway != gateway;
+    return count;
+}
+
+void places_ask(struct redis_places *p, const struct check *check, uint32_t gateway, bool own_alone,
                 uint64_t now_ms, struct check_result *ret)
 {
-    uint64_t key = consent_key(check->opt_in_scope, check->number);
-    if (check->cap_mode == CAP_READ) {
-        read_places(p, key, check->cap_places, now_ms, ret);
+    uint64_t key = consent_key(check->opt_in_scope, check->number), first_ms;
+    end_places(p, now_ms);
+    uint32_t taken = taken_under(p, key, now_ms, &first_ms);
+    if (own_alone)
+        taken -= of_others(p, key, gateway);
+    ret->cap = taken < check->cap_places ? CAP_ROOM : CAP_FULL;
+    if (check->cap_looks) {
+        ret->cap_free_ms = ret->cap == CAP_FULL ? first_ms - now_ms : 0;
         return;
     }
-    size_t i = find_place(p, key, check->cap_place);
-    bool taken = p->places[i].until_ms > now_ms;
-    bool own = taken && p->places[i].message == check->message && p->places[i].gateway == gateway;
-    if (own)
-        ret->cap = check->cap_mode == CAP_RENEW ? CAP_TAKEN : CAP_HELD;
-    if (taken && check->cap_mode == CAP_RENEW)
-        p->places[i].until_ms = now_ms + check->cap_window_ms;
-    if (taken || check->cap_mode == CAP_RENEW)
+    struct redis_place *place = place_of(p, key, check->message, gateway);
+    if (place == NULL && ret->cap == CAP_FULL)
         return;
-    ret->cap = CAP_TAKEN;
-    p->places[i].message = check->message;
-    p->places[i].gateway = gateway;
-    p->places[i].until_ms = now_ms + check->cap_window_ms;
+    if (place == NULL) {
+        CHECK(p->count < sizeof p->places / sizeof p->places[0]);
+        place = &p->places[p->count++];
+    }
+    ret->cap = CAP_ROOM;
+    *place = (struct redis_place){key, check->message, now_ms + check->cap_window_ms, gateway};
 }

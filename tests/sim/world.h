@@ -285,10 +285,10 @@ struct pending {
 
 /* redis_facts.c: what Redis holds for caps and for days */
 struct redis_places {
-    struct {
+    struct redis_place {
         uint64_t key, message, until_ms; /* until_ms: of the wall; what is over is not there */
-        uint32_t place, gateway;
-    } places[SIM_NUMBERS_MAX * SIM_PROGRAMS * SIM_CAP_MAX];
+        uint32_t gateway;
+    } places[SIM_NUMBERS_MAX * SIM_PROGRAMS * SIM_CAP_MAX * 2]; /* more than fit, to see it */
     size_t count;
 };
 struct redis_days {
@@ -300,12 +300,12 @@ struct redis_days {
 };
 void days_put(struct redis_days *days, uint64_t key, uint32_t day);
 void days_erase(struct redis_days *days, uint64_t number);
-void places_erase(struct redis_places *places, uint64_t number);
 uint32_t days_get(const struct redis_days *days, uint64_t key);
 uint32_t places_free(const struct redis_places *places, uint64_t key, uint32_t count,
                      uint64_t now_ms);
+/* `own_alone`: a bug that is planted. */
 void places_ask(struct redis_places *places, const struct check *check, uint32_t gateway,
-                uint64_t now_ms, struct check_result *ret_result);
+                bool own_alone, uint64_t now_ms, struct check_result *ret_result);
 
 struct redis_data {
     struct set opt_out, opt_in;
@@ -363,6 +363,9 @@ struct redis {                /* a gateway's connection */
     uint64_t live_since_us; /* its beats say so; 0: they do not */
     uint64_t notices_read;
     uint64_t mark; /* that the handshake found */
+    /* Checks that asked for a place under a cap are told when the log of places has been read, after others. */
+    struct command *waiting;
+    size_t waiting_count, waiting_size;
 };
 
 void server_init(struct redis_server *server);

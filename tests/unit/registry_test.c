@@ -127,7 +127,7 @@ static void begin(void)
 {
     world_init(&w);
     w.next_scope = SCOPES_RESERVED;
-    w.facts = (struct check_result){.known = true, .opted_in = true, .cap = CAP_TAKEN};
+    w.facts = (struct check_result){.known = true, .opted_in = true, .cap = CAP_ROOM};
     for (int i = 0; i < 2; i++) {
         granted[i] = (struct registration){
             .country = "US", .classes = i == 0 ? BIT(MARKETING) : BIT(OTP) | BIT(TRANSACTIONAL)};
