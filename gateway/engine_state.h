@@ -18,7 +18,7 @@
  *   opt_out_text.c   the line under marketing        review.c     opt-outs that may have meant less
  *   program_words.c  words that programs add        quiet.c  quiet hours of recipients
  *   content_text.c  what a text must say and may not
- *   erasure.c   erasure of a person on request
+ *   erasure.c   erasure of a person on request; with erasure_list.c, erasure_join.c, erasure_replay.c
  *   erased_people.c who was erased, here and at other gateways
  *   complaints.c  opened and resolved               reputations.c  of senders at carriers; pauses for it
  *   record.c    events into the ledger               recover.c    replay and snapshot

@@ -22,115 +22,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "consent/person.h"
-#include "gateway/engine_state.h"
+#include "gateway/erasure_state.h"
 #include "proto/base/check.h"
 #include "proto/number.h"
 
-enum erasure_phase {
-    ERASURE_ASKED,
-    ERASURE_ENDING,
-    ERASURE_RECORDED,
-    ERASURE_LOOKING, /* Redis is asked what it keeps */
-    ERASURE_READY,
-    ERASURE_FINDING,
-    ERASURE_LISTING, /* `records` from `listed` on are to be recorded */
-    ERASURE_LISTED,
-    ERASURE_DESTROYING,
-    ERASURE_DONE,
-};
-
-struct erasure {
-    TAILQ_ENTRY(erasure) link;
-    enum erasure_phase phase;
-    struct person_mark person;
-    uint64_t number; /* 0: not known any more */
-    uint64_t sequence, wall_ms, done_wall_ms;
-    bool joined;            /* wall_ms is of who was asked; */
-    uint64_t consent_until; /* and consent from this record on came to Redis later */
-    uint32_t place, places; /* the fingerprint's in Redis; 0 places: not known */
-    char request[ERASURE_REQUEST_MAX + 1];
-    uint64_t call; /* to be answered when it is recorded */
-    bool has_call;
-    uint64_t asked_behind; /* ASKED: the consent record that Redis is to have first */
-    bool asking;           /*   it has it, and is asked */
-    bool kept, kept_known; /* an opt-out's fingerprint stays */
-    uint64_t kept_at;      /* the record that says so, and that Redis needs; 0: none */
-    bool lifted;           /* a START came since */
-    bool skipped;      /* joined: an opt-out is not replayed, of which the fingerprint is to stay */
-    bool alone;        /* a hold came meanwhile: the other gateways do not join */
-    uint64_t *records; /* ascending */
-    size_t count, listed;
-    uint64_t listed_at; /* the last record that names some of them */
-    uint64_t destroyed;
-};
-
-struct erasures {
-    TAILQ_HEAD(erasure_list, erasure) open, done;
-    size_t open_count, done_count;
-    uint64_t retry_us; /* the files could not be read or written */
-};
-
-void erasures_init(struct engine *e)
-{
-    e->erasures = check_calloc(1, sizeof *e->erasures);
-    TAILQ_INIT(&e->erasures->open);
-    TAILQ_INIT(&e->erasures->done);
-}
-
-static void drop_open(struct engine *e, struct erasure *x)
-{
-    TAILQ_REMOVE(&e->erasures->open, x, link);
-    e->erasures->open_count--;
-    free(x->records);
-    free(x);
-}
-
-static void drop_done(struct engine *e, struct erasure *x)
-{
-    TAILQ_REMOVE(&e->erasures->done, x, link);
-    e->erasures->done_count--;
-    free(x);
-}
-
-void erasures_release(struct engine *e)
-{
-    while (!TAILQ_EMPTY(&e->erasures->open))
-        drop_open(e, TAILQ_FIRST(&e->erasures->open));
-    while (!TAILQ_EMPTY(&e->erasures->done))
-        drop_done(e, TAILQ_FIRST(&e->erasures->done));
-    free(e->erasures);
-}
-
-static struct erasure *add(struct engine *e, const struct person_mark *person, uint64_t number,
-                           const char *request)
-{
-    struct erasure *x = check_calloc(1, sizeof *x);
-    x->person = *person;
-    x->number = number;
-    if (number != 0) {
-        x->places = e->config->redis_buckets;
-        x->place = (uint32_t)(hash_mix(number) & (x->places - 1));
-    }
-    snprintf(x->request, sizeof x->request, "%s", request);
-    TAILQ_INSERT_TAIL(&e->erasures->open, x, link);
-    e->erasures->open_count++;
-    return x;
-}
-
-static void move_to_done(struct engine *e, struct erasure *x, uint64_t wall_ms)
-{
-    TAILQ_REMOVE(&e->erasures->open, x, link);
-    e->erasures->open_count--;
-    free(x->records);
-    x->records = NULL;
-    x->phase = ERASURE_DONE;
-    x->number = 0;
-    x->done_wall_ms = wall_ms;
-    TAILQ_INSERT_TAIL(&e->erasures->done, x, link);
-    if (++e->erasures->done_count > ERASURES_REMEMBERED)
-        drop_done(e, TAILQ_FIRST(&e->erasures->done));
-}
+/* ---- the call ---- */
 
 /* One that this gateway was asked for. */
 static struct erasure *find_asked(const struct engine *e, const struct person_mark *person)
@@ -141,55 +37,6 @@ static struct erasure *find_asked(const struct engine *e, const struct person_ma
             return x;
     return NULL;
 }
-
-static struct erasure *find_sequence(const struct engine *e, uint64_t sequence)
-{
-    const struct erasure_list *lists[] = {&e->erasures->open, &e->erasures->done};
-    struct erasure *x;
-    for (size_t i = 0; i < 2; i++)
-        TAILQ_FOREACH (x, lists[i], link)
-            if (sequence != 0 && x->sequence == sequence)
-                return x;
-    return NULL;
-}
-
-/* ---- what others ask ---- */
-
-const char *erasure_refuses(const struct engine *e, uint64_t number)
-{
-    struct erasure *x;
-    if (e->erasures->open_count > 0)
-        TAILQ_FOREACH (x, &e->erasures->open, link)
-            if (x->number == number && x->phase <= ERASURE_ENDING)
-                return "number: whoever has it is being erased: try again in a minute";
-    return NULL;
-}
-
-bool erasure_remembers(const struct engine *e, uint64_t number)
-{
-    if (e->erasures->open_count + e->erasures->done_count == 0 || number == 0)
-        return false;
-    const struct erasure_list *lists[] = {&e->erasures->open, &e->erasures->done};
-    struct person_mark person = person_mark(number);
-    const struct erasure *x;
-    for (size_t i = 0; i < 2; i++)
-        TAILQ_FOREACH (x, lists[i], link)
-            if (x->phase >= ERASURE_RECORDED && person_mark_equal(&x->person, &person))
-                return true;
-    return false;
-}
-
-void erasure_start_came(struct engine *e, uint64_t number, uint64_t effect_wall_ms)
-{
-    struct erasure *x;
-    if (e->erasures->open_count > 0)
-        TAILQ_FOREACH (x, &e->erasures->open, link)
-            if ((x->joined || x->phase >= ERASURE_RECORDED) && effect_wall_ms > x->wall_ms &&
-                person_is(&x->person, number))
-                x->lifted = true;
-}
-
-/* ---- the call ---- */
 
 static void answer(struct engine *e, uint64_t call, Assent__V1__Code code, const char *state,
                    const char *message, uint64_t sequence)
@@ -207,23 +54,10 @@ static void refuse(struct engine *e, uint64_t call, Assent__V1__Code code, const
     answer(e, call, code, "", why, 0);
 }
 
-static const char *const phase_names[] = {
-    [ERASURE_ASKED] = "asked for",
-    [ERASURE_ENDING] = "ending what waits and is on the wire",
-    [ERASURE_RECORDED] = "recorded, waiting for Redis",
-    [ERASURE_LOOKING] = "recorded, waiting for Redis",
-    [ERASURE_READY] = "recorded, waiting for the files",
-    [ERASURE_FINDING] = "looking for records",
-    [ERASURE_LISTING] = "naming the records",
-    [ERASURE_LISTED] = "naming the records",
-    [ERASURE_DESTROYING] = "destroying",
-    [ERASURE_DONE] = "erased",
-};
-
 static void tell_progress(struct engine *e, uint64_t call, uint64_t sequence)
 {
     char text[64] = "";
-    const struct erasure *x = find_sequence(e, sequence);
+    const struct erasure *x = erasure_find(e, sequence);
     if (x == NULL) {
         refuse(e, call, ASSENT__V1__CODE__CODE_NOT_FOUND,
                "sequence: of no erasure that is remembered; `assent trace` shows older ones");
@@ -233,7 +67,7 @@ static void tell_progress(struct engine *e, uint64_t call, uint64_t sequence)
         snprintf(text, sizeof text, "%llu records destroyed", (unsigned long long)x->destroyed);
     else if (e->erasures->retry_us > e->now.mono_us)
         snprintf(text, sizeof text, "the files cannot be worked on: see the log; tried again");
-    answer(e, call, ASSENT__V1__CODE__CODE_OK, phase_names[x->phase], text, 0);
+    answer(e, call, ASSENT__V1__CODE__CODE_OK, erasure_phase_name(x), text, 0);
 }
 
 /* A request's id is public: printable, and it names no number. */
@@ -304,7 +138,7 @@ static void ask_for_hold(struct engine *e, struct erasure *x)
     if (x->asking)
         return;
     refuse(e, x->call, ASSENT__V1__CODE__CODE_UNAVAILABLE, "the consent store is away: ask again");
-    drop_open(e, x);
+    erasure_drop(e, x);
 }
 
 void engine_erase(struct engine *e, uint16_t client, uint64_t call,
@@ -323,7 +157,7 @@ void engine_erase(struct engine *e, uint16_t client, uint64_t call,
         return;
     }
     struct person_mark person = person_mark(number);
-    struct erasure *x = add(e, &person, number, in->request);
+    struct erasure *x = erasure_add(e, &person, number, in->request);
     x->call = call;
     x->has_call = true;
     x->asked_behind = e->projection.last_consent;
@@ -342,7 +176,7 @@ static void hold_looked_up(struct engine *e, struct erasure *x, bool ok, bool st
     else
         refuse(e, x->call, ASSENT__V1__CODE__CODE_UNAVAILABLE,
                "the consent store went away: ask again");
-    drop_open(e, x);
+    erasure_drop(e, x);
 }
 
 void erasure_looked_up(struct engine *e, struct inquiry *q, bool ok,
@@ -411,8 +245,7 @@ static bool is_asked_about(const struct engine *e, uint64_t number)
     return false;
 }
 
-/* What snapshots would bring back. */
-static void forget(struct engine *e, const struct person_mark *person)
+void erasure_forget(struct engine *e, const struct person_mark *person)
 {
     if (e->plant == PLANT_ERASED_REMEMBERED)
         return;
@@ -455,44 +288,6 @@ static void record_erased(struct engine *e, struct erasure *x)
     e->metrics.counters[COUNT_ERASURES]++;
 }
 
-/* The next of the records that are to be destroyed, as many as one record names. */
-struct records_body {
-    Assent__V1__Event event;
-    Assent__V1__ErasedRecords body;
-    Assent__V1__Personal personal;
-    Assent__V1__ErasedPlace place;
-    uint8_t octets[PERSON_KEY_SIZE];
-    uint64_t steps[ERASED_STEPS_MAX];
-    size_t count;
-};
-
-static void describe_records(const struct erasure *x, size_t from, struct records_body *r)
-{
-    uint64_t before = 0;
-    assent__v1__event__init(&r->event);
-    assent__v1__erased_records__init(&r->body);
-    assent__v1__personal__init(&r->personal);
-    assent__v1__erased_place__init(&r->place);
-    r->count = x->count - from < ERASED_STEPS_MAX ? x->count - from : ERASED_STEPS_MAX;
-    for (size_t i = 0; i < r->count; i++) {
-        r->steps[i] = x->records[from + i] - before;
-        before = x->records[from + i];
-    }
-    person_mark_write(&x->person, r->octets);
-    r->body.erasure = x->sequence;
-    r->body.erased_wall_ms = x->wall_ms;
-    r->body.n_steps = r->count;
-    r->body.steps = r->steps;
-    r->body.kept_opt_out = x->kept;
-    r->body.person.data = r->octets;
-    r->body.person.len = sizeof r->octets;
-    r->place.buckets = x->places;
-    r->place.bucket = x->place;
-    r->personal.erased = &r->place;
-    r->event.body_case = ASSENT__V1__EVENT__BODY_ERASED_RECORDS;
-    r->event.erased_records = &r->body;
-}
-
 static bool ledger_has_room(const struct engine *e)
 {
     return e->ports->ledger_room(e->ports->context) >= LEDGER_BATCH_OCTETS / 2;
@@ -507,7 +302,7 @@ static bool record_place(struct engine *e, struct erasure *x)
     if (!ledger_has_room(e))
         return false;
     x->kept = x->kept && !x->lifted && e->plant != PLANT_ERASED_OPT_OUT_LOST;
-    describe_records(x, x->count, &r);
+    erasure_describe(x, x->count, &r);
     if (!x->alone)
         r.body.request = x->request;
     r.event.wall_ms = e->now.wall_ms;
@@ -519,7 +314,7 @@ static void list_records(struct engine *e, struct erasure *x)
 {
     struct records_body r;
     while (x->listed < x->count && ledger_has_room(e)) {
-        describe_records(x, x->listed, &r);
+        erasure_describe(x, x->listed, &r);
         r.event.wall_ms = e->now.wall_ms;
         x->listed_at = record_event(e, &r.event, NULL);
         x->listed += r.count;
@@ -550,11 +345,11 @@ static void finish_ending(struct engine *e, struct erasure *x)
     if ((known && (!end_messages(e, x->number) || is_asked_about(e, x->number))) ||
         !ledger_has_room(e))
         return;
-    forget(e, &x->person);
+    erasure_forget(e, &x->person);
     record_erased(e, x);
     x->phase = ERASURE_RECORDED;
     if (x->has_call)
-        answer(e, x->call, ASSENT__V1__CODE__CODE_OK, phase_names[x->phase], "", x->sequence);
+        answer(e, x->call, ASSENT__V1__CODE__CODE_OK, erasure_phase_name(x), "", x->sequence);
     x->has_call = false;
 }
 
@@ -659,19 +454,14 @@ static struct erasure *at_files(const struct engine *e, enum erasure_phase phase
     return NULL;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 /* Those that were named before a crash are destroyed again: it may have been begun. */
 static void take_found(struct erasure *x, const uint64_t *found, size_t count)
 {
     size_t before = x->count;
     x->records = check_realloc(x->records, (before + count + 1) * sizeof *x->records);
     for (size_t i = 0; i < count; i++)
-        if (before == 0 || bsearch(&found[i], x->records, before, sizeof *found, ascending) == NULL)
+        if (before == 0 ||
+            bsearch(&found[i], x->records, before, sizeof *found, erasure_ascending) == NULL)
             x->records[x->count++] = found[i];
     x->listed = before;
 }
@@ -700,234 +490,9 @@ void engine_on_erasure_destroyed(struct engine *e, bool ok, uint32_t snapshots, 
         return;
     if (ok) {
         record_done(e, x, snapshots);
-        move_to_done(e, x, now.wall_ms);
+        erasure_end(e, x, now.wall_ms);
     } else {
         x->phase = ERASURE_LISTED;
         e->erasures->retry_us = now.mono_us + ERASURE_RETRY_MS * US_PER_MS;
-    }
-}
-
-/* ---- joining ---- */
-
-/* Of messages that wait or are on the wire. */
-static uint64_t number_of(const struct engine *e, const struct person_mark *person)
-{
-    size_t cursor = 0;
-    const struct table_slot *slot;
-    while ((slot = table_next(&e->messages.by_number, &cursor)) != NULL)
-        if (person_is(person, slot->key))
-            return slot->key;
-    return 0;
-}
-
-static void take_place(struct erasure *x, const struct erased_fact *fact)
-{
-    if (fact->places != 0) {
-        x->place = fact->place;
-        x->places = fact->places;
-    }
-    x->kept = fact->kept && !x->lifted;
-    x->kept_known = true;
-}
-
-/* One that is under way, of this or of later. */
-static struct erasure *find_joined(const struct engine *e, const struct erased_fact *fact)
-{
-    struct erasure *x;
-    TAILQ_FOREACH (x, &e->erasures->open, link)
-        if (x->joined && x->wall_ms >= fact->wall_ms &&
-            person_mark_equal(&x->person, &fact->person))
-            return x;
-    return NULL;
-}
-
-/* It is known when it is recorded: a snapshot that has the one without the other would forget it. */
-void erasure_join(struct engine *e, const struct erased_fact *fact)
-{
-    struct erasure *x = find_joined(e, fact);
-    if (x != NULL && x->wall_ms == fact->wall_ms && !x->kept_known)
-        take_place(x, fact);
-    if (x != NULL || fact->wall_ms <= erased_people_when(e, &fact->person))
-        return;
-    x = add(e, &fact->person, number_of(e, &fact->person), fact->request);
-    x->joined = true;
-    x->consent_until = e->erased.in_redis + (e->erased.in_redis < UINT64_MAX);
-    x->wall_ms = fact->wall_ms;
-    x->phase = ERASURE_ENDING;
-    take_place(x, fact);
-}
-
-/* While records are being destroyed Redis must not get the first of them and no word of the last; and where an erasure
- * says what stays, one before it says that no more. */
-static bool is_covered(const struct engine *e, const struct erasure *x, uint64_t sequence,
-                       const Assent__V1__Event *event)
-{
-    if (x->joined)
-        return event->wall_ms <= x->wall_ms && sequence < x->consent_until;
-    bool place = event->body_case == ASSENT__V1__EVENT__BODY_ERASED_RECORDS;
-    bool replaced = place && x->kept_at != 0 && x->kept_at <= e->durable;
-    return (replaced || x->phase == ERASURE_DESTROYING) && sequence < x->sequence;
-}
-
-static bool is_opt_out(const Assent__V1__Event *event)
-{
-    const Assent__V1__OptedOut *body = event->opted_out;
-    return event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT && body->n_scopes > 0 &&
-           (body->scopes[0] == SCOPE_EVERYTHING || body->scopes[0] >= SCOPES_RESERVED);
-}
-
-static bool whose(const Assent__V1__Event *event, const Assent__V1__Personal *personal,
-                  struct person_mark *ret_person)
-{
-    if (event->body_case == ASSENT__V1__EVENT__BODY_ERASED_RECORDS)
-        return person_mark_read(event->erased_records->person.data,
-                                event->erased_records->person.len, ret_person);
-    if (personal == NULL || personal->number == 0)
-        return false;
-    *ret_person = person_mark(personal->number);
-    return true;
-}
-
-bool erasure_covers(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
-                    const Assent__V1__Personal *personal)
-{
-    struct person_mark person;
-    struct erasure *x;
-    if (e->erasures->open_count == 0 || !whose(event, personal, &person))
-        return false;
-    TAILQ_FOREACH (x, &e->erasures->open, link)
-        if (person_mark_equal(&x->person, &person) && is_covered(e, x, sequence, event)) {
-            x->skipped = x->skipped || (x->joined && is_opt_out(event));
-            x->kept = x->kept || x->skipped;
-            return true;
-        }
-    return false;
-}
-
-bool erasures_owe_opt_outs(const struct engine *e)
-{
-    const struct erasure *x;
-    TAILQ_FOREACH (x, &e->erasures->open, link)
-        if (x->skipped && x->kept_at == 0)
-            return true;
-    return false;
-}
-
-void erasures_status(const struct engine *e, struct engine_status *ret)
-{
-    const struct erasure *x = TAILQ_FIRST(&e->erasures->open);
-    ret->erasures = (uint32_t)e->erasures->open_count;
-    ret->erasure_phase = x != NULL ? phase_names[x->phase] : "";
-}
-
-/* ---- replay and snapshot ---- */
-
-static void replay_erased(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
-                          const Assent__V1__Personal *personal)
-{
-    const Assent__V1__Erased *body = event->erased;
-    struct person_mark person;
-    if (!person_mark_read(body->person.data, body->person.len, &person) ||
-        e->plant == PLANT_ERASURE_NOT_RESUMED)
-        return;
-    forget(e, &person);
-    struct erasure *x = add(e, &person, personal != NULL ? personal->number : 0, body->request);
-    x->sequence = body->id != 0 ? body->id : sequence;
-    x->joined = body->asked_wall_ms != 0;
-    x->wall_ms = x->joined ? body->asked_wall_ms : event->wall_ms;
-    x->consent_until = body->consent_until;
-    erased_people_note(e, &person, x->wall_ms);
-    x->phase = ERASURE_RECORDED;
-    x->kept_known = body->listed;
-    x->kept_at = body->listed ? x->sequence : 0; /* recorded before this snapshot */
-    x->kept = body->kept_opt_out;
-    if (body->done_wall_ms != 0)
-        move_to_done(e, x, body->done_wall_ms);
-}
-
-static void replay_records(struct engine *e, uint64_t of, const Assent__V1__ErasedRecords *body,
-                           const Assent__V1__Personal *personal)
-{
-    struct erasure *x = find_sequence(e, body->erasure);
-    uint64_t sequence = 0;
-    if (x == NULL || x->phase == ERASURE_DONE)
-        return;
-    x->records = check_realloc(x->records, (x->count + body->n_steps + 1) * sizeof *x->records);
-    for (size_t i = 0; i < body->n_steps; i++)
-        x->records[x->count++] = sequence += body->steps[i];
-    qsort(x->records, x->count, sizeof *x->records, ascending);
-    x->kept = body->kept_opt_out;
-    x->kept_known = true;
-    if (personal != NULL && personal->erased != NULL)
-        x->kept_at = of;
-}
-
-bool erasures_replay(struct engine *e, uint64_t sequence, const Assent__V1__Event *event,
-                     const Assent__V1__Personal *personal)
-{
-    struct erasure *x;
-    switch (event->body_case) {
-    case ASSENT__V1__EVENT__BODY_ERASED:
-        replay_erased(e, sequence, event, personal);
-        return true;
-    case ASSENT__V1__EVENT__BODY_ERASED_RECORDS:
-        replay_records(e, sequence, event->erased_records, personal);
-        return true;
-    case ASSENT__V1__EVENT__BODY_ERASURE_DONE:
-        x = find_sequence(e, event->erasure_done->erasure);
-        if (x != NULL && x->phase != ERASURE_DONE) {
-            x->destroyed = event->erasure_done->records;
-            move_to_done(e, x, event->wall_ms);
-        }
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void put_erased(const struct erasure *x,
-                       void (*put)(void *context, Assent__V1__Event *event,
-                                   const Assent__V1__Personal *personal),
-                       void *context)
-{
-    uint8_t octets[PERSON_KEY_SIZE];
-    person_mark_write(&x->person, octets);
-    Assent__V1__Erased body = ASSENT__V1__ERASED__INIT;
-    body.person.data = octets;
-    body.person.len = sizeof octets;
-    body.request = UNCONST(x->request);
-    body.id = x->sequence;
-    body.asked_wall_ms = x->joined ? x->wall_ms : 0;
-    body.consent_until = x->consent_until;
-    body.done_wall_ms = x->done_wall_ms;
-    body.listed = x->listed > 0 || x->kept_at != 0;
-    body.kept_opt_out = x->kept;
-    Assent__V1__Personal personal = ASSENT__V1__PERSONAL__INIT;
-    personal.number = x->number;
-    Assent__V1__Event event = ASSENT__V1__EVENT__INIT;
-    event.wall_ms = x->wall_ms;
-    event.body_case = ASSENT__V1__EVENT__BODY_ERASED;
-    event.erased = &body;
-    put(context, &event, x->number != 0 && x->listed == 0 ? &personal : NULL);
-}
-
-/* Their numbers are there until what Redis keeps is recorded; that snapshot goes with the others. */
-void erasures_snapshot(const struct engine *e,
-                       void (*put)(void *context, Assent__V1__Event *event,
-                                   const Assent__V1__Personal *personal),
-                       void *context)
-{
-    struct records_body r;
-    const struct erasure *x;
-    TAILQ_FOREACH (x, &e->erasures->done, link)
-        put_erased(x, put, context);
-    TAILQ_FOREACH (x, &e->erasures->open, link) {
-        if (x->phase < ERASURE_RECORDED)
-            continue;
-        put_erased(x, put, context);
-        for (size_t from = 0; from < x->listed; from += r.count) {
-            describe_records(x, from, &r);
-            put(context, &r.event, NULL);
-        }
     }
 }
