@@ -5,13 +5,14 @@
 
 #include <stdlib.h>
 
-#include "proto/base/bytes.h"
 #include "proto/base/check.h"
 #include "proto/base/hash.h"
 
 #define SHARD_BITS 10
 #define SHARDS     (1u << SHARD_BITS)
 #define SLOTS_MIN  16u
+
+#define SWEEP_EVERY_MS 100 /* at the limit, where going through a part takes milliseconds */
 
 struct place {
     uint64_t key; /* 0: the slot was never used */
@@ -27,6 +28,7 @@ struct shard {
 
 struct caps {
     uint64_t used, max;
+    uint64_t swept_ms; /* when one was gone through at the limit */
     struct shard shards[SHARDS];
 };
 
@@ -112,13 +114,13 @@ static struct shard *shard_of(const struct caps *caps, uint64_t key)
     return (struct shard *)&caps->shards[key >> (64 - SHARD_BITS)];
 }
 
-static void keep(struct shard *shard, const struct place *place)
+static struct place *unused_slot(struct shard *shard, uint64_t key)
 {
-    uint32_t mask = shard->size - 1, i = (uint32_t)place->key & mask;
+    uint32_t mask = shard->size - 1, i = (uint32_t)key & mask;
     while (shard->slots[i].key != 0)
         i = (i + 1) & mask;
-    shard->slots[i] = *place;
     shard->used++;
+    return &shard->slots[i];
 }
 
 /* What lasts goes into a table of twice its count at least. */
@@ -135,7 +137,7 @@ static void make_again(struct caps *caps, struct shard *shard, uint64_t now_ms)
     shard->used = 0;
     for (uint32_t i = 0; i < old.size; i++)
         if (old.slots[i].key != 0 && old.slots[i].until_ms > now_ms)
-            keep(shard, &old.slots[i]);
+            *unused_slot(shard, old.slots[i].key) = old.slots[i];
     caps->used -= old.used - shard->used;
     free(old.slots);
 }
@@ -149,17 +151,12 @@ static bool is_full(const struct caps *caps, const struct shard *shard)
 
 static bool has_room(struct caps *caps, struct shard *shard, uint64_t now_ms)
 {
-    if (is_full(caps, shard) || caps->used >= caps->max)
+    bool sweeps = caps->used >= caps->max && now_ms >= caps->swept_ms + SWEEP_EVERY_MS;
+    if (sweeps)
+        caps->swept_ms = now_ms;
+    if (sweeps || is_full(caps, shard))
         make_again(caps, shard, now_ms);
     return caps->used < caps->max;
-}
-
-static struct place *unused_slot(struct shard *shard, uint64_t key)
-{
-    uint32_t mask = shard->size - 1, i = (uint32_t)key & mask;
-    while (shard->slots[i].key != 0)
-        i = (i + 1) & mask;
-    return &shard->slots[i];
 }
 
 enum place_answer caps_take(struct caps *caps, uint64_t node, const struct cap_request *request,
@@ -187,7 +184,6 @@ enum place_answer caps_take(struct caps *caps, uint64_t node, const struct cap_r
         if (!has_room(caps, shard, at_ms))
             return PLACE_UNKNOWN;
         free_one = unused_slot(shard, request->key);
-        shard->used++;
         caps->used++;
     }
     *free_one = (struct place){request->key, owner, at_ms + request->window_ms};

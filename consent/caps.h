@@ -39,7 +39,8 @@ enum place_answer {
 };
 
 struct caps;
-struct caps *caps_new(uint64_t max); /* so many places at most */
+/* So many places at most, those among them that are over and not found yet. */
+struct caps *caps_new(uint64_t max);
 void caps_free(struct caps *caps);
 void caps_clear(struct caps *caps);
 

@@ -269,9 +269,8 @@ void store_take_caps(struct store *store, const struct resp_reply *reply)
         store_lose_to_error(store, v->text);
         return;
     }
-    bool good = v->type == RESP_ARRAY && v->integer <= CAPS_READ &&
-                reply->count == 1 + (size_t)v->integer * STORE_ENTRY_VALUES;
-    size_t entries = good ? (size_t)v->integer : 0, first = 0;
+    size_t entries, first = 0;
+    bool good = store_count_entries(reply, CAPS_READ, &entries);
     bool whole = entries < CAPS_READ;
     if (good && p->resumes) {
         p->resumes = false;

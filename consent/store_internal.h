@@ -255,6 +255,8 @@ void store_take_beat(struct store *store, const struct request *request,
 /* store_notice.c. An entry of a stream is [ID, [NODE, VALUE]], so five values behind each other. */
 #define STORE_ENTRY_VALUES 5
 bool store_is_entry(const struct resp_value *values);
+/* How many of them a reading of at most so many has; false: it is none. */
+bool store_count_entries(const struct resp_reply *reply, size_t most, size_t *ret_entries);
 void store_take_notices(struct store *store, const struct resp_reply *reply);
 
 /* store_erased.c */

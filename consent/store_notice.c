@@ -26,6 +26,17 @@ bool store_is_entry(const struct resp_value *v)
            v[4].type == RESP_STRING;
 }
 
+bool store_count_entries(const struct resp_reply *reply, size_t most, size_t *ret_entries)
+{
+    const struct resp_value *v = reply->values;
+    *ret_entries = 0;
+    if (v->type != RESP_ARRAY || v->integer < 0 || (uint64_t)v->integer > most ||
+        reply->count != 1 + (size_t)v->integer * STORE_ENTRY_VALUES)
+        return false;
+    *ret_entries = (size_t)v->integer;
+    return true;
+}
+
 /* Ours, and what is no notice, are passed over. */
 static bool take_notice(const struct store *store, const struct resp_value *v, struct notice *out)
 {
@@ -45,9 +56,8 @@ void store_take_notices(struct store *store, const struct resp_reply *reply)
         store_lose_to_error(store, v->text);
         return;
     }
-    bool well_formed = v->type == RESP_ARRAY && v->integer <= NOTICES_READ &&
-                       reply->count == 1 + (size_t)v->integer * STORE_ENTRY_VALUES;
-    size_t entries = well_formed ? (size_t)v->integer : 0, count = 0;
+    size_t entries, count = 0;
+    bool well_formed = store_count_entries(reply, NOTICES_READ, &entries);
     struct notice notices[NOTICES_READ];
     for (size_t i = 0; i < entries && well_formed; i++) {
         const struct resp_value *entry = &v[1 + i * STORE_ENTRY_VALUES];
