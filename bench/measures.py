@@ -370,7 +370,7 @@ def measure_receipts(new_lab, quick):
     """By the engine alone, and end to end."""
     messages, rounds = pick(quick, (1_000_000, 5), (50_000, 2))
     result = engine_receipts(new_lab, messages, rounds)
-    result["end_to_end"] = receipts_end_to_end(new_lab, *pick(quick, (1_000_000, 3), (50_000, 2)))
+    result["end_to_end"] = receipts_end_to_end(new_lab, *pick(quick, (1_000_000, 5), (50_000, 2)))
     return result
 
 
