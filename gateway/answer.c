@@ -208,8 +208,10 @@ void message_request_ended(struct engine *e, uint64_t cookie, enum request_end e
     if (m == NULL || (m->flying & bit) == 0)
         return;
     const struct message *next = TAILQ_NEXT(m, link);
-    if (next != NULL) /* most often the next one answered */
+    if (next != NULL) { /* most often the next one answered; it was fetched with the one before */
         message_prefetch_place(&e->messages, next->id);
+        message_prefetch(TAILQ_NEXT(next, link));
+    }
     m->flying &= (uint16_t)~bit;
     switch (end) {
     case REQUEST_ANSWERED:
