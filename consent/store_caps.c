@@ -53,6 +53,7 @@ void store_ask_cap(struct store *store, const struct check *check)
                                   .window_ms = check->cap_window_ms,
                                   .count = check->cap_places};
     CHECK(p->table != NULL && p->asked_count < CAPS_BATCH);
+    caps_prefetch(p->table, request.key); /* so that its page is known when the log is applied */
     cap_write(&request, p->asked + (size_t)p->asked_count++ * CAP_OCTETS);
     if (p->longest_ms < request.window_ms)
         p->longest_ms = request.window_ms;

@@ -327,7 +327,9 @@ static bool resolve_zone(struct engine *e, const Assent__V1__Message *in, struct
     s->zone = 0;
     if (in->time_zone[0] == '\0' || e->config->zones == NULL)
         return true; /* no program of this gateway keeps quiet hours */
-    s->zone = zone_find(e->config->zones, in->time_zone);
+    if (strcmp(in->time_zone, zone_name(e->config->zones, e->zone_before)) != 0)
+        e->zone_before = zone_find(e->config->zones, in->time_zone);
+    s->zone = e->zone_before;
     return s->zone != 0 ||
            invalid(v, "time_zone: no name of the IANA database, such as America/Chicago");
 }

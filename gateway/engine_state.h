@@ -434,7 +434,8 @@ struct engine {
     } * sender_facts; /* by program and place, SENDERS_MAX each; NULL: nothing is configured */
     struct quiet_book *quiet_book; /* NULL: no program keeps quiet hours */
     struct quiet_cache *quiet_cache;
-    uint64_t quiet_held; /* messages that wait for their end */
+    uint16_t zone_before; /* that a text has named last: those of a list come in runs */
+    uint64_t quiet_held;  /* messages that wait for their end */
 
     struct secrets secrets;
     uint64_t texts_lost; /* messages that ended at the start for want of a key */
@@ -1153,6 +1154,8 @@ const char *erasure_refuses(const struct engine *e, uint64_t number);
 bool erasure_remembers(const struct engine *e, uint64_t number);
 /* A START's record is appended or replayed. */
 void erasure_start_came(struct engine *e, uint64_t number, uint64_t effect_wall_ms);
+/* That of a hold is appended. */
+void erasure_hold_came(struct engine *e, uint64_t number);
 void erasure_looked_up(struct engine *e, struct inquiry *q, bool ok,
                        const struct consent_state *state);
 /* False: the event is not about an erasure. */

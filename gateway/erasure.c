@@ -129,16 +129,26 @@ static bool look_up(struct engine *e, const struct erasure *x)
     return false;
 }
 
+static void give_up(struct engine *e, struct erasure *x, Assent__V1__Code code, const char *why)
+{
+    refuse(e, x->call, code, why);
+    erasure_drop(e, x);
+}
+
+static void give_up_held(struct engine *e, struct erasure *x)
+{
+    give_up(e, x, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION,
+            "a hold stands on this number, and an erasure would end it: release it first");
+}
+
 /* A hold of the last moments, of an import or a complaint, counts too. */
 static void ask_for_hold(struct engine *e, struct erasure *x)
 {
     if (x->asking || projection_owes(e, x->asked_behind))
         return;
     x->asking = look_up(e, x);
-    if (x->asking)
-        return;
-    refuse(e, x->call, ASSENT__V1__CODE__CODE_UNAVAILABLE, "the consent store is away: ask again");
-    erasure_drop(e, x);
+    if (!x->asking)
+        give_up(e, x, ASSENT__V1__CODE__CODE_UNAVAILABLE, "the consent store is away: ask again");
 }
 
 void engine_erase(struct engine *e, uint16_t client, uint64_t call,
@@ -166,17 +176,12 @@ void engine_erase(struct engine *e, uint16_t client, uint64_t call,
 
 static void hold_looked_up(struct engine *e, struct erasure *x, bool ok, bool stands)
 {
-    if (ok && !stands) {
-        x->phase = ERASURE_ENDING;
-        return;
-    }
-    if (ok)
-        refuse(e, x->call, ASSENT__V1__CODE__CODE_FAILED_PRECONDITION,
-               "a hold stands on this number, and an erasure would end it: release it first");
+    if (!ok)
+        give_up(e, x, ASSENT__V1__CODE__CODE_UNAVAILABLE, "the consent store went away: ask again");
+    else if (stands)
+        give_up_held(e, x);
     else
-        refuse(e, x->call, ASSENT__V1__CODE__CODE_UNAVAILABLE,
-               "the consent store went away: ask again");
-    erasure_drop(e, x);
+        x->phase = ERASURE_ENDING;
 }
 
 void erasure_looked_up(struct engine *e, struct inquiry *q, bool ok,
@@ -341,6 +346,10 @@ static void record_done(struct engine *e, struct erasure *x, uint32_t snapshots)
 
 static void finish_ending(struct engine *e, struct erasure *x)
 {
+    if (x->held) {
+        give_up_held(e, x);
+        return;
+    }
     bool known = x->number != 0;
     if ((known && (!end_messages(e, x->number) || is_asked_about(e, x->number))) ||
         !ledger_has_room(e))

@@ -114,6 +114,15 @@ void erasure_start_came(struct engine *e, uint64_t number, uint64_t effect_wall_
                 x->lifted = true;
 }
 
+void erasure_hold_came(struct engine *e, uint64_t number)
+{
+    struct erasure *x;
+    if (e->erasures->open_count > 0)
+        TAILQ_FOREACH (x, &e->erasures->open, link)
+            if (!x->joined && x->phase < ERASURE_RECORDED && x->number == number)
+                x->held = true;
+}
+
 static const char *const phase_names[] = {
     [ERASURE_ASKED] = "asked for",
     [ERASURE_ENDING] = "ending what waits and is on the wire",

@@ -35,6 +35,7 @@ struct erasure {
     bool has_call;
     uint64_t asked_behind; /* ASKED: the consent record that Redis is to have first */
     bool asking;           /*   it has it, and is asked */
+    bool held;             /* a hold was recorded since: it is not for erasing any more */
     bool kept, kept_known; /* an opt-out's fingerprint stays */
     uint64_t kept_at;      /* the record that says so, and that Redis needs; 0: none */
     bool lifted;           /* a START came since */

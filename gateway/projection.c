@@ -146,6 +146,9 @@ void projection_note(struct engine *e, uint64_t sequence, const Assent__V1__Even
         erasure_start_came(e, personal->number, again_effect(event));
     if (!entry_from_event(e, &entry, sequence, event, personal))
         return;
+    for (uint8_t i = 0; i < entry.write.scope_count && entry.write.kind == WRITE_OPT_OUT; i++)
+        if (entry.write.scopes[i] == SCOPE_HOLD)
+            erasure_hold_came(e, entry.write.number);
     if (event->body_case == ASSENT__V1__EVENT__BODY_OPTED_OUT && !entry.imported)
         recent_add(e, &entry.write, event->wall_ms);
     if (e->projection.phase != STORE_LIVE)

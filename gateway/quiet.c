@@ -33,6 +33,7 @@ void quiet_release(struct engine *e)
     free(e->quiet_cache);
     e->quiet_book = NULL;
     e->quiet_cache = NULL;
+    e->zone_before = 0;
 }
 
 const struct quiet_answer *quiet_of(const struct engine *e, const struct program_config *program,

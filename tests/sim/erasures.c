@@ -298,19 +298,42 @@ static bool says_kept(const struct record *r, uint64_t key)
     return says;
 }
 
-/* Redis refused the erasure and took an opt-out from after it: the erasure, which comes once more, finds that, and keeps
- * the fingerprint. It denies beside the opt-out, and START lifts both. */
-static bool met_later(const struct disk *d, uint64_t erasure, uint64_t key)
+/* Is the key of who was erased, with an opt-out before it, or later? */
+static bool met(const struct disk *d, uint64_t erasure, uint64_t key, bool later)
 {
     const struct fact *erased = &d->records[erasure].fact;
     struct person_mark person = person_mark(erased->number);
     if (erased->body != ASSENT__V1__EVENT__BODY_ERASED || person_member(&person) != key)
         return false;
-    for (uint64_t i = erasure + 1; i <= d->durable; i++)
+    uint64_t until = later ? d->durable : erasure - 1;
+    for (uint64_t i = later ? erasure + 1 : 1; i <= until; i++)
         if (d->records[i].fact.body == ASSENT__V1__EVENT__BODY_OPTED_OUT &&
             d->records[i].fact.number == erased->number)
             return true;
     return false;
+}
+
+static bool any_met(const struct world *w, uint64_t key, bool later)
+{
+    for (uint32_t g = 0; g < w->plan.gateways; g++)
+        for (uint64_t i = 1; i <= w->gateways[g].disk.durable; i++)
+            if (met(&w->gateways[g].disk, i, key, later))
+                return true;
+    return false;
+}
+
+/* Redis refused the erasure and took an opt-out from after it: the erasure, which comes once more, finds that, and keeps
+ * the fingerprint. It denies beside the opt-out, and START lifts both. */
+bool erasures_met_later(const struct world *w, uint64_t key)
+{
+    return any_met(w, key, true);
+}
+
+/* An older Redis has an opt-out that a START before the erasure had lifted. That START is destroyed, and what stands
+ * there might be another gateway's alone: deny wins, until START. */
+bool erasures_met_older(const struct world *w, uint64_t key)
+{
+    return w->oracle.redis_lost_us != 0 && any_met(w, key, false);
 }
 
 bool erasures_say_kept(const struct world *w, uint64_t key)
@@ -318,15 +341,6 @@ bool erasures_say_kept(const struct world *w, uint64_t key)
     for (uint32_t g = 0; g < w->plan.gateways; g++)
         for (uint64_t i = 1; i <= w->gateways[g].disk.durable; i++)
             if (says_kept(&w->gateways[g].disk.records[i], key))
-                return true;
-    return false;
-}
-
-bool erasures_met_later(const struct world *w, uint64_t key)
-{
-    for (uint32_t g = 0; g < w->plan.gateways; g++)
-        for (uint64_t i = 1; i <= w->gateways[g].disk.durable; i++)
-            if (met_later(&w->gateways[g].disk, i, key))
                 return true;
     return false;
 }

@@ -1253,7 +1253,7 @@ void oracle_searched(struct world *w, const struct consent_write *write, uint64_
         if (key_is_of(m->key, number) && !scope_is_register(m->key >> 50) && m->at_us <= at_us)
             *m = (struct moved){m->key, at_us, false};
     }
-    if (set_has(&w->server.now.opt_out, kept))
+    if (write->erased.kept)
         note_move(w, kept, at_us, true);
     erasures_executed(w, number);
 }
@@ -1534,7 +1534,7 @@ static void check_nothing_made_up(struct world *w)
         uint64_t key = w->server.now.opt_out.members[i];
         if (!set_has(&opt_outs, key) && !facts_deny(w, &w->oracle.other_gateways, key) &&
             !erasures_say_kept(w, key) && !erasures_met_later(w, key) &&
-            !erasures_may_leave(w, key))
+            !erasures_met_older(w, key) && !erasures_may_leave(w, key))
             world_fail(w, "P3", "Redis holds an opt-out that no ledger says: %llx",
                        (unsigned long long)key);
     }

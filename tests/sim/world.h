@@ -742,8 +742,9 @@ bool erasures_lacking(const struct world *world);
 /* This member stands for an opt-out that was kept, as an erasure's records say: that may be one from after it, which
  * Redis had when the erasure was written again. */
 bool erasures_say_kept(const struct world *world, uint64_t key);
-/* This one stands beside such a later one. */
+/* This one stands beside such a later one; or it stands for one from before, of an older Redis. */
 bool erasures_met_later(const struct world *world, uint64_t key);
+bool erasures_met_older(const struct world *world, uint64_t key);
 /* What a register said of somebody erased may stand in a copy that came back: it may also be newer. */
 bool erasures_may_leave(const struct world *world, uint64_t key);
 void erasures_end(struct world *world);

@@ -85,6 +85,55 @@ static void what_is_refused(void **state)
     world_release(&w);
 }
 
+static void import(const Assent__V1__ImportRequest *request, Assent__V1__ImportReply *ret_reply)
+{
+    struct arena arena;
+    uint64_t ready_at;
+    arena_init(&arena, 1 << 16);
+    assert_true(
+        engine_import(w.engine, CLIENT_OPERATOR, request, w.now, &arena, ret_reply, &ready_at));
+    assert_int_equal(ret_reply->code, ASSENT__V1__CODE__CODE_OK);
+    arena_release(&arena);
+}
+
+/* Of a list, after the question and before the erasure is recorded, which would destroy the hold's own record. */
+static Assent__V1__Code erase_with_a_hold_on(uint64_t number)
+{
+    uint64_t at = 0;
+    uint8_t digest[32] = {1};
+    Assent__V1__ImportReply reply = ASSENT__V1__IMPORT_REPLY__INIT;
+    Assent__V1__ImportRequest first = ASSENT__V1__IMPORT_REQUEST__INIT;
+    first.kind = ASSENT__V1__IMPORT_KIND__IMPORT_LITIGATORS;
+    first.file = (char *)(uintptr_t) "litigators.csv";
+    first.sha256 = (ProtobufCBinaryData){sizeof digest, digest};
+    begin();
+    import(&first, &reply);
+    Assent__V1__ImportRequest row = ASSENT__V1__IMPORT_REQUEST__INIT;
+    row.import = reply.import;
+    row.first_row = 2;
+    row.numbers = &number;
+    row.n_numbers = 1;
+    erase(CLIENT_OPERATOR, "12025550147", "r1");
+    assert_int_equal(w.lookup_count, 1);
+    w.lookup_count = 0;
+    engine_on_looked_up(w.engine, w.lookups[0], true, &w.state, w.now);
+    import(&row, &reply);
+    world_settle(&w);
+    Assent__V1__Code code = w.consent_code;
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_OPTED_OUT, &at), 1);
+    assert_int_equal(count_of(ASSENT__V1__EVENT__BODY_ERASED, &at),
+                     code == ASSENT__V1__CODE__CODE_OK);
+    world_release(&w);
+    return code;
+}
+
+static void a_hold_that_comes_meanwhile(void **state)
+{
+    (void)state;
+    assert_int_equal(erase_with_a_hold_on(PERSON), ASSENT__V1__CODE__CODE_FAILED_PRECONDITION);
+    assert_int_equal(erase_with_a_hold_on(PERSON + 1), ASSENT__V1__CODE__CODE_OK);
+}
+
 static void so_many_are_remembered(void **state)
 {
     (void)state;
@@ -387,6 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(a_hold_that_comes_meanwhile),
         cmocka_unit_test(so_many_are_remembered),
         cmocka_unit_test(from_the_call_to_the_end),
         cmocka_unit_test(who_was_erased_elsewhere),
