@@ -1268,7 +1268,7 @@ void oracle_executed_write(struct world *w, const struct consent_write *write)
     struct record *r = &w->gw->disk.records[write->sequence];
     struct fact *f = &r->fact;
     f->executed = true;
-    if (r->executed_us == 0)
+    if (r->executed_us == 0 || write->kind == WRITE_ERASE) /* again: what came between goes too */
         r->executed_us = w->now_us;
     if (write->kind == WRITE_OPT_OUT || write->kind == WRITE_LIFT_OPT_OUT)
         for (unsigned i = 0; i < write->scope_count; i++)
