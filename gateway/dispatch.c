@@ -381,7 +381,7 @@ static void checked(struct engine *e, struct check_result result)
 {
     struct message *m = message_find(&e->messages, message_of(&result));
     if (m == NULL || m->state != MESSAGE_ASKED || m->generation != (uint8_t)result.cookie)
-        return; /* cancelled or held meanwhile */
+        return;                            /* cancelled or held meanwhile */
     message_prefetch(TAILQ_NEXT(m, link)); /* most often the next one answered */
     histogram_add(&e->metrics.timings[TIME_CHECK], e->now.mono_us - m->verdict_us);
     if (!result.known && e->plant == PLANT_UNKNOWN_PASSES)
